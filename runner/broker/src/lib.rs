@@ -1,0 +1,1 @@
+//! Does things for steps, and checks the grant again.

@@ -1,0 +1,1 @@
+//! Step results and compiled components on disk.

@@ -1,0 +1,2 @@
+//! Sealock's command line: arguments, environment, exit codes, wiring.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What the runner and the plugins agree on, as plain data.

@@ -1,0 +1,1 @@
+//! Targets: lock and fence, release ledger, releases, on-target script.

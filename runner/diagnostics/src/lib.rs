@@ -1,0 +1,1 @@
+//! Diagnostics with spans, and their renderings for a terminal, GitHub, JSON, and SARIF.

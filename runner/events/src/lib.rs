@@ -1,0 +1,1 @@
+//! Events, sinks, and the versioned wire format.

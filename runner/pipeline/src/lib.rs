@@ -1,0 +1,1 @@
+//! Text becomes a Pipeline, with a span on every value.

@@ -1,0 +1,1 @@
+//! A Pipeline, manifests, and policy become a Plan.

@@ -1,0 +1,1 @@
+//! One step in one wasmtime store, linked only to what was granted.

@@ -1,0 +1,1 @@
+//! Secret providers, handles, and streaming redaction.

@@ -1,0 +1,1 @@
+//! Git facts, checkout, and copy-on-write views.

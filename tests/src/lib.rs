@@ -1,0 +1,1 @@
+//! What the scenarios share: the built binary, the rig, and scratch repositories.
