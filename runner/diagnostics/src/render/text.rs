@@ -1,0 +1,136 @@
+//! For people: the marked lines of the file, what was found, and what to do.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::{Report, counts};
+use crate::{Diagnostic, Severity, Source, escape};
+
+/// Whether the text may hold colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// ANSI colours.
+    Ansi,
+    /// None.
+    Plain,
+}
+
+/// Every diagnostic of `report` with its snippet, and an empty line after each.
+pub fn text(report: Report<'_>, colour: Colour) -> String {
+    let renderer = match colour {
+        Colour::Ansi => Renderer::styled(),
+        Colour::Plain => Renderer::plain(),
+    };
+    let mut out = String::new();
+    for diagnostic in report.diagnostics {
+        out.push_str(&one(report.source, diagnostic, &renderer));
+        out.push_str("\n\n");
+    }
+    out
+}
+
+fn one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+    let message = escape(&diagnostic.message).into_owned();
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(message).id(diagnostic.code);
+    let mut group = Group::with_title(title);
+    // Escaping changes lengths only where a character is dangerous to show; then positions would no
+    // longer fit, and the place is named without its line.
+    let shown = escape(source.text());
+    match diagnostic.span {
+        Some(span) if shown.len() == source.text().len() || !line_is_dangerous(source, span.start) => {
+            let label = diagnostic.label.as_deref().map(escape).unwrap_or_default().into_owned();
+            let marked = AnnotationKind::Primary.span(span.start..span.end).label(label);
+            let others = diagnostic
+                .notes
+                .iter()
+                .map(|note| AnnotationKind::Context.span(note.span.start..note.span.end).label(note.label.as_str()));
+            let snippet = Snippet::source(source.text()).path(source.name()).annotation(marked).annotations(others);
+            group = group.element(snippet);
+        }
+        Some(span) => {
+            let place = source.position(span.start);
+            let place = format!("{}:{}:{}", source.name(), place.line, place.column);
+            group = group.element(Level::NOTE.no_name().message(place));
+        }
+        None => group = group.element(annotate_snippets::Origin::path(source.name())),
+    }
+    let help = diagnostic.help.as_deref().map(|help| multiline_escape(help));
+    if let Some(help) = help {
+        group = group.element(Level::HELP.message(help));
+    }
+    renderer.render(&[group])
+}
+
+fn line_is_dangerous(source: &Source, offset: usize) -> bool {
+    let line = source.position(offset).line;
+    source.line(line).is_some_and(|line| escape(line).len() != line.len())
+}
+
+fn multiline_escape(text: &str) -> String {
+    text.lines().map(|line| escape(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// "2 errors in pipelines/x.yml. `sealock explain E-…` says why.", or how many files are sound.
+pub fn summary(reports: &[Report<'_>]) -> String {
+    let (errors, warnings) = counts(reports);
+    let files = match reports {
+        [only] => escape(only.source.name()).into_owned(),
+        _ => format!("{} files", reports.len()),
+    };
+    let mut out = match (errors, warnings) {
+        (0, 0) => return format!("No problems in {files}."),
+        (0, warnings) => format!("{} in {files}.", plural(warnings, "warning")),
+        (errors, 0) => format!("{} in {files}.", plural(errors, "error")),
+        (errors, warnings) => format!("{} and {} in {files}.", plural(errors, "error"), plural(warnings, "warning")),
+    };
+    let first = reports.iter().flat_map(|report| report.diagnostics).max_by_key(|d| d.severity);
+    if let Some(first) = first {
+        let _ = write!(out, " `sealock explain {}` says why.", first.code);
+    }
+    out
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::Span;
+
+    #[test]
+    fn a_problem_shows_its_line_its_label_and_its_help() {
+        let source = Source::new("main.yml", "stages:\n  deploy:\n    enviroment: production\n");
+        let found = Diagnostic::error("E-KEY-UNKNOWN", "stage `deploy` has no key `enviroment`", Span::new(22, 32))
+            .label("not a key of a stage")
+            .help("there is `environment`");
+        let report = Report { source: &source, diagnostics: &[found] };
+        assert_snapshot!(text(report, Colour::Plain), @r"
+        error[E-KEY-UNKNOWN]: stage `deploy` has no key `enviroment`
+         --> main.yml:3:5
+          |
+        3 |     enviroment: production
+          |     ^^^^^^^^^^ not a key of a stage
+          |
+          = help: there is `environment`
+        ");
+        assert_snapshot!(summary(&[report]), @"1 error in main.yml. `sealock explain E-KEY-UNKNOWN` says why.");
+    }
+
+    #[test]
+    fn a_line_that_would_move_the_cursor_is_named_but_not_shown() {
+        let source = Source::new("main.yml", "name: \"a\x1b[2Jb\"\n");
+        let found = Diagnostic::error("E-KEY-UNKNOWN", "found \x1b[2J", Span::new(6, 10));
+        let shown = text(Report { source: &source, diagnostics: &[found] }, Colour::Plain);
+        assert!(!shown.contains('\x1b'), "{shown:?}");
+        assert!(shown.contains("main.yml:1:7"), "{shown}");
+    }
+}
