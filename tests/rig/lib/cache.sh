@@ -1,16 +1,14 @@
 # Products that take minutes: built once, found again by a hash of the text that made them.
 # shellcheck shell=bash
 
-# A short hash of the given files and folders: their names and contents.
+# A short hash of the given files and folders: their names below each, and their contents.
 recipe_hash() {
   local path
   for path in "$@"; do
-    (cd "$path" 2>/dev/null || cd "$(dirname "$path")" && find "$(target_of "$path")" -type f -print0 |
-      sort -z | xargs -0 sha256sum)
-  done | sha256sum | cut -c1-16
+    echo "${path##*/}"
+    (cd "$(dirname "$path")" && find "${path##*/}" -type f -print0 | sort -z | xargs -0 sha256sum)
+  done | sha256sum | cut -c 1-16
 }
-
-target_of() { if [[ -d $1 ]]; then echo .; else basename "$1"; fi; }
 
 # Makes the product $1 with hash $2 by the command `$3…`, which fills the folder it is handed as
 # its last argument. A product is there whole or not at all. Prints its folder.

@@ -12,7 +12,6 @@ engine_start() {
   else
     engine_start_own
   fi
-  engine_write_command
 }
 
 engine_stop() { process_stop engine 20; }
@@ -50,9 +49,11 @@ engine_docker() {
   DOCKER_BUILDKIT=0 DOCKER_CONFIG=$RIG_STATE/docker-config docker -H "unix://$ENGINE_SOCKET" "$@"
 }
 
-# The command `docker` that speaks to this engine unless told otherwise, for people and for tests.
+# The command `docker` that speaks to this engine unless told otherwise, for people and for tests;
+# $1 is the program of its Compose plugin.
 engine_write_command() {
-  mkdir -p "$RIG_BIN" "$RIG_STATE/docker-config"
+  mkdir -p "$RIG_BIN" "$RIG_STATE/docker-config/cli-plugins"
+  ln -sfn "$1" "$RIG_STATE/docker-config/cli-plugins/docker-compose"
   cat >"$RIG_BIN/docker.new" <<END
 #!/bin/sh
 export DOCKER_HOST="\${DOCKER_HOST:-unix://$ENGINE_SOCKET}"

@@ -17,13 +17,12 @@ process_start() {
 
 # The start time of process $1 in clock ticks since boot; nothing when there is no such process.
 process_birth() {
-  local stat
+  local stat fields
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
   # The name in the second field may hold spaces: count fields after its closing parenthesis.
-  stat=${stat##*) }
-  set -- $stat
+  read -ra fields <<<"${stat##*) }"
   # A process that is dead and only not yet waited for counts as gone.
-  [[ $1 == Z ]] || echo "${20}"
+  [[ ${fields[0]} == Z ]] || echo "${fields[19]}"
 }
 
 # The recorded pid of the process named $1, if it still runs.

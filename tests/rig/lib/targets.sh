@@ -55,12 +55,19 @@ target_power_on() {
   target_wait "$1"
 }
 
+# Boots target $1, unless it is on already with the root folder as its recipe is now.
 target_switch_on() {
-  local name=$1 root
-  process_runs "target-$name" && return
+  local name=$1 root in_use
   root=$(target_root)
+  in_use=$RIG_STATE/run/target-$name.root
+  if process_runs "target-$name"; then
+    [[ $(cat "$in_use") != "$root" ]] || return 0
+    target_power_off "$name"
+  fi
   cable_plug "$name"
   target_make_folders "$name"
+  mkdir -p "$RIG_STATE/run"
+  echo "$root" >"$in_use"
   process_start "target-$name" "$RIG/lib/boot-machine" "$name" "$root" "$(target_folder "$name")" "$KEYS"
 }
 

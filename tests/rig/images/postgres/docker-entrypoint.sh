@@ -37,6 +37,7 @@ make_database() {
 run_init_files() {
   local file
   for file in /docker-entrypoint-initdb.d/*; do
+    # shellcheck source=/dev/null
     case $file in
     *.sh) if [[ -x $file ]]; then "$file"; else . "$file"; fi ;;
     *.sql) as_user --dbname "$database" --file "$file" ;;
