@@ -32,7 +32,7 @@ const BELL: u8 = 0x07;
 
 /// Whether `byte` is left when blanks are gone.
 pub(crate) fn is_visible(byte: u8) -> bool {
-    byte > b' ' && byte != 0x7f
+    (byte > b' ') & (byte != 0x7f)
 }
 
 /// Where `text[text]` came from: the first visible byte at or after `raw`.
@@ -121,13 +121,7 @@ impl Stripped {
         self.checkpoints.push(Checkpoint { text: self.text.len(), raw: at });
         self.gap = piece.iter().rev().take_while(|byte| !is_visible(**byte)).count();
 
-        let mut visible = [0; PIECE_BYTES];
-        let mut count = 0;
-        for &byte in piece {
-            visible[count % PIECE_BYTES] = byte;
-            count += usize::from(is_visible(byte));
-        }
-        self.text.extend_from_slice(&visible[..count]);
+        copy_visible(piece, &mut self.text);
     }
 
     fn separate(&mut self, separator: u8) {
@@ -136,6 +130,24 @@ impl Stripped {
             self.gap = 0;
         }
     }
+}
+
+/// Without a branch for each byte: words are short. The flags of many bytes are computed at once.
+fn copy_visible(piece: &[u8], text: &mut Vec<u8>) {
+    const LANE_BYTES: usize = 32;
+    let mut count = text.len();
+    text.resize(count + piece.len(), 0);
+    for lane in piece.chunks(LANE_BYTES) {
+        let mut keeps = [false; LANE_BYTES];
+        for (keep, &byte) in keeps.iter_mut().zip(lane) {
+            *keep = is_visible(byte);
+        }
+        for (&byte, keep) in lane.iter().zip(keeps) {
+            text[count] = byte;
+            count += usize::from(keep);
+        }
+    }
+    text.truncate(count);
 }
 
 /// Strips the window `raw` into `into`. `separator` is a blank that no needle holds. Unless it is
