@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::limits::{EVALUATION_MEMORY_BYTES, EVALUATION_WORK_BYTES, JSON_VALUE_BYTES};
+use crate::ordinal::utf16_units;
 
 /// What GitHub counts for any value that is not text.
 pub(crate) const VALUE_BYTES: usize = 24;
@@ -77,7 +78,7 @@ impl Memory {
 impl TextBuilder {
     /// Adds `text` at the end.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), Exceeded> {
-        self.bytes += 2 * text.encode_utf16().count();
+        self.bytes += 2 * utf16_units(text);
         if self.bytes > EVALUATION_MEMORY_BYTES {
             return Err(Exceeded::Memory);
         }
@@ -93,7 +94,7 @@ impl TextBuilder {
 
 /// What GitHub counts for `text`.
 pub(crate) fn text_bytes(text: &str) -> usize {
-    TEXT_OVERHEAD_BYTES + 2 * text.encode_utf16().count()
+    TEXT_OVERHEAD_BYTES + 2 * utf16_units(text)
 }
 
 impl Exceeded {

@@ -203,7 +203,7 @@ impl<'a, C: Contexts> Evaluation<'a, C> {
     /// Takes the work of reading `values` once.
     pub(crate) fn spend_on(&mut self, values: &[&Value]) -> Result<(), Failure> {
         let read = |value: &&Value| match value {
-            Value::String(text) => text.len(),
+            Value::String(text) => size_of::<Value>() + text.len(),
             _ => size_of::<Value>(),
         };
         Ok(self.budget.work(values.iter().map(read).sum())?)

@@ -3,8 +3,6 @@
 //! The pattern is read to its end before any argument is evaluated, and only arguments that it
 //! names are evaluated at all.
 
-use std::sync::Arc;
-
 use crate::budget::TextBuilder;
 use crate::evaluate::{Contexts, Evaluation, Failure};
 use crate::syntax::NodeId;
@@ -33,21 +31,18 @@ pub(crate) fn call<C: Contexts>(
 ) -> Result<Value, Failure> {
     let pattern = evaluation.value(pattern, level)?.to_text();
     let parts = parse(&pattern, arguments.len()).map_err(|error| error.about(&pattern))?;
-    let mut known: Vec<Option<(Arc<str>, ValueKind)>> = vec![None; arguments.len()];
+    let mut known: Vec<Option<Value>> = vec![None; arguments.len()];
     let mut text = TextBuilder::default();
     for part in parts {
         match part {
             Part::Text(part) => text.push(part)?,
             Part::Argument { place, specifiers } => {
-                let (argument, kind) = match &known[place] {
-                    Some(known) => known.clone(),
-                    None => {
-                        let value = evaluation.value(arguments[place], level)?;
-                        known[place].insert((value.to_text(), value.kind())).clone()
-                    }
+                let value = match &mut known[place] {
+                    Some(value) => value,
+                    empty => empty.insert(evaluation.value(arguments[place], level)?),
                 };
-                refuse_specifiers(&specifiers, kind)?;
-                text.push(&argument)?;
+                refuse_specifiers(&specifiers, value.kind())?;
+                text.push(&value.to_text())?;
             }
         }
     }

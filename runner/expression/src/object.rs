@@ -27,13 +27,13 @@ impl Object {
     /// Puts `value` under `key`. A key that is there already keeps its place and spelling.
     pub fn insert(&mut self, key: impl Into<String>, value: Value) {
         let key = key.into();
-        match self.places.get(&self.folded(&key)) {
-            Some(&place) => self.entries[place].1 = value,
-            None => {
-                self.places.insert(self.folded(&key), self.entries.len());
-                self.entries.push((key, value));
-            }
+        let folded = self.folded(&key);
+        if let Some(&place) = self.places.get(&folded) {
+            self.entries[place].1 = value;
+            return;
         }
+        self.places.insert(folded, self.entries.len());
+        self.entries.push((key, value));
     }
 
     /// The value under `key`.

@@ -7,17 +7,29 @@ use std::cmp::Ordering;
 
 /// `text` in the form in which two texts are equal if they differ only in case.
 pub(crate) fn fold(text: &str) -> String {
-    text.chars().map(upper).collect()
+    if text.is_ascii() { text.to_ascii_uppercase() } else { text.chars().map(upper).collect() }
 }
 
 /// Whether `left` and `right` differ at most in case.
 pub(crate) fn equal(left: &str, right: &str) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        return left.eq_ignore_ascii_case(right);
+    }
     left.chars().map(upper).eq(right.chars().map(upper))
 }
 
 /// The order of `left` and `right` without regard to case.
 pub(crate) fn compare(left: &str, right: &str) -> Ordering {
-    fold(left).encode_utf16().cmp(fold(right).encode_utf16())
+    let (left, right) = (fold(left), fold(right));
+    if left.is_ascii() && right.is_ascii() {
+        return left.cmp(&right);
+    }
+    left.encode_utf16().cmp(right.encode_utf16())
+}
+
+/// How long `text` is in UTF-16, which is what GitHub counts.
+pub(crate) fn utf16_units(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
 }
 
 fn upper(character: char) -> char {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::error::{ErrorKind, ExpressionError};
 use crate::limits::{EXPRESSION_DEPTH, EXPRESSION_UNITS};
+use crate::ordinal::utf16_units;
 use crate::scope::{Scope, Signature};
 use crate::syntax::{Form, Node, NodeId};
 use crate::token::{Lexer, Operator, Token, TokenKind, Unexpected};
@@ -14,7 +15,7 @@ use crate::token::{Lexer, Operator, Token, TokenKind, Unexpected};
 ///
 /// The first thing that is wrong, in GitHub's words.
 pub(crate) fn parse(text: &str, offset: usize, scope: &Scope) -> Result<(Vec<Node>, Option<NodeId>), ExpressionError> {
-    let units = text.encode_utf16().count();
+    let units = utf16_units(text);
     if units > EXPRESSION_UNITS {
         let message = format!("Exceeded max expression length {EXPRESSION_UNITS}; found {units}");
         return Err(ExpressionError::new(ErrorKind::Limit, message, offset..offset + text.len()));
@@ -249,7 +250,7 @@ impl<'a> Parser<'a> {
     fn blame(&self, kind: ErrorKind, description: &str, at: &Range<usize>) -> ExpressionError {
         let text = self.text;
         let word = &text[at.clone()];
-        let position = text[..at.start].encode_utf16().count() + 1;
+        let position = utf16_units(&text[..at.start]) + 1;
         let message = format!("{description}: '{word}'. Located at position {position} within expression: {text}");
         ExpressionError::new(kind, message, self.shifted(at))
     }

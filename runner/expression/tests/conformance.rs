@@ -57,7 +57,7 @@ fn every_file_has_its_test() {
     let Some(folder) = folder() else { return };
     let entries = fs::read_dir(folder).expect("the folder can be read");
     let names = entries.map(|entry| entry.expect("its entries can be read").file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.ends_with(".json")).collect();
+    let mut names: Vec<_> = names.filter(|name| name != "LICENSE").collect();
     names.sort();
     let mut tested = FILES.to_vec();
     tested.sort_unstable();
@@ -66,6 +66,7 @@ fn every_file_has_its_test() {
 
 /// The folder of cases, or nothing if there is none and this is no CI.
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the cases are")]
+#[expect(clippy::print_stdout, reason = "a test that does nothing says so")]
 fn folder() -> Option<PathBuf> {
     let beside_checkout = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
     let folder = std::env::var_os("SEALOCK_CONFORMANCE").map_or(beside_checkout, PathBuf::from).join("expressions");
