@@ -11,10 +11,14 @@ network_start() {
   link_exists "$ENGINE_BRIDGE" || ip link add "$ENGINE_BRIDGE" type bridge
   ip address replace "$ENGINE_BRIDGE_ADDRESS" dev "$ENGINE_BRIDGE"
   ip link set "$ENGINE_BRIDGE" up
+
+  # Without this, what is meant for a target that is away would go out to the world.
+  ip route replace unreachable "$RIG_NETWORK"
 }
 
 network_stop() {
   local link
+  ip route delete unreachable "$RIG_NETWORK" 2>/dev/null || true
   for link in "$REGISTRY_LINK" "$ENGINE_BRIDGE"; do
     ! link_exists "$link" || ip link delete "$link"
   done
@@ -37,12 +41,11 @@ cable_plug() {
   if ! link_exists "$cable"; then
     ip link add "$cable" type veth peer name host0 netns "$namespace"
     ip address add "$(target_gateway "$name")/24" dev "$cable"
+    ip link set "$cable" up
   fi
-  cable_mend "$name"
   ip -netns "$namespace" address replace "$(target_ip "$name")/24" dev host0
   ip -netns "$namespace" link set lo up
-  ip -netns "$namespace" link set host0 up
-  ip -netns "$namespace" route replace default via "$(target_gateway "$name")"
+  cable_mend "$name"
 }
 
 cable_unplug() {
@@ -51,8 +54,19 @@ cable_unplug() {
   [[ ! -e /run/netns/$(cable_namespace "$name") ]] || ip netns delete "$(cable_namespace "$name")"
 }
 
-cable_cut() { ip link set "$(cable_link "$1")" down; }
-cable_mend() { ip link set "$(cable_link "$1")" up; }
-cable_state() { cat "/sys/class/net/$(cable_link "$1")/operstate"; }
+# The cable comes out at the target's end: open connections fall silent, new ones find no host.
+cable_cut() { ip -netns "$(cable_namespace "$1")" link set host0 down; }
+
+cable_mend() {
+  local namespace
+  namespace=$(cable_namespace "$1")
+  ip -netns "$namespace" link set host0 up
+  ip -netns "$namespace" route replace default via "$(target_gateway "$1")"
+}
+
+cable_state() {
+  if [[ $(cat "/sys/class/net/$(cable_link "$1")/operstate") == up ]]; then echo plugged; else echo cut; fi
+}
+
 cable_namespace() { echo "slk-$1"; }
 cable_link() { echo "slk-$1"; }

@@ -10,6 +10,7 @@ RIG_LOGS=$RIG_STATE/logs
 RIG_BIN=$RIG_STATE/bin
 
 # The rig's own corner of the private addresses. It appears in no usual network.
+RIG_NETWORK=10.213.0.0/16
 REGISTRY_LINK=slkreg
 REGISTRY_IP=10.213.0.1
 REGISTRY=$REGISTRY_IP:5000

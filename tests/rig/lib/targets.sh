@@ -94,12 +94,14 @@ target_ssh() {
   key_ssh "$user" "$(target_ip "$name")" "$@"
 }
 
-# Pulls the plug: everything on the target ends in the middle of what it does.
+# Pulls the plug: everything on the target ends in the middle of what it does, and what is sent
+# to it gets no answer.
 target_power_off() {
   local name=$1 pid
   if pid=$(process_pid "target-$name"); then
     kill_family "$pid"
     poll 10 process_gone "target-$name" || fail "target $name (pid $pid) cannot be killed"
+    cable_cut "$name"
   fi
   rm -f "$RIG_STATE/run/target-$name"
 }
@@ -148,5 +150,5 @@ target_status() {
   local name=$1 power=off ssh=silent
   ! process_runs "target-$name" || power=on
   ! target_ssh root "$name" true 2>/dev/null || ssh=answers
-  echo "$name power=$power cable=$(cable_state "$name" 2>/dev/null || echo unplugged) ssh=$ssh"
+  echo "$name power=$power cable=$(cable_state "$name" 2>/dev/null || echo none) ssh=$ssh"
 }
