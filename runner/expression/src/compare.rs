@@ -22,7 +22,6 @@ pub(crate) fn equal(left: &Value, right: &Value) -> bool {
 /// How `left` stands to `right`; nothing where neither `<` nor `>` can hold.
 pub(crate) fn order(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
-        (Value::Null, Value::Null) => None,
         (Value::Boolean(left), Value::Boolean(right)) => Some(left.cmp(right)),
         (Value::String(left), Value::String(right)) => Some(ordinal::compare(left, right)),
         _ => {

@@ -48,13 +48,13 @@ impl Expression {
     /// # Errors
     ///
     /// A function cannot take its arguments, a context has no value, or a limit was passed.
-    pub fn evaluate(&self, contexts: &impl Contexts) -> Result<Value, ExpressionError> {
+    pub fn evaluate(&self, contexts: &(impl Contexts + ?Sized)) -> Result<Value, ExpressionError> {
         self.evaluate_within(contexts, &mut Budget::default())
     }
 
     pub(crate) fn evaluate_within(
         &self,
-        contexts: &impl Contexts,
+        contexts: &(impl Contexts + ?Sized),
         budget: &mut Budget,
     ) -> Result<Value, ExpressionError> {
         let Some(root) = self.root() else {
@@ -86,7 +86,7 @@ pub(crate) struct Outcome {
 }
 
 /// One evaluation.
-pub(crate) struct Evaluation<'a, C> {
+pub(crate) struct Evaluation<'a, C: ?Sized> {
     expression: &'a Expression,
     contexts: &'a C,
     pub(crate) budget: &'a mut Budget,
@@ -94,7 +94,7 @@ pub(crate) struct Evaluation<'a, C> {
     known: HashMap<&'a str, Value>,
 }
 
-impl<'a, C: Contexts> Evaluation<'a, C> {
+impl<'a, C: Contexts + ?Sized> Evaluation<'a, C> {
     /// The value of the node `id`, which is `level` levels below the root.
     pub(crate) fn value(&mut self, id: NodeId, level: usize) -> Result<Value, ExpressionError> {
         self.outcome(id, level).map(|outcome| outcome.value)

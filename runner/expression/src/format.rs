@@ -23,7 +23,7 @@ enum PatternError {
 }
 
 /// The pattern with its arguments put in, each by its text.
-pub(crate) fn call<C: Contexts>(
+pub(crate) fn call<C: Contexts + ?Sized>(
     evaluation: &mut Evaluation<'_, C>,
     pattern: NodeId,
     arguments: &[NodeId],

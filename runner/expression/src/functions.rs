@@ -11,7 +11,7 @@ use crate::to_json;
 use crate::value::{Array, Value};
 
 /// The result of the function `name` with arguments that stand at `level`.
-pub(crate) fn call<C: Contexts>(
+pub(crate) fn call<C: Contexts + ?Sized>(
     evaluation: &mut Evaluation<'_, C>,
     name: &str,
     arguments: &[NodeId],
@@ -44,7 +44,7 @@ pub(crate) fn call<C: Contexts>(
 }
 
 /// Whether `whole` has `part` in it: as text in text, or as an equal item in an array.
-fn contains<C: Contexts>(
+fn contains<C: Contexts + ?Sized>(
     evaluation: &mut Evaluation<'_, C>,
     whole: NodeId,
     part: NodeId,
@@ -63,7 +63,7 @@ fn contains<C: Contexts>(
     }
 }
 
-fn contains_item<C: Contexts>(
+fn contains_item<C: Contexts + ?Sized>(
     evaluation: &mut Evaluation<'_, C>,
     items: &Array,
     part: &Value,
@@ -78,7 +78,7 @@ fn contains_item<C: Contexts>(
 }
 
 /// What `test` says of two texts without regard to case.
-fn on_text<C: Contexts>(
+fn on_text<C: Contexts + ?Sized>(
     evaluation: &mut Evaluation<'_, C>,
     whole: NodeId,
     part: NodeId,
@@ -93,7 +93,7 @@ fn on_text<C: Contexts>(
     text_holds(evaluation, &whole, &part, test)
 }
 
-fn text_holds<C: Contexts>(
+fn text_holds<C: Contexts + ?Sized>(
     evaluation: &mut Evaluation<'_, C>,
     whole: &Value,
     part: &Value,
@@ -107,7 +107,7 @@ fn text_holds<C: Contexts>(
 }
 
 /// The items with a separator between them; `,` unless another text is given.
-fn join<C: Contexts>(
+fn join<C: Contexts + ?Sized>(
     evaluation: &mut Evaluation<'_, C>,
     items: NodeId,
     separator: Option<NodeId>,

@@ -96,7 +96,16 @@ impl Template {
 
     /// Whether there is no expression in it.
     pub fn is_literal(&self) -> bool {
-        self.expressions().next().is_none()
+        self.literal().is_some()
+    }
+
+    /// The text, if there is no expression in it.
+    pub fn literal(&self) -> Option<&str> {
+        match self.segments.as_slice() {
+            [] => Some(""),
+            [Segment::Text { text, .. }] => Some(text),
+            _ => None,
+        }
     }
 
     /// Every naming of secrets, in the order of writing.
@@ -109,7 +118,7 @@ impl Template {
     /// # Errors
     ///
     /// An expression has no value, or a limit was passed.
-    pub fn evaluate(&self, contexts: &impl Contexts) -> Result<Value, ExpressionError> {
+    pub fn evaluate(&self, contexts: &(impl Contexts + ?Sized)) -> Result<Value, ExpressionError> {
         let mut budget = Budget::default();
         if let [Segment::Expression { expression, .. }] = self.segments.as_slice() {
             return expression.evaluate_within(contexts, &mut budget);
@@ -127,7 +136,7 @@ impl Template {
     ///
     /// A secret is named other than as a whole `${{ secrets.X }}`, an expression has no value, or a
     /// limit was passed.
-    pub fn evaluate_secret(&self, contexts: &impl Contexts) -> Result<Vec<Piece>, ExpressionError> {
+    pub fn evaluate_secret(&self, contexts: &(impl Contexts + ?Sized)) -> Result<Vec<Piece>, ExpressionError> {
         if let Some(unlawful) = self.secret_uses().into_iter().find(|named| !named.is_lawful()) {
             let message = "A secret stands only by itself, as in `${{ secrets.NAME }}`";
             return Err(ExpressionError::new(ErrorKind::Evaluation, message, unlawful.at));
@@ -152,7 +161,7 @@ impl Segment {
         }
     }
 
-    fn text(&self, contexts: &impl Contexts, budget: &mut Budget) -> Result<Arc<str>, ExpressionError> {
+    fn text(&self, contexts: &(impl Contexts + ?Sized), budget: &mut Budget) -> Result<Arc<str>, ExpressionError> {
         match self {
             Self::Text { text, .. } => Ok(text.as_str().into()),
             Self::Expression { expression, .. } => {

@@ -1,5 +1,6 @@
 //! Values.
 
+use sealock_expression::{Contexts, Expression, Object, Value};
 use serde_json::json;
 
 use crate::{failure, failure_with, value, value_with};
@@ -13,6 +14,7 @@ fn only_operands_that_are_needed_are_evaluated() {
     assert_eq!(value(&format!("case(false, {broken}, 2)")), 2);
     assert_eq!(value(&format!("format('{{0}}', 1, {broken})")), "1");
     assert_eq!(value(&format!("join('one', {broken})")), "one");
+    assert_eq!(value(&format!("join(fromJSON('[1]'), {broken})")), "1");
     assert_eq!(value(&format!("contains(fromJSON('[]'), {broken})")), false);
     assert_eq!(value(&format!("(null)[{broken}]")), json!(null));
 }
@@ -62,6 +64,25 @@ fn arrays_and_objects_are_equal_only_to_themselves() {
     assert_eq!(value_with("a.b >= a.b", &contexts), true);
     assert_eq!(value_with("a.b > a.b || a.b < a.b", &contexts), false);
     assert_eq!(value_with("contains(a.*, a.c)", &contexts), true);
+}
+
+/// A world that makes its contexts anew whenever it is asked.
+struct Forgetful;
+
+impl Contexts for Forgetful {
+    fn context(&self, _: &str) -> Option<Value> {
+        Some(Object::new().into())
+    }
+}
+
+#[test]
+fn a_context_is_one_object_throughout_an_evaluation() {
+    let world: &dyn Contexts = &Forgetful;
+    let evaluate = |text| Expression::parse(text).unwrap().evaluate(world).unwrap().to_json();
+    assert_eq!(evaluate("github == GITHUB"), true);
+    assert_eq!(evaluate("github == env"), false);
+    let error = Expression::parse("success()").unwrap().evaluate(world).unwrap_err();
+    assert_eq!(error.message, "The function 'success' is not available here");
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn limit(expression: &str, contexts: &Json) -> ExpressionError {
     let started = Instant::now();
     let result = Expression::parse_in(expression, &world.scope()).and_then(|parsed| parsed.evaluate(&world));
     let error = result.expect_err("a limit is passed");
-    assert!(started.elapsed() < Duration::from_secs(5), "it took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "it took {:?}", started.elapsed());
     assert_eq!(error.kind, ErrorKind::Limit, "{error}");
     error
 }
@@ -92,6 +92,8 @@ fn json_that_is_read_is_bounded_in_length_depth_and_room() {
     assert_eq!(read(r#"{"a":"#.repeat(10_000)), "fromJSON reads at most 100 levels; found more");
     let message = read(format!("[{}0]", "0,".repeat(500_000)));
     assert!(message.starts_with("The limit of 10485760 bytes of values from JSON was exceeded"), "{message}");
+    let message = read("[".repeat(JSON_DEPTH + 1) + &"]".repeat(JSON_DEPTH + 1));
+    assert_eq!(message, "fromJSON reads at most 100 levels; found more");
     let fits = "[".repeat(JSON_DEPTH) + &"]".repeat(JSON_DEPTH);
     assert!(crate::value_with("fromJSON(a)", &json!({"a": fits})).is_array());
 }

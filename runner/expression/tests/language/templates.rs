@@ -52,7 +52,8 @@ fn segments_have_their_places() {
 
 #[test]
 fn a_template_without_expressions_is_literal() {
-    assert!(Template::parse("}} '${").unwrap().is_literal());
+    assert_eq!(Template::parse("}} '${").unwrap().literal(), Some("}} '${"));
+    assert_eq!(Template::parse("").unwrap().literal(), Some(""));
     assert!(Template::parse("").unwrap().segments().is_empty());
     assert!(!Template::parse("${{ 1 }}").unwrap().is_literal());
 }
