@@ -14,7 +14,10 @@ engine_start() {
   fi
 }
 
-engine_stop() { process_stop engine 20; }
+engine_stop() {
+  process_stop engine 20
+  firewall_restore
+}
 
 # The machine's engine is used when it answers and already takes our registries as they are: plain
 # HTTP, the open one as its mirror. Changing its configuration is not ours to do.
@@ -32,6 +35,7 @@ engine_start_own() {
   local folder=$RIG_STATE/engine
   if ! process_runs engine; then
     rm -f "$folder/pid"
+    firewall_remember
     process_start engine dockerd \
       --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/pid" \
       --host "unix://$ENGINE_SOCKET" --group root \

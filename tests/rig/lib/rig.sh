@@ -1,7 +1,7 @@
 # Brings in the whole library. The caller has set RIG, the folder of the rig.
 # shellcheck shell=bash
 
-RIG_NOUNS=(settings messages processes cache packages network keys registry engine images tools targets sshd environment)
+RIG_NOUNS=(settings messages processes cache packages network firewall keys registry engine images tools targets sshd environment)
 for noun in "${RIG_NOUNS[@]}"; do
   # shellcheck source=/dev/null
   source "$RIG/lib/$noun.sh"

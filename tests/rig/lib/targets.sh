@@ -7,9 +7,9 @@
 TARGET_BOOT_S=60
 
 targets_start() {
-  local name
-  target_root >/dev/null
-  for name in "${TARGETS[@]}"; do target_switch_on "$name"; done
+  local name root
+  root=$(target_root)
+  for name in "${TARGETS[@]}"; do target_switch_on "$name" "$root"; done
   for name in "${TARGETS[@]}"; do target_wait "$name"; done
 }
 
@@ -18,6 +18,7 @@ targets_stop() {
   for name in "${TARGETS[@]}"; do
     target_power_off "$name"
     cable_unplug "$name"
+    target_leave_cgroups "$name"
   done
 }
 
@@ -51,14 +52,13 @@ target_is_known() {
 target_folder() { echo "$RIG_STATE/targets/$1"; }
 
 target_power_on() {
-  target_switch_on "$1"
+  target_switch_on "$1" "$(cat "$RIG_STATE/run/target-$1.root")"
   target_wait "$1"
 }
 
-# Boots target $1, unless it is on already with the root folder as its recipe is now.
+# Boots target $1, unless it is on already with this root folder $2.
 target_switch_on() {
-  local name=$1 root in_use
-  root=$(target_root)
+  local name=$1 root=$2 in_use
   in_use=$RIG_STATE/run/target-$name.root
   if process_runs "target-$name"; then
     [[ $(cat "$in_use") != "$root" ]] || return 0
@@ -69,6 +69,11 @@ target_switch_on() {
   mkdir -p "$RIG_STATE/run"
   echo "$root" >"$in_use"
   process_start "target-$name" "$RIG/lib/boot-machine" "$name" "$root" "$(target_folder "$name")" "$KEYS"
+}
+
+# Removes the cgroups that the target was started in, deepest first.
+target_leave_cgroups() {
+  find /sys/fs/cgroup -depth -type d -path "*/sealock-rig-$1*" -exec rmdir {} + 2>/dev/null || true
 }
 
 target_make_folders() {
