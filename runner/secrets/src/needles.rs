@@ -8,7 +8,8 @@
 //! # Invariants
 //!
 //! - Every needle has [`SECRET_MIN_BYTES`] or more: shorter ones turn up by chance.
-//! - A needle begins and ends with a visible byte, unless too little would be left of it.
+//! - A needle does not begin or end with a space, a tab, or a line end, unless too little would be
+//!   left of it: such ends are not worth a pass of their own over the text.
 
 mod quoted;
 mod radix;
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::refusal::{SECRET_MIN_BYTES, is_common};
 use crate::secret::SecretBytes;
-use crate::strip::{Stripped, is_visible, strip};
+use crate::strip::{Stripped, strip};
 
 /// The redactor holds back this much of a stream at most (and what blanks are between), however
 /// long a secret is: without a bound, a secret file of 48 KiB would silence a step's log for 300.
@@ -87,7 +88,7 @@ fn with_carriage_returns(bytes: &[u8]) -> Form {
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes
         .split(|&byte| byte == b'\n')
-        .map(trim_blanks)
+        .map(<[u8]>::trim_ascii)
         .filter(|line| line.len() >= SECRET_MIN_BYTES && !is_common(line))
 }
 
@@ -98,7 +99,7 @@ fn pieces(form: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn admit(piece: &[u8], needles: &mut BTreeSet<SecretBytes>) {
-    let trimmed = trim_blanks(piece);
+    let trimmed = piece.trim_ascii();
     let needle = if trimmed.len() >= SECRET_MIN_BYTES { trimmed } else { piece };
     if needle.len() >= SECRET_MIN_BYTES {
         needles.insert(SecretBytes::new(needle));
@@ -107,14 +108,6 @@ fn admit(piece: &[u8], needles: &mut BTreeSet<SecretBytes>) {
     if visible.len() >= SECRET_MIN_BYTES && !is_common(&visible) {
         needles.insert(SecretBytes::new(visible.as_slice()));
     }
-}
-
-fn trim_blanks(bytes: &[u8]) -> &[u8] {
-    let Some(first) = bytes.iter().position(|&byte| is_visible(byte)) else {
-        return &[];
-    };
-    let last = bytes.iter().rposition(|&byte| is_visible(byte)).unwrap_or(first);
-    &bytes[first..=last]
 }
 
 /// `bytes` as the second pass sees them.

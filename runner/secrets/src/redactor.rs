@@ -27,10 +27,6 @@ const BLOCK_BYTES: usize = 32 * 1024;
 /// not cost a window each.
 const STEP_BYTES: usize = 256;
 
-/// What a stream holds at most. Only blanks between the characters of a secret made of all bytes
-/// can bring it there, so that an endless stream of them cannot fill the memory.
-const HELD_MAX_BYTES: usize = 8 * 1024 * 1024;
-
 /// A cheap handle on what a vault knows: clone it freely, one [`stream`](Self::stream) for each
 /// stream of output.
 #[derive(Clone, Debug)]
@@ -205,9 +201,8 @@ impl RedactingStream {
             Hold::Pending => (self.matcher.pending(raw), self.matcher.pending(text)),
             Hold::Longest => (raw.len().saturating_sub(back), text.len().saturating_sub(back)),
         };
-        let cut = raw_cut.min(self.stripped.locate(raw, text_cut));
-        let bounded = if raw.len() - cut > HELD_MAX_BYTES { raw_cut } else { cut };
-        self.stripped.before_sequence(bounded)
+        let text_cut = self.stripped.locate(raw, text_cut.max(self.stripped.live()));
+        self.stripped.before_sequence(raw_cut.min(text_cut))
     }
 
     /// Gives out the held bytes before `cut`, masked, and drops them.

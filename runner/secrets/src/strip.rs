@@ -45,7 +45,11 @@ struct Checkpoint {
 /// What is left of a window, kept from one window to the next for its memory.
 #[derive(Default)]
 pub(crate) struct Stripped {
+    /// Room for all of the window; `length` bytes of it are taken.
     text: Vec<u8>,
+    length: usize,
+    /// Where the text behind the last separator begins: nothing before it goes on.
+    live: usize,
     checkpoints: Vec<Checkpoint>,
     sequences: Vec<Range<usize>>,
     unfinished: Option<usize>,
@@ -55,7 +59,12 @@ pub(crate) struct Stripped {
 impl Stripped {
     /// The visible bytes, with a separator wherever a gap was too wide.
     pub(crate) fn text(&self) -> &[u8] {
-        &self.text
+        &self.text[..self.length]
+    }
+
+    /// Where in the text a match that is yet to come may begin at the earliest.
+    pub(crate) fn live(&self) -> usize {
+        self.live
     }
 
     /// Whether the window holds an escape character.
@@ -96,8 +105,14 @@ impl Stripped {
         start..end
     }
 
-    fn clear(&mut self) {
-        self.text.clear();
+    fn clear(&mut self, raw: &[u8]) {
+        let separators = raw.len() / GAP_MAX_BYTES;
+        let room = raw.len() + separators;
+        if self.text.len() < room {
+            self.text.resize(room, 0);
+        }
+        self.length = 0;
+        self.live = 0;
         self.checkpoints.clear();
         self.sequences.clear();
         self.unfinished = None;
@@ -118,42 +133,49 @@ impl Stripped {
         };
         self.gap += first;
         self.separate(separator);
-        self.checkpoints.push(Checkpoint { text: self.text.len(), raw: at });
+        self.checkpoints.push(Checkpoint { text: self.length, raw: at });
         self.gap = piece.iter().rev().take_while(|byte| !is_visible(**byte)).count();
 
-        copy_visible(piece, &mut self.text);
+        self.length += copy_visible(piece, &mut self.text[self.length..]);
     }
 
     fn separate(&mut self, separator: u8) {
         if self.gap > GAP_MAX_BYTES {
-            self.text.push(separator);
+            self.text[self.length] = separator;
+            self.length += 1;
+            self.live = self.length;
             self.gap = 0;
         }
     }
 }
 
-/// Without a branch for each byte: words are short. The flags of many bytes are computed at once.
-fn copy_visible(piece: &[u8], text: &mut Vec<u8>) {
+/// Copies the visible bytes of `piece` and says how many there are. Words are short, so there is no
+/// branch for each byte, and the flags of many bytes are computed at once.
+fn copy_visible(piece: &[u8], room: &mut [u8]) -> usize {
     const LANE_BYTES: usize = 32;
-    let mut count = text.len();
-    text.resize(count + piece.len(), 0);
-    for lane in piece.chunks(LANE_BYTES) {
+    let mut count = 0;
+    let mut lanes = piece.chunks_exact(LANE_BYTES);
+    for lane in &mut lanes {
         let mut keeps = [false; LANE_BYTES];
         for (keep, &byte) in keeps.iter_mut().zip(lane) {
             *keep = is_visible(byte);
         }
         for (&byte, keep) in lane.iter().zip(keeps) {
-            text[count] = byte;
+            room[count] = byte;
             count += usize::from(keep);
         }
     }
-    text.truncate(count);
+    for &byte in lanes.remainder() {
+        room[count] = byte;
+        count += usize::from(is_visible(byte));
+    }
+    count
 }
 
 /// Strips the window `raw` into `into`. `separator` is a blank that no needle holds. Unless it is
 /// the `last` window, an escape sequence without an end waits for the next one.
 pub(crate) fn strip(raw: &[u8], separator: u8, last: bool, into: &mut Stripped) {
-    into.clear();
+    into.clear(raw);
     let mut at = 0;
     while let Some(escape) = memchr(ESCAPE, &raw[at..]).map(|offset| at + offset) {
         into.push_text(raw, at..escape, separator);

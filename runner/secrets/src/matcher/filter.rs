@@ -85,7 +85,8 @@ impl Filter {
         let mut blocks = text.chunks_exact(BLOCK_BYTES);
         let mut at = 0;
         for block in &mut blocks {
-            let marks = [0, 1, 2, 3].map(|sample| self.slots[slot(gram(block, sample * STRIDE_BYTES))]);
+            let marks_at = |place: usize| self.slots[slot(gram(block, place))];
+            let marks = [marks_at(0), marks_at(STRIDE_BYTES), marks_at(2 * STRIDE_BYTES), marks_at(3 * STRIDE_BYTES)];
             if marks != [0; 4] {
                 for (sample, mark) in marks.into_iter().enumerate() {
                     self.confirm(text, at + sample * STRIDE_BYTES, mark, &mut stretches);
