@@ -1,1 +1,32 @@
-//! A Pipeline, manifests, and policy become a Plan.
+//! A checked pipeline, the manifests of its plugins, and the facts of the repository become a [`Plan`].
+//!
+//! [`plan`] resolves every plugin, expands matrices, checks inputs against manifests, and fixes what each
+//! step may touch: request ∩ allow. What it cannot settle before the run is kept as the author wrote it,
+//! and [`evaluate`] and [`inputs`] settle it, by the same rules, when the engine asks.
+//!
+//! # Invariants
+//!
+//! - No clock, no environment, no file: everything comes in by [`Request`].
+//! - All problems are reported together, each at its place.
+//! - A grant that rests on an input rests only on what is known now; anything else stands in `allow`.
+
+mod catalogue;
+mod check;
+mod environments;
+pub mod evaluate;
+mod frozen;
+mod grants;
+pub mod inputs;
+pub mod matrix;
+mod not_yet;
+mod request;
+mod stages;
+mod steps;
+pub mod text;
+
+pub use catalogue::{Catalogue, CatalogueError, Wanted};
+pub use frozen::*;
+pub use not_yet::not_yet;
+pub use request::{Facts, Request};
+pub use stages::{Planned, plan};
+pub use steps::SHELL;

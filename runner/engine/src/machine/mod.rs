@@ -1,0 +1,156 @@
+//! Decides everything about a run, and touches nothing.
+//!
+//! [`Machine::step`] is a pure function from an [`Input`] to [`Command`]s: no clock, no tasks, no files. The
+//! driver carries commands out and feeds results back. So a run can be replayed from its journal,
+//! simulated under a seed, and driven by another engine.
+//!
+//! # Invariants
+//!
+//! - Every stage that starts is closed exactly once, and every step that starts finishes exactly once.
+//! - After `Finish` there is no further command.
+//! - A deployment that began an effect ends verified, rolled back, or as a failed rollback: never between.
+
+mod messages;
+mod rollback;
+mod schedule;
+mod stage;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use sealock_events::{Cause, Conclusion, EventKind};
+use sealock_plan::Plan;
+use serde_json::{Map, Value as Json};
+
+pub use messages::{Attempt, Command, Ended, Input, RolledBack, StageId, Timer, Why};
+pub use stage::{Deployment, Phase, Stage, StepState, StepStatus};
+
+/// The state of a run.
+pub struct Machine {
+    plan: Plan,
+    /// In the plan's order; cells made at run time take the place of their template.
+    stages: Vec<Stage>,
+    /// How many stages may run at once.
+    jobs: usize,
+    /// Whether the run is being cancelled.
+    cancelled: bool,
+    /// Failures in the order in which they happened.
+    failures: Vec<Cause>,
+    /// What each deployment came to.
+    deployments: Vec<sealock_events::DeploymentResult>,
+    finished: bool,
+}
+
+impl Machine {
+    /// Ready to run `plan`, with at most `jobs` stages at once.
+    pub fn new(plan: Plan, jobs: usize) -> Self {
+        let stages = plan.stages.iter().cloned().map(Stage::new).collect();
+        Self {
+            plan,
+            stages,
+            jobs: jobs.max(1),
+            cancelled: false,
+            failures: Vec::new(),
+            deployments: Vec::new(),
+            finished: false,
+        }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// A stage, by its number.
+    pub fn stage(&self, id: StageId) -> &Stage {
+        &self.stages[id.0]
+    }
+
+    /// Takes one input and says what to do.
+    pub fn step(&mut self, input: Input) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if self.finished {
+            return commands;
+        }
+        self.take(input, &mut commands);
+        self.schedule(&mut commands);
+        self.finish_when_done(&mut commands);
+        commands
+    }
+
+    fn take(&mut self, input: Input, out: &mut Vec<Command>) {
+        match input {
+            Input::Start => {}
+            Input::CellsMade { stage, cells } => self.cells_made(stage, cells, out),
+            Input::StageReady { stage, deployment } => self.stage_ready(stage, deployment, out),
+            Input::StageRefused { stage, cause } => self.stage_refused(stage, cause, out),
+            Input::StepDecided { stage, step, decision } => self.step_decided(stage, step, decision, out),
+            Input::EffectBegan { stage } => self.effect_began(stage),
+            Input::StepEnded { stage, step, ended } => self.step_ended(stage, step, *ended, out),
+            Input::TimerFired(timer) => self.timer_fired(timer, out),
+            Input::RolledBack { stage, result } => self.rolled_back(stage, result, out),
+            Input::StageClosed { stage, outputs, deployment, cause } => self.stage_closed(stage, outputs, deployment, cause, out),
+            Input::CancelStage { stage } => self.cancel_stage(stage, out),
+            Input::CancelAsked => self.cancel(out),
+        }
+    }
+
+    /// The contexts `needs` for the stage: result, outputs, and cells of each stage that it needs.
+    pub fn needs(&self, stage: &Stage) -> Map<String, Json> {
+        let mut needs = Map::new();
+        for id in &stage.plan.needs {
+            needs.insert(id.clone(), self.need(id));
+        }
+        needs
+    }
+
+    fn need(&self, id: &str) -> Json {
+        let cells: Vec<&Stage> = self.stages.iter().filter(|stage| stage.plan.id == id).collect();
+        let result = cells.iter().filter_map(|cell| cell.result).max().unwrap_or(Conclusion::Skipped);
+        let agree = cells.windows(2).all(|pair| pair[0].outputs == pair[1].outputs);
+        let outputs = match cells.first() {
+            Some(first) if agree => first.outputs.clone(),
+            _ => Map::new(),
+        };
+        let listed: Vec<Json> = cells
+            .iter()
+            .map(|cell| {
+                serde_json::json!({
+                    "name": cell.plan.name,
+                    "matrix": cell.plan.matrix,
+                    "result": cell.result.unwrap_or(Conclusion::Skipped).word(),
+                    "outputs": cell.outputs,
+                })
+            })
+            .collect();
+        serde_json::json!({ "result": result.word(), "outputs": outputs, "cells": listed })
+    }
+
+    /// Every stage behind `stage`, its needs' needs included.
+    fn ancestors(&self, stage: &Stage) -> Vec<&Stage> {
+        let mut seen: BTreeMap<usize, &Stage> = BTreeMap::new();
+        let mut open: Vec<&str> = stage.plan.needs.iter().map(String::as_str).collect();
+        while let Some(id) = open.pop() {
+            for (place, other) in self.stages.iter().enumerate().filter(|(_, other)| other.plan.id == id) {
+                if seen.insert(place, other).is_none() {
+                    open.extend(other.plan.needs.iter().map(String::as_str));
+                }
+            }
+        }
+        seen.into_values().collect()
+    }
+
+    fn cancel(&mut self, out: &mut Vec<Command>) {
+        if self.cancelled {
+            return;
+        }
+        self.cancelled = true;
+        for place in 0..self.stages.len() {
+            self.cancel_stage(StageId(place), out);
+        }
+    }
+
+    fn record(out: &mut Vec<Command>, kind: EventKind) {
+        out.push(Command::Record(Box::new(kind)));
+    }
+}

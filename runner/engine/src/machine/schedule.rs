@@ -1,0 +1,171 @@
+//! Which stages start now, and which never will.
+
+use sealock_events::{Cause, Conclusion, EventKind};
+use sealock_plan::evaluate::{self, Known};
+use serde_json::{Map, Value as Json};
+
+use super::messages::{Command, StageId};
+use super::stage::{Phase, Stage};
+use super::Machine;
+use crate::contexts;
+
+/// What becomes of a stage whose needs have finished.
+enum Decision {
+    Start,
+    Skip(String),
+    Fail(Cause),
+}
+
+impl Machine {
+    /// Settles every stage whose needs have finished, until nothing changes.
+    pub(super) fn schedule(&mut self, out: &mut Vec<Command>) {
+        loop {
+            let ready = (0..self.stages.len()).find(|&place| self.is_ready(place));
+            let Some(place) = ready else {
+                return;
+            };
+            match self.decide(&self.stages[place]) {
+                Decision::Start => self.start(StageId(place), out),
+                Decision::Skip(why) => self.skip(StageId(place), &why, out),
+                Decision::Fail(cause) => self.refuse(StageId(place), cause, out),
+            }
+        }
+    }
+
+    fn is_ready(&self, place: usize) -> bool {
+        let stage = &self.stages[place];
+        stage.phase == Phase::Waiting && self.needs_finished(stage) && (self.cancelled || stage.cancelled || self.has_room(stage))
+    }
+
+    fn needs_finished(&self, stage: &Stage) -> bool {
+        let is_needed = |other: &&Stage| stage.plan.needs.contains(&other.plan.id);
+        self.stages.iter().filter(is_needed).all(|other| other.phase == Phase::Done)
+    }
+
+    fn has_room(&self, stage: &Stage) -> bool {
+        let is_active = |other: &&Stage| !matches!(other.phase, Phase::Waiting | Phase::Done);
+        let active = self.stages.iter().filter(is_active);
+        let same_matrix = active.clone().filter(|other| other.plan.id == stage.plan.id).count();
+        let most = stage.plan.max_parallel.map_or(usize::MAX, |most| most as usize);
+        active.count() < self.jobs && same_matrix < most
+    }
+
+    fn decide(&self, stage: &Stage) -> Decision {
+        let status = Status { machine: self, stage };
+        let default = "success()".to_owned();
+        let written = stage.plan.condition.as_ref().unwrap_or(&default);
+        match evaluate::condition(written, &status) {
+            Ok(true) => Decision::Start,
+            Ok(false) => Decision::Skip(self.why_skipped(stage)),
+            Err(error) => Decision::Fail(Cause {
+                code: "E-EXPR-EVALUATION".into(),
+                message: format!("the condition of stage `{}` cannot be evaluated: {error}", stage.plan.name),
+                help: None,
+                exit: 2,
+            }),
+        }
+    }
+
+    fn why_skipped(&self, stage: &Stage) -> String {
+        if self.cancelled || stage.cancelled {
+            return "the run is being cancelled".to_owned();
+        }
+        let unsuccessful = |other: &&&Stage| other.result != Some(Conclusion::Success);
+        let needs = self.ancestors(stage);
+        match (needs.iter().find(unsuccessful), &stage.plan.condition) {
+            (Some(other), None) => {
+                let result = other.result.unwrap_or(Conclusion::Skipped);
+                format!("`{}`, which it needs, ended with {}", other.plan.name, result.word())
+            }
+            (_, Some(condition)) => format!("its condition is false: {condition}"),
+            (None, None) => "something that it needs did not succeed".to_owned(),
+        }
+    }
+
+    fn start(&mut self, id: StageId, out: &mut Vec<Command>) {
+        let stage = &mut self.stages[id.0];
+        if stage.plan.late_matrix.is_some() {
+            stage.phase = Phase::MakingCells;
+            out.push(Command::MakeCells { stage: id });
+            return;
+        }
+        stage.phase = Phase::Opening;
+        Self::record(out, EventKind::StageStarted { stage: stage.plan.name.clone() });
+        out.push(Command::OpenStage { stage: id });
+    }
+
+    fn skip(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
+        let cancelled = self.cancelled || self.stages[id.0].cancelled;
+        let stage = &mut self.stages[id.0];
+        stage.phase = Phase::Done;
+        stage.result = Some(if cancelled { Conclusion::Cancelled } else { Conclusion::Skipped });
+        let name = stage.plan.name.clone();
+        Self::record(out, EventKind::Skipped { stage: name, step: None, why: why.to_owned() });
+    }
+
+    fn refuse(&mut self, id: StageId, cause: Cause, out: &mut Vec<Command>) {
+        self.failures.push(cause.clone());
+        let stage = &mut self.stages[id.0];
+        stage.phase = Phase::Done;
+        stage.result = Some(Conclusion::Failure);
+        stage.failure = Some(cause.clone());
+        let name = stage.plan.name.clone();
+        Self::record(out, EventKind::StageStarted { stage: name.clone() });
+        let (result, outputs) = (Conclusion::Failure, Map::new());
+        Self::record(out, EventKind::StageFinished { stage: name, result, outputs, cause: Some(cause), duration_ms: 0 });
+    }
+
+    /// Cells made at run time take their template's place.
+    pub(super) fn cells_made(&mut self, id: StageId, cells: Result<Vec<Map<String, Json>>, Cause>, out: &mut Vec<Command>) {
+        let cells = match cells {
+            Ok(cells) => cells,
+            Err(cause) => return self.refuse(id, cause, out),
+        };
+        let template = self.stages[id.0].plan.clone();
+        let count = cells.len();
+        let mut made = cells.into_iter().enumerate().map(|(index, cell)| {
+            let mut plan = template.clone();
+            plan.name = format!("{} ({})", plan.id, sealock_plan::matrix::label(&cell));
+            (plan.late_matrix, plan.cell, plan.cells, plan.matrix) = (None, index, count, cell);
+            Stage::new(plan)
+        });
+        // Numbers of other stages must not change: the first cell replaces the template, the rest go to the end.
+        if let Some(first) = made.next() {
+            self.stages[id.0] = first;
+        }
+        self.stages.extend(made);
+    }
+}
+
+/// The contexts and status functions of a stage's condition.
+struct Status<'a> {
+    machine: &'a Machine,
+    stage: &'a Stage,
+}
+
+impl Known for Status<'_> {
+    fn json(&self, name: &str) -> Option<Json> {
+        match name {
+            "needs" => Some(self.machine.needs(self.stage).into()),
+            _ => contexts::of_plan(self.machine.plan(), self.stage, name),
+        }
+    }
+
+    fn function(&self, name: &str, _: &[String]) -> Option<Result<Json, String>> {
+        let ancestors = self.machine.ancestors(self.stage);
+        let any = |result: Conclusion| ancestors.iter().any(|other| other.result == Some(result));
+        let cancelled = self.machine.cancelled || self.stage.cancelled;
+        let holds = match name.to_ascii_lowercase().as_str() {
+            "always" => true,
+            "cancelled" => cancelled,
+            "failure" => !cancelled && any(Conclusion::Failure),
+            "success" => {
+                let needed = |other: &&&Stage| self.stage.plan.needs.contains(&other.plan.id);
+                let all = ancestors.iter().filter(needed).all(|other| other.result == Some(Conclusion::Success));
+                !cancelled && all && !any(Conclusion::Failure) && !any(Conclusion::Cancelled)
+            }
+            _ => return None,
+        };
+        Some(Ok(holds.into()))
+    }
+}

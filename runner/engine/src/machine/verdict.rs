@@ -1,0 +1,50 @@
+//! What the whole run came to.
+
+use sealock_events::{Cause, Conclusion, DeploymentResult, RunResult};
+
+use super::messages::Command;
+use super::rollback::cancelled;
+use super::stage::Phase;
+use super::Machine;
+
+/// The deployment failed and was rolled back, and the old release verified.
+const EXIT_ROLLED_BACK: u8 = 10;
+/// The deployment failed and so did the rollback, or its verification.
+const EXIT_ROLLBACK_FAILED: u8 = 11;
+/// Cancelled.
+const EXIT_CANCELLED: u8 = 130;
+
+impl Machine {
+    pub(super) fn finish_when_done(&mut self, out: &mut Vec<Command>) {
+        if !self.stages.iter().all(|stage| stage.phase == Phase::Done) {
+            return;
+        }
+        self.finished = true;
+        let (result, exit, cause) = self.verdict();
+        out.push(Command::Finish { result, exit, cause });
+    }
+
+    /// When several are true: 11, 10 in this order; then 130; else the first failure in time. A failed stage that
+    /// has no cause of its own is a step's failure.
+    fn verdict(&self) -> (RunResult, u8, Option<Cause>) {
+        let first = self.failures.first().cloned();
+        let came_to = |wanted: &[DeploymentResult]| self.deployments.iter().any(|result| wanted.contains(result));
+        if came_to(&[DeploymentResult::RollbackFailed, DeploymentResult::RolledBackUnverified]) {
+            return (RunResult::Failure, EXIT_ROLLBACK_FAILED, first.or_else(|| Some(cancelled())));
+        }
+        if came_to(&[DeploymentResult::RolledBackVerified]) {
+            return (RunResult::Failure, EXIT_ROLLED_BACK, first.or_else(|| Some(cancelled())));
+        }
+        if self.cancelled {
+            return (RunResult::Cancelled, EXIT_CANCELLED, Some(cancelled()));
+        }
+        if let Some(cause) = first {
+            return (RunResult::Failure, cause.exit, Some(cause));
+        }
+        let cancelled_stage = self.stages.iter().any(|stage| stage.result == Some(Conclusion::Cancelled));
+        if cancelled_stage {
+            return (RunResult::Cancelled, EXIT_CANCELLED, Some(cancelled()));
+        }
+        (RunResult::Success, 0, None)
+    }
+}

@@ -1,0 +1,464 @@
+//! Freezes a pipeline: stages, matrix cells, and everything around them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sealock_contract::{GrantTable, StepName};
+use sealock_diagnostics::{Diagnostic, Span, near};
+use sealock_pipeline::{Axes, Axis, Cells, Late, Spanned, Stage};
+use serde_json::{Map, Value as Json, json};
+
+use crate::check::Checker;
+use crate::evaluate::{self, Known, Maps};
+use crate::frozen::{
+    Concurrency, Conflict, EnvEntry, Health, HealthTest, LateFlag, MatrixSource, Plan, PlannedContainer, PlannedPlugin,
+    PlannedService, PlannedStage, ServicePort, WithValue,
+};
+use crate::{Request, environments, matrix, steps};
+
+/// One stage without `timeout`, in milliseconds.
+const STAGE_TIMEOUT_MS: u64 = 60 * 60 * 1000;
+/// Cells of all stages: matrices of many stages must not multiply without end.
+const ALL_CELLS_MAX: usize = 4_000;
+
+/// A plan, and what its author should know.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan; `None` when there is an error among the diagnostics.
+    pub plan: Option<Plan>,
+    /// Errors and warnings, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Plans the pipeline, or says everything that stands in the way.
+pub fn plan(request: Request<'_>) -> Planned {
+    let mut planner = Planner::new(request);
+    let plan = planner.freeze();
+    let mut diagnostics = planner.diagnostics;
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| span.start));
+    diagnostics.dedup();
+    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    Planned { plan: (!failed).then_some(plan), diagnostics }
+}
+
+/// What all parts of planning share.
+pub(crate) struct Planner<'a> {
+    pub(crate) request: Request<'a>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) plugins: BTreeMap<String, PlannedPlugin>,
+    pub(crate) missing: BTreeSet<String>,
+    pub(crate) grants: GrantTable,
+    /// The contexts that are known before the run.
+    pub(crate) known: Maps,
+}
+
+impl<'a> Planner<'a> {
+    fn new(request: Request<'a>) -> Self {
+        Self {
+            request,
+            diagnostics: Vec::new(),
+            plugins: BTreeMap::new(),
+            missing: BTreeSet::new(),
+            grants: GrantTable::new(),
+            known: Maps::default(),
+        }
+    }
+
+    fn freeze(&mut self) -> Plan {
+        let pipeline = self.request.pipeline;
+        let inputs = self.inputs();
+        self.known.0.insert("github".into(), self.request.facts.github.clone().into());
+        self.known.0.insert("vars".into(), self.request.facts.vars.clone().into());
+        self.known.0.insert("inputs".into(), inputs.clone().into());
+        let env = self.env(&pipeline.env);
+        let environment_values = self.plain_env(&env, Map::new());
+        self.known.0.insert("env".into(), environment_values.into());
+
+        let stages = self.stages();
+        let environments = environments::freeze(self, &stages);
+        let concurrency = pipeline.concurrency.as_ref().map(|own| self.concurrency(own));
+        Plan {
+            version: crate::frozen::VERSION,
+            name: pipeline.name.value.clone(),
+            file: self.request.source.name().to_owned(),
+            file_digest: sealock_contract::Digest::of(self.request.source.text().as_bytes()),
+            github: self.request.facts.github.clone(),
+            inputs,
+            vars: self.request.facts.vars.clone(),
+            env,
+            secrets: pipeline.secrets.iter().map(|secret| secret.value.clone()).collect(),
+            environments,
+            plugins: std::mem::take(&mut self.plugins),
+            concurrency,
+            stages,
+            grants: std::mem::take(&mut self.grants),
+        }
+    }
+
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    pub(crate) fn line(&self, span: Span) -> u64 {
+        self.request.source.position(span.start).line as u64
+    }
+
+    /// Checks every `--input` and fills in defaults.
+    fn inputs(&mut self) -> Map<String, Json> {
+        let declared = &self.request.pipeline.inputs;
+        for (name, _) in &self.request.facts.inputs {
+            if !declared.contains(name) {
+                let message = format!("the pipeline has no input `{name}`");
+                let help = near::offer(name, declared.names());
+                self.report(Diagnostic::error("E-INPUT-UNKNOWN", message, None).maybe_help(help));
+            }
+        }
+        let mut values = Map::new();
+        for entry in declared {
+            if let Some(value) = self.input(&entry.key, &entry.value) {
+                values.insert(entry.key.value.clone(), value);
+            }
+        }
+        values
+    }
+
+    fn input(&mut self, key: &Spanned<String>, input: &sealock_pipeline::Input) -> Option<Json> {
+        let given = self.request.facts.inputs.iter().rev().find(|(name, _)| *name == key.value);
+        if let Some((name, text)) = given {
+            return match input.kind.read(text) {
+                Ok(value) => Some(input_json(&value)),
+                Err(error) => {
+                    let message = format!("`--input {name}={text}`: {error}");
+                    self.report(Diagnostic::error("E-INPUT-TYPE", message, key.span).label("declared here"));
+                    None
+                }
+            };
+        }
+        if let Some(default) = &input.default {
+            return Some(input_json(&default.value));
+        }
+        if input.required {
+            let message = format!("the input `{}` is required and was not given", key.value);
+            let help = format!("add `--input {}=…`", key.value);
+            self.report(Diagnostic::error("E-INPUT-MISSING", message, key.span).label("required").help(help));
+            return None;
+        }
+        Some(match input.kind {
+            sealock_pipeline::InputKind::Boolean => false.into(),
+            sealock_pipeline::InputKind::Number => 0.into(),
+            _ => "".into(),
+        })
+    }
+
+    /// An `env` as written, with every expression checked for what is known.
+    pub(crate) fn env(&mut self, env: &sealock_pipeline::Env) -> Vec<EnvEntry> {
+        for entry in env {
+            self.check_text(entry.value.value.raw(), entry.value.span);
+        }
+        let written = env.iter().map(|entry| EnvEntry { name: entry.key.value.clone(), value: entry.value.value.raw().to_owned() });
+        written.collect()
+    }
+
+    /// The `env` context of what can be known: entries without secrets and without late contexts.
+    pub(crate) fn plain_env(&self, env: &[EnvEntry], mut base: Map<String, Json>) -> Map<String, Json> {
+        for entry in env {
+            if let Ok(Ok(text)) = evaluate::text_or_secret(&entry.value, &self.known) {
+                base.insert(entry.name.clone(), text.into());
+            }
+        }
+        base
+    }
+
+    pub(crate) fn check_text(&mut self, written: &str, span: Span) {
+        Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics }.text(written, span);
+    }
+
+    pub(crate) fn check_condition(&mut self, written: &str, span: Span) {
+        Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics }.condition(written, span);
+    }
+
+    /// A text that must be known before the run; its own raw text when it is not, with a report.
+    pub(crate) fn settle(&mut self, written: &str, span: Span) -> String {
+        match evaluate::text(written, &self.known) {
+            Ok(text) => text,
+            Err(error) => {
+                let place = self.check_place(written, span, &error);
+                self.report(Diagnostic::error("E-EXPR-EVALUATION", error.to_string(), place).label("not known before the run"));
+                written.to_owned()
+            }
+        }
+    }
+
+    pub(crate) fn check_place(&self, written: &str, span: Span, error: &sealock_expression::ExpressionError) -> Span {
+        crate::check::place(self.request.source, written, span, error.at.clone())
+    }
+
+    /// A value that the file gives or an expression makes.
+    pub(crate) fn late<T: Copy + std::str::FromStr>(&mut self, late: &Spanned<Late<T>>, expected: &str) -> Option<T> {
+        match &late.value {
+            Late::Known(value) => Some(*value),
+            Late::Written(text) => {
+                let settled = self.settle(text.raw(), late.span);
+                let parsed = settled.parse().ok();
+                if parsed.is_none() {
+                    let message = format!("expected {expected}, found `{settled}`");
+                    self.report(Diagnostic::error("E-INPUT-TYPE", message, late.span));
+                }
+                parsed
+            }
+        }
+    }
+
+    /// Every stage that is wanted, each after what it needs, cells beside each other.
+    fn stages(&mut self) -> Vec<PlannedStage> {
+        let pipeline = self.request.pipeline;
+        let wanted = self.wanted();
+        let ordered = ordered(pipeline.stages.values().filter(|stage| wanted.contains(stage.id.value.as_str())));
+        let mut all = Vec::new();
+        for stage in ordered {
+            all.extend(self.stage(stage));
+        }
+        let cells = all.iter().filter(|stage| stage.cells > 1).count();
+        if cells > ALL_CELLS_MAX {
+            let message = format!("the matrices have {cells} cells in all; {ALL_CELLS_MAX} are the most");
+            self.report(Diagnostic::error("E-MATRIX-SIZE", message, None));
+        }
+        all
+    }
+
+    /// The stages that run: all, or `--stage` with what it needs.
+    fn wanted(&mut self) -> BTreeSet<&'a str> {
+        let stages = &self.request.pipeline.stages;
+        let Some(only) = self.request.only else {
+            return stages.names().collect();
+        };
+        if !stages.contains(only) {
+            let message = format!("the pipeline has no stage `{only}`");
+            let help = near::offer(only, stages.names());
+            self.report(Diagnostic::error("E-STAGE-UNKNOWN", message, None).maybe_help(help));
+            return BTreeSet::new();
+        }
+        let mut wanted = BTreeSet::new();
+        let mut open = vec![only];
+        while let Some(entry) = open.pop().and_then(|id| stages.entry(id)) {
+            if wanted.insert(entry.key.value.as_str()) {
+                open.extend(entry.value.needs.iter().map(|need| need.value.as_str()));
+            }
+        }
+        wanted
+    }
+
+    fn stage(&mut self, stage: &'a Stage) -> Vec<PlannedStage> {
+        let Some(own) = &stage.matrix else {
+            return vec![self.cell(stage, None, Map::new(), 0, 1)];
+        };
+        let source = matrix_source(&own.value);
+        let late = [&source.axes, &source.include, &source.exclude]
+            .into_iter()
+            .flat_map(evaluate::contexts_read)
+            .any(|context| context == "needs");
+        if late {
+            let mut template = self.cell(stage, None, Map::new(), 0, 1);
+            template.late_matrix = Some(source);
+            return vec![template];
+        }
+        match matrix::cells(&source, &self.known) {
+            Ok(cells) => {
+                let count = cells.len();
+                let frozen = cells.into_iter().enumerate();
+                frozen.map(|(index, cell)| self.cell(stage, Some(matrix::label(&cell)), cell, index, count)).collect()
+            }
+            Err(error) => {
+                self.report(Diagnostic::error(error.code(), format!("stage `{}`: {error}", stage.id.value), own.span));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Freezes one stage with the values of one cell.
+    fn cell(&mut self, stage: &'a Stage, label: Option<String>, cell: Map<String, Json>, index: usize, count: usize) -> PlannedStage {
+        let outer = self.known.clone();
+        let is_matrix = stage.matrix.is_some();
+        if is_matrix && (label.is_some() || stage.matrix.is_none()) {
+            self.known.0.insert("matrix".into(), cell.clone().into());
+        }
+        let own_matrix = stage.matrix.as_ref().map(|own| &own.value);
+        let max_parallel = own_matrix.and_then(|own| own.max_parallel.as_ref()).and_then(|most| self.late(most, "a number from 1"));
+        let fail_fast = own_matrix.map(|own| self.flag(&own.fail_fast, stage.span)).unwrap_or(LateFlag::Known(true));
+        let fail_fast = fail_fast != LateFlag::Known(false);
+        self.known.0.insert(
+            "strategy".into(),
+            json!({ "job-index": index, "job-total": count, "fail-fast": fail_fast, "max-parallel": max_parallel.unwrap_or(count as u32) }),
+        );
+        let env = self.env(&stage.env);
+        let outer_env = self.known.json("env").and_then(|env| env.as_object().cloned()).unwrap_or_default();
+        let visible = self.plain_env(&env, outer_env);
+        self.known.0.insert("env".into(), visible.into());
+
+        let name = label.map_or_else(|| stage.id.value.clone(), |label| format!("{} ({label})", stage.id.value));
+        let environment = stage.environment.as_ref().map(|environment| self.settle(environment.value.raw(), environment.span));
+        let planned = PlannedStage {
+            id: stage.id.value.clone(),
+            title: stage.name.as_ref().map(|title| self.written(title)),
+            needs: stage.needs.iter().map(|need| need.value.clone()).collect(),
+            condition: stage.condition.as_ref().map(|condition| self.condition(condition)),
+            matrix: cell,
+            late_matrix: None,
+            cell: index,
+            cells: count,
+            max_parallel,
+            fail_fast,
+            env,
+            container: stage.container.as_ref().map(|own| self.container(&own.value)),
+            services: stage.services.iter().map(|entry| self.service(&entry.key.value, &entry.value)).collect(),
+            concurrency: stage.concurrency.as_ref().map(|own| self.concurrency(own)),
+            timeout_ms: self.timeout(stage),
+            outputs: self.env(&stage.outputs),
+            steps: steps::freeze(self, stage, &name, environment.as_deref(), &stage.steps, ""),
+            rollback: steps::freeze(self, stage, &name, environment.as_deref(), &stage.rollback, "rollback-"),
+            environment,
+            line: self.line(stage.id.span),
+            name,
+        };
+        self.known = outer;
+        planned
+    }
+
+    pub(crate) fn flag(&mut self, late: &Late<bool>, span: Span) -> LateFlag {
+        match late {
+            Late::Known(flag) => LateFlag::Known(*flag),
+            Late::Written(text) => {
+                self.check_text(text.raw(), span);
+                LateFlag::Written(text.raw().to_owned())
+            }
+        }
+    }
+
+    pub(crate) fn written(&mut self, text: &Spanned<sealock_pipeline::Text>) -> String {
+        self.check_text(text.value.raw(), text.span);
+        text.value.raw().to_owned()
+    }
+
+    pub(crate) fn condition(&mut self, condition: &Spanned<sealock_pipeline::Condition>) -> String {
+        self.check_condition(condition.value.raw(), condition.span);
+        condition.value.raw().to_owned()
+    }
+
+    fn timeout(&mut self, stage: &Stage) -> u64 {
+        let own = stage.timeout.as_ref().and_then(|timeout| self.late(timeout, "a duration such as `10m`"));
+        own.map_or(STAGE_TIMEOUT_MS, |timeout: sealock_pipeline::Duration| timeout.as_millis())
+    }
+
+    fn container(&mut self, container: &sealock_pipeline::Container) -> PlannedContainer {
+        PlannedContainer { image: self.written(&container.image), env: self.env(&container.env) }
+    }
+
+    fn service(&mut self, name: &str, service: &sealock_pipeline::Service) -> PlannedService {
+        let ports = service.ports.iter().filter_map(|port| self.late(port, "a port such as `5432` or `5432:5432`"));
+        let ports = ports.map(|port: sealock_pipeline::Port| ServicePort { host: port.host, container: port.container }).collect();
+        PlannedService {
+            name: name.to_owned(),
+            image: self.written(&service.image),
+            env: self.env(&service.env),
+            ports,
+            health: service.health.as_ref().map(|health| self.health(&health.value)),
+        }
+    }
+
+    fn health(&mut self, health: &sealock_pipeline::Health) -> Health {
+        /// As Docker's own health checks have them.
+        const INTERVAL_MS: u64 = 10_000;
+        const TIMEOUT_MS: u64 = 5_000;
+        const RETRIES: u32 = 5;
+        let mut ms = |own: &Option<Spanned<Late<sealock_pipeline::Duration>>>, default: u64| {
+            own.as_ref().and_then(|own| self.late(own, "a duration such as `10s`")).map_or(default, |own| own.as_millis())
+        };
+        let (interval_ms, timeout_ms) = (ms(&health.interval, INTERVAL_MS), ms(&health.timeout, TIMEOUT_MS));
+        let test = match &health.command {
+            sealock_pipeline::HealthCommand::Program(words) => HealthTest::Program(words.iter().map(|word| self.written(word)).collect()),
+            sealock_pipeline::HealthCommand::Shell(line) => HealthTest::Shell(self.written(line)),
+        };
+        Health { test, interval_ms, timeout_ms, retries: health.retries.as_ref().map_or(RETRIES, |own| own.value) }
+    }
+
+    fn concurrency(&mut self, own: &Spanned<sealock_pipeline::Concurrency>) -> Concurrency {
+        let on_conflict = match own.value.on_conflict {
+            sealock_pipeline::OnConflict::Queue => Conflict::Queue,
+            sealock_pipeline::OnConflict::CancelOlder => Conflict::CancelOlder,
+            sealock_pipeline::OnConflict::Fail => Conflict::Fail,
+        };
+        Concurrency { group: self.written(&own.value.group), on_conflict }
+    }
+
+    pub(crate) fn grant(&mut self, stage: &str, step: &str, grant: sealock_contract::Grant) {
+        self.grants.insert(StepName { stage: stage.to_owned(), step: step.to_owned() }, grant);
+    }
+}
+
+fn input_json(value: &sealock_pipeline::InputValue) -> Json {
+    match value {
+        sealock_pipeline::InputValue::Text(text) => text.as_str().into(),
+        sealock_pipeline::InputValue::Number(number) => (*number).into(),
+        sealock_pipeline::InputValue::Boolean(flag) => (*flag).into(),
+    }
+}
+
+fn matrix_source(own: &sealock_pipeline::Matrix) -> MatrixSource {
+    let axes = match &own.axes {
+        Axes::Computed(text) => WithValue::Scalar { text: text.value.raw().to_owned(), plain: true },
+        Axes::Named(axes) => WithValue::Map(axes.iter().map(|axis| (axis.key.value.clone(), axis_value(&axis.value))).collect()),
+    };
+    let fail_fast = match &own.fail_fast {
+        Late::Known(flag) => LateFlag::Known(*flag),
+        Late::Written(text) => LateFlag::Written(text.raw().to_owned()),
+    };
+    MatrixSource { axes, include: cells_value(&own.include), exclude: cells_value(&own.exclude), fail_fast }
+}
+
+fn axis_value(axis: &Axis) -> WithValue {
+    match axis {
+        Axis::Computed(text) => WithValue::Scalar { text: text.value.raw().to_owned(), plain: true },
+        Axis::Values(values) => WithValue::List(values.iter().map(|value| steps::with_value(&value.value)).collect()),
+    }
+}
+
+fn cells_value(cells: &Cells) -> WithValue {
+    match cells {
+        Cells::Computed(text) => WithValue::Scalar { text: text.value.raw().to_owned(), plain: true },
+        Cells::Listed(list) => {
+            let cell = |cell: &Spanned<sealock_pipeline::Entries<Spanned<sealock_pipeline::Value>>>| {
+                WithValue::Map(cell.value.iter().map(|entry| (entry.key.value.clone(), steps::with_value(&entry.value.value))).collect())
+            };
+            WithValue::List(list.iter().map(cell).collect())
+        }
+    }
+}
+
+/// Each stage after what it needs, else in the order of the file. The graph has no cycle: the pipeline's
+/// reader made sure of it.
+fn ordered<'a>(stages: impl Iterator<Item = &'a Stage>) -> Vec<&'a Stage> {
+    let stages: Vec<&Stage> = stages.collect();
+    let places: HashMap<&str, usize> = stages.iter().enumerate().map(|(place, stage)| (stage.id.value.as_str(), place)).collect();
+    let mut ranks = vec![None; stages.len()];
+    for place in 0..stages.len() {
+        rank(place, &stages, &places, &mut ranks);
+    }
+    let mut order: Vec<usize> = (0..stages.len()).collect();
+    order.sort_by_key(|&place| (ranks[place], place));
+    order.into_iter().map(|place| stages[place]).collect()
+}
+
+/// The length of the longest chain of needs behind a stage, found without recursion: 2,000 stages in a row
+/// are legal.
+fn rank(place: usize, stages: &[&Stage], places: &HashMap<&str, usize>, ranks: &mut [Option<usize>]) {
+    let mut open = vec![place];
+    while let Some(&at) = open.last() {
+        let needs = || stages[at].needs.iter().filter_map(|need| places.get(need.value.as_str()).copied());
+        match needs().find(|&need| ranks[need].is_none() && need != at) {
+            Some(need) => open.push(need),
+            None => {
+                ranks[at] = Some(needs().filter_map(|need| ranks[need]).map(|rank| rank + 1).max().unwrap_or(0));
+                open.pop();
+            }
+        }
+    }
+}
