@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_long_secret_is_cut_into_pieces() {
-        let secret: String = (0..2000).map(|number| format!("{number:x}")).collect();
+        let secret = ["0123456789abcdefghijklmnopqrstuvwxyz"; 100].join("/");
         for needle in needles(&secret) {
             assert!((SECRET_MIN_BYTES..=NEEDLE_MAX_BYTES).contains(&needle.len()));
         }

@@ -238,19 +238,25 @@ fn spans_of_whole(matcher: &Matcher, bytes: &[u8]) -> Vec<Range<usize>> {
 fn find_spans(matcher: &Matcher, raw: &[u8], stripped: &Stripped) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     if matcher.needs_raw_pass() || stripped.has_sequences() {
-        matcher.for_each_match(raw, |hit| add_span(stripped.whole_sequences(hit), &mut spans));
+        matcher.for_each_match(raw, |hit| add_span(hit, &mut spans));
     }
-    matcher.for_each_match(stripped.text(), |hit| {
+    for span in &mut spans {
+        *span = stripped.whole_sequences(span.clone());
+    }
+    let mut hits = Vec::new();
+    matcher.for_each_match(stripped.text(), |hit| add_span(hit, &mut hits));
+    spans.extend(hits.into_iter().map(|hit| {
         let last = stripped.locate(raw, hit.end - 1);
-        add_span(stripped.locate(raw, hit.start)..last + 1, &mut spans);
-    });
+        stripped.locate(raw, hit.start)..last + 1
+    }));
     spans
 }
 
-/// Adds `span`, or widens the last one: many needles match at one place.
+/// Adds `span`, or widens the last one: many needles match at one place. Spans that only touch stay
+/// apart, since in the raw bytes there may be blanks between them.
 fn add_span(span: Range<usize>, spans: &mut Vec<Range<usize>>) {
     match spans.last_mut() {
-        Some(last) if span.start <= last.end && last.start <= span.end => {
+        Some(last) if span.start < last.end && last.start < span.end => {
             *last = last.start.min(span.start)..last.end.max(span.end);
         }
         _ => spans.push(span),

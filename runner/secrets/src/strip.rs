@@ -32,7 +32,7 @@ const BELL: u8 = 0x07;
 
 /// Whether `byte` is left when blanks are gone.
 pub(crate) fn is_visible(byte: u8) -> bool {
-    (byte > b' ') & (byte != 0x7f)
+    byte > b' ' && byte != 0x7f
 }
 
 /// Where `text[text]` came from: the first visible byte at or after `raw`.

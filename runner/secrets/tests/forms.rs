@@ -1,5 +1,7 @@
 //! The abuse suite's section on secrets in output: cases 86 to 92.
 
+#![expect(clippy::unwrap_used, clippy::format_collect, reason = "test code: a failure is a panic, and texts are short")]
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use sealock_secrets::{SecretBytes, Vault};

@@ -1,5 +1,7 @@
 //! Providers, and the way of a secret from one into the vault.
 
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a panic, and texts are short")]
+
 use std::ffi::OsString;
 use std::fs;
 use std::future::Future;

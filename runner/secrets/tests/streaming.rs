@@ -1,5 +1,7 @@
 //! Properties of the redactor: whatever the secret, the form, the text around, and the splits.
 
+#![expect(clippy::unwrap_used, clippy::format_collect, reason = "test code: a failure is a panic, and texts are short")]
+
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -276,16 +278,15 @@ fn strip(text: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut visible = (Vec::new(), Vec::new());
     let mut at = 0;
     while at < text.len() {
-        match colour_length(&text[at..]) {
-            Some(length) => at += length,
-            None => {
-                if text[at] > b' ' && text[at] != 0x7f {
-                    visible.0.push(text[at]);
-                    visible.1.push(at);
-                }
-                at += 1;
-            }
+        if let Some(length) = colour_length(&text[at..]) {
+            at += length;
+            continue;
         }
+        if text[at] > b' ' && text[at] != 0x7f {
+            visible.0.push(text[at]);
+            visible.1.push(at);
+        }
+        at += 1;
     }
     visible
 }
@@ -309,9 +310,9 @@ fn naive(needles: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
     }
     let is_masked = |at: usize| spans.iter().any(|span| span.contains(&at));
     let mut out = Vec::new();
-    for at in 0..text.len() {
+    for (at, &byte) in text.iter().enumerate() {
         if !is_masked(at) {
-            out.push(text[at]);
+            out.push(byte);
         } else if at == 0 || !is_masked(at - 1) {
             out.extend_from_slice(b"***");
         }
@@ -422,6 +423,7 @@ proptest! {
         let vault = vault(&secrets);
         let out = stream(&vault, &text, &writes);
         prop_assert_eq!(&out, &whole(&vault, &text));
+        prop_assert_eq!(&out, &whole(&vault, &out));
         for secret in &secrets {
             prop_assert!(!contains(&out, secret), "{:?}", String::from_utf8_lossy(&out));
         }
