@@ -6,8 +6,9 @@
 
 FIREWALL_BEFORE=$RIG_STATE/engine/forwarding-before
 
-# Notes what was so before our engine started.
+# Notes what was so before our engine started; an engine that was killed has put nothing back.
 firewall_remember() {
+  [[ ! -f $FIREWALL_BEFORE ]] || return 0
   echo "$(iptables -S FORWARD | sed -n 's/^-P FORWARD //p') $(cat /proc/sys/net/ipv4/ip_forward)" >"$FIREWALL_BEFORE"
 }
 

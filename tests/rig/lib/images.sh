@@ -5,7 +5,7 @@
 # shellcheck shell=bash
 
 # In the order in which they build on each other.
-IMAGES=(debian busybox python node-slim node postgres redis nginx)
+IMAGES=(debian busybox python node-slim node postgres postgres-16 redis nginx)
 
 # Makes sure that the registry holds every image, made by the recipes as they are now.
 images_ensure() {

@@ -61,11 +61,12 @@ poll() {
   done
 }
 
-# Waits $1 seconds until the process named $2 answers the command `$3…`; names its log otherwise.
+# Waits $1 seconds until the process named $2 runs and the command `$3…` says that it answers;
+# names its log otherwise.
 process_wait() {
   local patience_s=$1 name=$2
   shift 2
-  poll "$patience_s" "$@" && return
+  poll "$patience_s" "$@" && process_runs "$name" && return
   tail -n 5 "$RIG_LOGS/$name.log" >&2 || true
   fail "$name did not answer within $patience_s s; see $RIG_LOGS/$name.log"
 }

@@ -9,7 +9,10 @@ TARGET_BOOT_S=60
 targets_start() {
   local name root
   root=$(target_root)
-  for name in "${TARGETS[@]}"; do target_switch_on "$name" "$root"; done
+  for name in "${TARGETS[@]}"; do
+    target_switch_on "$name" "$root"
+    cable_mend "$name"
+  done
   for name in "${TARGETS[@]}"; do target_wait "$name"; done
 }
 
@@ -147,7 +150,7 @@ target_booted_since() {
 target_reset() {
   local name=$1
   target_power_off "$name"
-  rm -rf "$(target_folder "$name")"
+  rm -rf --one-file-system "$(target_folder "$name")"
   target_power_on "$name"
 }
 

@@ -27,6 +27,8 @@ make_cluster() {
   # shellcheck disable=SC2086 # a list of arguments
   initdb --username="$user" --pwfile=<(echo "$password") ${POSTGRES_INITDB_ARGS:-}
   printf '\nhost all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
+  printf "%s = '%s'\n" listen_addresses '*' unix_socket_directories /var/run/postgresql \
+    >>"$PGDATA/postgresql.conf"
 }
 
 make_database() {
