@@ -73,12 +73,12 @@ impl Scope {
     }
 
     /// The names of the contexts.
-    pub fn context_names(&self) -> impl Iterator<Item = &str> {
+    pub fn context_names(&self) -> impl Iterator<Item = &str> + Clone {
         self.contexts.iter().map(String::as_str)
     }
 
     /// The names of the functions.
-    pub fn function_names(&self) -> impl Iterator<Item = &'static str> {
+    pub fn function_names(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.functions.iter().map(|function| function.name)
     }
 
