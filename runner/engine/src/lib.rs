@@ -1,1 +1,15 @@
-//! A Plan becomes a run.
+//! A [`Plan`](sealock_plan::Plan) becomes a run, told as events.
+//!
+//! Two halves: [`machine`] decides everything and touches nothing; the *driver* gives it time, tasks, and a
+//! journal. The driver's parts are one file each: what a stage needs before its first step, one try of a step,
+//! a deployment's locks and its way back.
+//!
+//! # Invariants
+//!
+//! - An event exists once its commit has returned; only then do sinks see it.
+//! - Nothing here prints, fetches a plugin, or knows of GitHub.
+
+mod contexts;
+pub mod handover;
+mod known;
+pub mod machine;
