@@ -1,6 +1,8 @@
 //! `allow`: what the pipeline's author lets a step have.
 
-use sealock_contract::grant::NetworkGrant;
+use std::str::FromStr;
+
+use sealock_contract::grant::{NetworkGrant, NetworkPatternError};
 
 use super::{Late, Size, Spanned, Text};
 
@@ -51,4 +53,17 @@ pub enum NetworkEntry {
     Grant(NetworkGrant),
     /// `@packages`: a name of `networks`, or one that the machine's policy defines; without the `@`.
     Named(String),
+}
+
+impl FromStr for NetworkEntry {
+    type Err = NetworkPatternError;
+
+    /// Reads what stands in `network` as text: `@name`, or what [`NetworkGrant`] reads.
+    fn from_str(text: &str) -> Result<Self, NetworkPatternError> {
+        match text.strip_prefix('@') {
+            Some(name) if name.parse::<sealock_contract::Id>().is_ok() => Ok(Self::Named(name.to_owned())),
+            Some(_) => Err(NetworkPatternError::BadHost(text.to_owned())),
+            None => text.parse().map(Self::Grant),
+        }
+    }
 }

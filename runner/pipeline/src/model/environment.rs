@@ -1,5 +1,8 @@
 //! `environments`: where deployments go.
 
+use std::str::FromStr;
+
+use super::stage::port as read_port;
 use super::{Entries, Env, Late, Spanned, Text};
 
 /// The name under which targets, approvals, secrets, and the lock of a deployment are kept.
@@ -64,4 +67,62 @@ pub enum Login {
     Key(Spanned<String>),
     /// The operator's ssh agent.
     Agent,
+}
+
+/// Why a text is not `user@host`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SshAddressError {
+    /// There is no `user@`.
+    #[error("`{0}` names no user")]
+    NoUser(String),
+    /// The part after `@` is no host with an optional port.
+    #[error("`{0}` is not a host, or a host and a port")]
+    BadHost(String),
+}
+
+/// The port of SSH.
+const SSH_PORT: u16 = 22;
+
+impl FromStr for SshAddress {
+    type Err = SshAddressError;
+
+    fn from_str(text: &str) -> Result<Self, SshAddressError> {
+        let (user, address) = text.rsplit_once('@').ok_or_else(|| SshAddressError::NoUser(text.to_owned()))?;
+        let is_user_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$' | '@');
+        if user.is_empty() || user.starts_with('-') || !user.chars().all(is_user_char) {
+            return Err(SshAddressError::NoUser(text.to_owned()));
+        }
+        let bad = || SshAddressError::BadHost(address.to_owned());
+        let (host, port) = match address.strip_prefix('[') {
+            Some(rest) => {
+                let (host, after) = rest.split_once(']').ok_or_else(bad)?;
+                host.parse::<std::net::Ipv6Addr>().map_err(|_| bad())?;
+                (host, if after.is_empty() { None } else { Some(after.strip_prefix(':').ok_or_else(bad)?) })
+            }
+            None => {
+                let (host, port) = address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port)));
+                let is_host_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+                let is_host = !host.is_empty() && !host.starts_with(['-', '.']) && host.chars().all(is_host_char);
+                (is_host.then_some(host).ok_or_else(bad)?, port)
+            }
+        };
+        let port = port.map_or(Some(SSH_PORT), read_port).ok_or_else(bad)?;
+        Ok(Self { user: user.to_owned(), host: host.to_owned(), port })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_user_a_host_and_maybe_a_port() {
+        let read = |text: &str| text.parse::<SshAddress>().map(|found| (found.user, found.host, found.port));
+        assert_eq!(read("deploy@web1.example.com"), Ok(("deploy".into(), "web1.example.com".into(), 22)));
+        assert_eq!(read("root@10.0.0.1:2222"), Ok(("root".into(), "10.0.0.1".into(), 2222)));
+        assert_eq!(read("root@[::1]:2222"), Ok(("root".into(), "::1".into(), 2222)));
+        for text in ["web1", "@web1", "a b@web1", "-oProxyCommand=x@h", "a@-oProxyCommand=x", "a@h:0", "a@h:x", "a@[::1", "a@::1", "a@"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 }

@@ -21,12 +21,12 @@ mod trigger;
 mod value;
 
 pub use allow::{Allow, Containers, Files, NetworkEntry};
-pub use environment::{Environment, Login, SshAddress, Target, Verify};
+pub use environment::{Environment, Login, SshAddress, SshAddressError, Target, Verify};
 pub use input::{Input, InputError, InputKind, InputValue};
 pub use matrix::{Axes, Axis, Cells, Matrix};
-pub use quantity::{Duration, Size};
+pub use quantity::{Duration, QuantityError, Size};
 pub use spanned::{Entries, Entry, Spanned};
-pub use stage::{Concurrency, Container, Health, HealthCommand, OnConflict, Port, Service, Stage};
+pub use stage::{Concurrency, Container, Health, HealthCommand, OnConflict, Port, PortError, Service, Stage};
 pub use step::{Cache, Call, PluginName, Retry, RetryOn, Shell, Step};
 pub use text::{Condition, Env, Late, Text};
 pub use trigger::{PullRequestFilter, PushFilter, Schedule, Triggers};

@@ -1,5 +1,7 @@
 //! Stages: steps that share a workspace, and what they run with.
 
+use std::str::FromStr;
+
 use sealock_diagnostics::Span;
 
 use super::{Allow, Condition, Duration, Entries, Env, Late, Matrix, Spanned, Step, Text};
@@ -120,4 +122,27 @@ pub enum OnConflict {
     CancelOlder,
     /// It fails.
     Fail,
+}
+
+/// Why a text is not a port.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a port from 1 to 65535, or two with `:` between them")]
+pub struct PortError(String);
+
+impl FromStr for Port {
+    type Err = PortError;
+
+    fn from_str(text: &str) -> Result<Self, PortError> {
+        let read = |text| port(text).ok_or_else(|| PortError(text.to_owned()));
+        match text.split_once(':') {
+            Some((host, container)) => Ok(Self { host: Some(read(host)?), container: read(container)? }),
+            None => Ok(Self { host: None, container: read(text)? }),
+        }
+    }
+}
+
+/// A port, in digits alone.
+pub(super) fn port(text: &str) -> Option<u16> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { text.parse().ok().filter(|&port| port > 0) } else { None }
 }

@@ -71,3 +71,28 @@ impl Scalar {
 fn from_digits(digits: &str, radix: u32) -> Option<i64> {
     if digits.starts_with(['+', '-']) { None } else { i64::from_str_radix(digits, radix).ok() }
 }
+
+impl Value {
+    /// The value as JSON, with every scalar as its text; `None` when there is an expression in it.
+    pub fn to_json(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::Null => Some(serde_json::Value::Null),
+            Self::Scalar(scalar) => scalar.text.literal().map(Into::into),
+            Self::List(items) => items.iter().map(|item| item.to_json()).collect::<Option<Vec<_>>>().map(Into::into),
+            Self::Map(entries) => {
+                let pairs = entries.iter().map(|entry| Some((entry.key.value.clone(), entry.value.to_json()?)));
+                pairs.collect::<Option<_>>().map(serde_json::Value::Object)
+            }
+        }
+    }
+
+    /// Every text in it, in order.
+    pub fn texts(&self) -> Vec<&Text> {
+        match self {
+            Self::Null => Vec::new(),
+            Self::Scalar(scalar) => vec![&scalar.text],
+            Self::List(items) => items.iter().flat_map(|item| item.texts()).collect(),
+            Self::Map(entries) => entries.values().flat_map(|value| value.texts()).collect(),
+        }
+    }
+}

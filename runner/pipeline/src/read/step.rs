@@ -1,0 +1,188 @@
+//! Steps.
+
+use sealock_diagnostics::{Diagnostic, near};
+
+use super::reader::{Field, Keys, Reader};
+use super::shape::{CACHE, RETRY, RETRY_ON, STEP};
+use super::slot::Slot;
+use crate::model::{Cache, Call, Entries, Late, Retry, RetryOn, Shell, Spanned, Step};
+use crate::yaml::{Layout, NodeId};
+
+/// How many steps a pipeline has at most; stops a file from planning for minutes.
+const STEPS_MAX: usize = 10_000;
+
+/// The most attempts of a step; stops a retry from never ending.
+const ATTEMPTS_MAX: u32 = 100;
+
+impl Reader<'_> {
+    /// Whether there is room for one more step; the first one too many is reported.
+    pub(super) fn one_more_step(&mut self, node: NodeId) -> bool {
+        self.steps += 1;
+        if self.steps == STEPS_MAX + 1 {
+            let message = format!("there are more than {STEPS_MAX} steps in the pipeline: this is number {}", self.steps);
+            let span = super::first_line(self.file, self.tree.span(node));
+            self.report(Diagnostic::error("E-CFG-BUDGET", message, span));
+        }
+        self.steps <= STEPS_MAX
+    }
+
+    pub(super) fn step(&mut self, node: NodeId, subject: &str) -> Step {
+        let mut step = empty(self.tree.span(node));
+        let Some(keys) = self.keys(node, subject, &STEP) else {
+            return step;
+        };
+        if let Some(call) = self.call(&keys, subject) {
+            step.call = call;
+        }
+        let of = |key: &str| format!("`{key}` of {subject}");
+        step.id = keys.get("id").and_then(|field| self.id(field.node, &of("id")));
+        step.name = keys.get("name").and_then(|field| self.template(field.node, &of("name"), Slot::StepName));
+        if let Some(field) = keys.get("env") {
+            step.env = self.env(field.node, &of("env"), Slot::StepEnv);
+        }
+        step.condition = keys.get("if").and_then(|field| self.condition(field.node, &of("if"), Slot::StepIf));
+        step.allow = keys.get("allow").and_then(|field| self.allow(field.node, &of("allow")));
+        step.timeout = keys.get("timeout").and_then(|field| self.duration(field.node, &of("timeout"), Slot::Timeout));
+        step.retry = keys.get("retry").and_then(|field| self.retry(field.node, &of("retry"), Slot::StepOption));
+        let allow_failure =
+            keys.get("allow-failure").and_then(|field| self.late_boolean(field.node, &of("allow-failure"), Slot::StepOption));
+        step.allow_failure = allow_failure.unwrap_or(Late::Known(false));
+        step.working_directory = keys
+            .get("working-directory")
+            .and_then(|field| self.below_workspace(field.node, &of("working-directory"), Slot::WorkingDirectory));
+        let cache = keys.get("cache").and_then(|field| self.choice(field.node, &of("cache"), CACHE, &[Cache::Auto, Cache::Off]));
+        step.cache = cache.map(|word| word.value).unwrap_or_default();
+        step
+    }
+
+    fn call(&mut self, keys: &Keys, subject: &str) -> Option<Call> {
+        match (keys.get("run"), keys.get("uses")) {
+            (Some(run), None) => self.run(run, keys, subject),
+            (None, Some(uses)) => self.uses(uses, keys, subject),
+            (Some(_), Some(uses)) => {
+                let message = format!("{subject} has both `run` and `uses`");
+                let found = Diagnostic::error("E-KEY-CONFLICT", message, uses.key)
+                    .label("the second call")
+                    .help("make two steps of them");
+                self.report(found);
+                None
+            }
+            (None, None) => {
+                let is_meant = |name: &str| near::nearest(name, ["run", "uses"]).is_some();
+                let is_misspelt = keys.others().any(|(name, _)| is_meant(name));
+                if !is_misspelt && !self.is_damaged(keys.span()) {
+                    let span = super::first_line(self.file, keys.span());
+                    let found = Diagnostic::error("E-KEY-MISSING", format!("{subject} has neither `run` nor `uses`"), span)
+                        .help("add `run: SCRIPT`, or `uses: PLUGIN` with its inputs under `with`");
+                    self.report(found);
+                }
+                None
+            }
+        }
+    }
+
+    fn run(&mut self, run: Field, keys: &Keys, subject: &str) -> Option<Call> {
+        if let Some(field) = keys.get("with") {
+            let found = Diagnostic::error("E-KEY-CONFLICT", format!("{subject} has `run` and `with`"), field.key)
+                .help("hand values to a script by `env`");
+            self.report(found);
+        }
+        let shell = keys.get("shell").and_then(|field| self.shell(field, subject));
+        let script = self.scalar(run.node, &format!("`run` of {subject}"), "a script")?;
+        self.refuse_expressions_in_script(&script);
+        Some(Call::Run { script, shell: shell.unwrap_or_default() })
+    }
+
+    /// Each expression in a script, with the `env` line to write instead.
+    fn refuse_expressions_in_script(&mut self, script: &Spanned<String>) {
+        let layout = Layout::new(&script.value, self.file, script.span);
+        for at in crate::yaml::expressions(script) {
+            let expression = &script[at.clone()];
+            let inner = expression.trim_start_matches("${{").trim_end_matches("}}").trim();
+            let name = variable_for(inner);
+            let line_start = script[..at.start].rfind('\n').map_or(0, |newline| newline + 1);
+            let line_end = script[at.end..].find('\n').map_or(script.len(), |length| at.end + length);
+            let line = format!("{}${name}{}", &script[line_start..at.start], &script[at.end..line_end]);
+            let help = format!(
+                "hand it over as a variable:\nenv: {{ {name}: \"${{{{ {inner} }}}}\" }}\nrun: {}",
+                super::shortened(line.trim())
+            );
+            let found = Diagnostic::error("E-EXPR-IN-SCRIPT", "an expression stands inside a script", layout.locate(at))
+                .label("text from outside would become code")
+                .help(help);
+            self.report(found);
+        }
+    }
+
+    fn shell(&mut self, field: Field, subject: &str) -> Option<Shell> {
+        let subject = format!("`shell` of {subject}");
+        if self.is_list(field.node) {
+            let nodes = self.full_list(field.node, &subject, "a program and its arguments");
+            let words = nodes.into_iter().filter_map(|node| self.text(node, &format!("an item of {subject}"))).collect();
+            return Some(Shell::Program(words));
+        }
+        let text = self.text(field.node, &subject)?;
+        let mut words = text.split_ascii_whitespace().map(|word| Spanned::new(word.to_owned(), text.span)).peekable();
+        match text.trim() {
+            "sh" => Some(Shell::Sh),
+            "bash" => Some(Shell::Bash),
+            _ if words.peek().is_some() => Some(Shell::Program(words.collect())),
+            _ => {
+                self.report(Diagnostic::error("E-EMPTY", format!("{subject} is empty"), text.span));
+                None
+            }
+        }
+    }
+
+    fn uses(&mut self, uses: Field, keys: &Keys, subject: &str) -> Option<Call> {
+        if let Some(field) = keys.get("shell") {
+            let message = format!("{subject} has `uses` and `shell`");
+            self.report(Diagnostic::error("E-KEY-CONFLICT", message, field.key).help("`shell` goes with `run` only"));
+        }
+        let with = match keys.get("with") {
+            Some(field) => self.values(field.node, &format!("`with` of {subject}"), Slot::With),
+            None => Entries::default(),
+        };
+        let plugin = self.plugin(uses.node, &format!("`uses` of {subject}"))?;
+        Some(Call::Uses { plugin, with })
+    }
+
+    pub(super) fn retry(&mut self, node: NodeId, subject: &str, slot: Slot) -> Option<Spanned<Retry>> {
+        let keys = self.keys(node, subject, &RETRY)?;
+        let backoff =
+            keys.get("backoff").and_then(|field| self.duration(field.node, &format!("`backoff` of {subject}"), slot));
+        let on = keys.get("on").map(|field| {
+            let of = format!("`on` of {subject}");
+            let values = [RetryOn::Failure, RetryOn::Timeout, RetryOn::Trap, RetryOn::Remote];
+            let nodes = self.several(field.node, &of, "a list of text");
+            self.unique(nodes, &of, |reader, node| reader.choice(node, &of, RETRY_ON, &values), |on| format!("{on:?}").to_lowercase())
+        });
+        let attempts = keys.get("attempts")?;
+        let attempts = self.count(attempts.node, &format!("`attempts` of {subject}"), 1, ATTEMPTS_MAX)?;
+        Some(Spanned::new(Retry { attempts, backoff, on: on.unwrap_or_default() }, keys.span()))
+    }
+}
+
+/// A name for the variable that carries `expression`: its last word, as variables are written.
+fn variable_for(expression: &str) -> String {
+    let is_word_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let words = expression.split(|c| !is_word_char(c)).filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
+    words.last().map_or_else(|| "VALUE".to_owned(), |word| word.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn empty(span: sealock_diagnostics::Span) -> Step {
+    Step {
+        id: None,
+        name: None,
+        call: Call::Run { script: Spanned::new(String::new(), span), shell: Shell::default() },
+        env: Entries::default(),
+        condition: None,
+        allow: None,
+        timeout: None,
+        retry: None,
+        allow_failure: Late::Known(false),
+        working_directory: None,
+        cache: Cache::default(),
+        span,
+    }
+}

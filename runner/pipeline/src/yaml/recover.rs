@@ -1,0 +1,145 @@
+//! Going on after malformed YAML, so that the rest of the file is read too.
+//!
+//! A malformed place is reported, its line is taken out (blanked, so that every place behind it stays
+//! where it was), and the file is read again. What follows from the same mistake, lines that belong to
+//! the one taken out, is taken out too and not reported.
+
+use granit_parser::ErrorKind;
+use sealock_diagnostics::{Diagnostic, Span};
+
+use super::build::{Built, Stop, SyntaxError, build};
+use super::limits::{RECOVERY_PASSES_MAX, SYNTAX_ERRORS_MAX};
+use super::{Tree, check_characters};
+
+/// What a file holds.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// `None` when the file cannot be read far enough.
+    pub(crate) tree: Option<Tree>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Lines that were taken out.
+    pub(crate) damaged: Vec<Span>,
+}
+
+/// Reads `text`, and what can be read of it when it is malformed.
+pub(crate) fn read(text: &str) -> Document {
+    let unreadable = |found| Document { tree: None, diagnostics: vec![found], damaged: Vec::new() };
+    if let Err(found) = check_characters(text) {
+        return unreadable(found);
+    }
+    let mut recovery = Recovery { text: without_mark(text), damaged: Vec::new(), diagnostics: Vec::new() };
+    for _ in 0..RECOVERY_PASSES_MAX {
+        match build(&recovery.text, &recovery.damaged) {
+            Ok(built) => return recovery.finish(built),
+            Err(Stop::Budget(found)) => {
+                recovery.diagnostics.push(*found);
+                break;
+            }
+            Err(Stop::Syntax(error)) if !recovery.take_out(&error) => break,
+            Err(Stop::Syntax(_)) => {}
+        }
+    }
+    Document { tree: None, diagnostics: recovery.diagnostics, damaged: recovery.damaged }
+}
+
+/// The mark's three bytes become three empty lines, so that every place stays where it was.
+fn without_mark(text: &str) -> String {
+    text.strip_prefix('\u{feff}').map_or_else(|| text.to_owned(), |rest| format!("\n\n\n{rest}"))
+}
+
+struct Recovery {
+    text: String,
+    damaged: Vec<Span>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Recovery {
+    fn finish(self, built: Built) -> Document {
+        let mut diagnostics = self.diagnostics;
+        diagnostics.extend(built.diagnostics);
+        Document { tree: Some(built.tree), diagnostics, damaged: self.damaged }
+    }
+
+    /// Reports the error and takes its line out; false when that cannot help.
+    fn take_out(&mut self, error: &SyntaxError) -> bool {
+        let lost = self.lost(error);
+        let has_content = self.text[lost.start..lost.end].bytes().any(|byte| !byte.is_ascii_whitespace());
+        if self.diagnostics.is_empty() || !self.follows_from_damage(lost) {
+            self.diagnostics.push(syntax_error(&self.text, error));
+        }
+        if !has_content || self.diagnostics.len() >= SYNTAX_ERRORS_MAX {
+            return false;
+        }
+        let blank: String = self.text[lost.start..lost.end].chars().map(blanked).collect();
+        self.text.replace_range(lost.start..lost.end, &blank);
+        self.damaged.push(lost);
+        true
+    }
+
+    /// What is taken out: the list or map that is not closed, up to its line's end, or the line.
+    fn lost(&self, error: &SyntaxError) -> Span {
+        let line = line_around(&self.text, error.at);
+        match error.open_flow {
+            Some(start) if start < line.start => Span::new(start, line_around(&self.text, start).end),
+            Some(start) => Span::new(start, line.end),
+            None => line,
+        }
+    }
+
+    /// Whether the line belongs to one that was taken out: deeper than it, with nothing between.
+    fn follows_from_damage(&self, lost: Span) -> bool {
+        let Some(before) = self.damaged.iter().filter(|damaged| damaged.start <= lost.start).max_by_key(|d| d.start)
+        else {
+            return false;
+        };
+        let between = &self.text[before.end.min(lost.start)..lost.start];
+        between.trim().is_empty()
+    }
+}
+
+/// As many bytes of nothing as the character has.
+fn blanked(c: char) -> String {
+    if c == '\n' || c == '\r' { c.to_string() } else { " ".repeat(c.len_utf8()) }
+}
+
+/// The line of `at` without its end. A place behind the last line end belongs to the line before it.
+fn line_around(text: &str, at: usize) -> Span {
+    let at = at.min(text.trim_end().len());
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |length| at + length);
+    Span::new(start, end)
+}
+
+fn syntax_error(text: &str, error: &SyntaxError) -> Diagnostic {
+    let line = line_around(text, error.at);
+    let indent = &text[line.start..line.end];
+    let indent = &indent[..indent.len() - indent.trim_start().len()];
+    if let Some(tab) = indent.find('\t') {
+        let span = Span::new(line.start + tab, line.start + tab + 1);
+        return Diagnostic::error("E-YAML-ENCODING", "a line is indented with a tab", span)
+            .label("a tab")
+            .help("indent with spaces: YAML takes no tabs there");
+    }
+    let start = error.at.min(line.end);
+    let span = Span::new(start, text[start..].chars().next().map_or(start, |c| start + c.len_utf8()));
+    let span = if text[span.start..span.end].trim().is_empty() { Span::new(start, start) } else { span };
+    Diagnostic::error("E-YAML-SYNTAX", format!("this is not YAML: {}", error.kind), span).maybe_help(help(&error.kind))
+}
+
+fn help(kind: &ErrorKind) -> Option<String> {
+    let text = match kind {
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
+            "put quotes around text that holds `: `"
+        }
+        ErrorKind::UnclosedFlowCollection { .. }
+        | ErrorKind::ExpectedFlowSequenceSeparator
+        | ErrorKind::ExpectedFlowMappingSeparator => "close what the `[` or `{` before it opened",
+        ErrorKind::UnclosedQuotedScalar => "close the quotes",
+        ErrorKind::UnexpectedCharacter { .. } => "put quotes around text that starts with this character",
+        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
+            "line it up with the keys that it belongs to"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
