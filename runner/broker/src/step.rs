@@ -245,6 +245,12 @@ impl Step {
         self.workspace.create(path, links)
     }
 
+    /// Opens a folder of the workspace for a program to start in. What the program may read there is its
+    /// wall's to say.
+    pub(crate) fn open_cwd(&self, path: &str) -> Result<OwnedFd, Refusal> {
+        self.workspace.folder(path, self.reading_links())
+    }
+
     pub(crate) fn reading_links(&self) -> Links {
         if self.grant.files.reads_all() { Links::Follow } else { Links::Refuse }
     }

@@ -1,1 +1,41 @@
 //! The wall around native programs.
+//!
+//! A [`Zygote`] is forked at the very top of `main`, before there are threads or secrets, and stays a small
+//! process with one thread. For each program it clones an *init*; the init builds the wall, starts the
+//! program inside, and when the program ends, or it is told to, or the runner is gone, kills everything
+//! that the program started, however it tried to get away, and reports.
+//!
+//! ```text
+//! runner ──order, descriptors──▶ zygote ──clone──▶ init ──fork──▶ program
+//!    ◀───────────────── one socket per program ──────┘
+//! ```
+//!
+//! # Invariants
+//!
+//! - No secret is ever in the zygote: an order with its environment is read by the init.
+//! - The program holds its three streams and no other descriptor, and no variable that its order does not
+//!   name.
+//! - When an end has been reported, nothing that the program started is alive. Without an own PID
+//!   namespace this is done by reaping as a subreaper until nothing is left.
+//! - Unsafe code is in `system.rs` only, one call a function.
+//!
+//! # What it does not stop
+//!
+//! The network; reading files of `/etc` that the runner's user may read; on kernels before Linux 7.1,
+//! connecting to a socket in the file system that is not [hidden](WallSpec::hidden). [`Wall`] says which
+//! parts stand.
+
+mod init;
+mod order;
+mod prison;
+mod rights;
+mod system;
+mod wall;
+mod zygote;
+
+pub use order::{End, LaunchFailure, SetupStage};
+pub use rights::SYSTEM_FOLDERS;
+pub use wall::{Namespaces, Wall};
+pub use zygote::{Channel, Streams, Zygote, ZygoteError};
+
+pub use order::{Order, WallSpec};

@@ -1,5 +1,7 @@
 //! Native programs: the checks that hold wherever they run. A [`Place`](crate::place::Place) starts them.
 
+mod host;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::handles::Object;
 use crate::output::OutputPump;
 use crate::place::{Launch, Program, Stdin};
 use crate::step::Step;
+
+pub use host::{Host, HostSpec, KILL_GRACE_MS};
 
 /// Starts native programs for steps.
 pub(crate) struct Processes;
@@ -36,7 +40,7 @@ async fn start(step: &Arc<Step>, command: Command) -> Result<Response, Refusal> 
 
 fn check(step: &Arc<Step>, command: Command) -> Result<Launch, Refusal> {
     let cwd = if command.cwd.is_empty() { ".".to_owned() } else { grant::plain(&command.cwd)? };
-    step.workspace().folder(&cwd, step.reading_links())?;
+    step.open_cwd(&cwd)?;
     Ok(Launch {
         program: program(&command.program)?,
         env: step.environment(command.env, &command.secret_env)?,

@@ -1,0 +1,63 @@
+//! Namespaces, and the mounts that belong to them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
+
+use super::system;
+use super::wall::Namespaces;
+
+/// The `clone` flags for `namespaces`.
+pub(super) fn flags(namespaces: Namespaces) -> libc::c_int {
+    match namespaces {
+        Namespaces::Privileged => libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC,
+        Namespaces::User => libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC,
+        Namespaces::None => 0,
+    }
+}
+
+/// Which namespaces this machine lets a process make: each kind is tried in a child.
+pub(super) fn available() -> Namespaces {
+    let works = |&kind: &Namespaces| {
+        let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        match system::fork(flags(kind)) {
+            Ok(system::Fork::Child) => system::exit(i32::from(furnish(kind, user, group, &[]).is_err())),
+            Ok(system::Fork::Parent(child)) => {
+                let ended = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty());
+                ended.ok().flatten().is_some_and(|(_, status)| status.exit_status() == Some(0))
+            }
+            Err(_) => false,
+        }
+    };
+    [Namespaces::Privileged, Namespaces::User].into_iter().find(works).unwrap_or(Namespaces::None)
+}
+
+/// Makes new namespaces habitable, from inside: own `/proc` and `/dev/shm`, without the sockets of `hidden`.
+/// `user` and `group` are those outside.
+pub(super) fn furnish(kind: Namespaces, user: u32, group: u32, hidden: &[PathBuf]) -> io::Result<()> {
+    match kind {
+        Namespaces::None => return Ok(()),
+        Namespaces::Privileged => {}
+        Namespaces::User => map_user(user, group)?,
+    }
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
+    let quiet = MountFlags::NOSUID | MountFlags::NODEV;
+    mount("proc", "/proc", "proc", quiet | MountFlags::NOEXEC, None)?;
+    if Path::new("/dev/shm").is_dir() {
+        mount("shm", "/dev/shm", "tmpfs", quiet, Some(c"mode=1777,size=50%"))?;
+    }
+    for path in hidden {
+        if path.exists() {
+            mount_bind("/dev/null", path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same user inside as outside.
+fn map_user(user: u32, group: u32) -> io::Result<()> {
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
+    std::fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
+}

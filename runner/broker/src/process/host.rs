@@ -1,0 +1,204 @@
+//! Native programs on this machine, behind its wall.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use rustix::fs::{Mode, OFlags};
+use sealock_contract::seam::{Exit, Refusal};
+use sealock_contract::{ErrorKind, StepError};
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe;
+use tokio_util::sync::CancellationToken;
+
+use crate::confine::{Channel, End, LaunchFailure, Order, SetupStage, Streams, Wall, WallSpec, Zygote};
+use crate::output::OutputPump;
+use crate::place::{EnvValue, Launch, Place, Program, Stdin};
+use crate::running::{Running, Started};
+use crate::step::Step;
+
+/// Between SIGTERM and SIGKILL: a program that was told to stop may put its files in order, and one that
+/// ignores it must not hold the run.
+pub const KILL_GRACE_MS: u64 = 2_000;
+
+/// What the programs of a stage may touch, beyond the system, the workspace, and the step's own temporary
+/// folder.
+#[derive(Clone, Debug, Default)]
+pub struct HostSpec {
+    /// Folders to read and execute: homes of tool chains.
+    pub readable: Vec<PathBuf>,
+    /// Folders to write: where a step hands on outputs, caches.
+    pub writable: Vec<PathBuf>,
+    /// Sockets that nobody may reach: the container engine's.
+    pub hidden: Vec<PathBuf>,
+}
+
+/// This machine.
+pub struct Host {
+    zygote: Arc<Zygote>,
+    spec: HostSpec,
+}
+
+impl Host {
+    /// Programs are started by `zygote`.
+    pub fn new(zygote: Arc<Zygote>, spec: HostSpec) -> Self {
+        Self { zygote, spec }
+    }
+
+    /// The wall that they run behind.
+    pub fn wall(&self) -> Wall {
+        self.zygote.wall()
+    }
+
+    fn order(&self, step: &Step, program: &Program, args: Vec<String>, env: &[(String, EnvValue)]) -> Order {
+        let workspace = step.workspace().path();
+        let program = match program {
+            Program::Named(name) => name.clone(),
+            Program::InWorkspace(path) => workspace.join(path).to_string_lossy().into_owned(),
+        };
+        let mut env: Vec<_> = env.iter().map(|(name, value)| (name.clone(), value.bytes().to_vec())).collect();
+        if !env.iter().any(|(name, _)| name == "TMPDIR") {
+            env.push(("TMPDIR".to_owned(), step.temporary().as_os_str().as_encoded_bytes().to_vec()));
+        }
+        let mut writable = self.spec.writable.clone();
+        writable.push(step.temporary().to_owned());
+        let mut readable = self.spec.readable.clone();
+        // Where the grant is narrower than the workspace, a native program may at least not write it.
+        if step.grant().files.writes_all() { &mut writable } else { &mut readable }.push(workspace.to_owned());
+        let hidden = self.spec.hidden.clone();
+        let file_bytes_max = step.limits().written_bytes;
+        Order { program, args, env, wall: WallSpec { readable, writable, hidden, file_bytes_max } }
+    }
+
+    async fn launch(&self, step: &Arc<Step>, launch: Launch) -> Result<Arc<dyn Running>, Refusal> {
+        let order = self.order(step, &launch.program, launch.args, &launch.env);
+        let folder = step.open_cwd(&launch.cwd)?;
+        let (stdin, feed) = open_stdin(launch.stdin).map_err(|error| no_streams(&error))?;
+        let (stdout, out) = open_output(&launch.stdout).map_err(|error| no_streams(&error))?;
+        let (stderr, err) = open_output(&launch.stderr).map_err(|error| no_streams(&error))?;
+        let streams = Streams { stdin, stdout, stderr };
+        let spawned = self.zygote.spawn(&order, folder.as_fd(), streams).await;
+        let channel = spawned.map_err(|failure| not_started(&order.program, &failure))?;
+        let (captured_out, captured_err) = (launch.stdout.capture(), launch.stderr.capture());
+        let outputs = [(launch.stdout, out), (launch.stderr, err)];
+        let follow = |stop| follow(channel, feed, outputs, stop);
+        Ok(Started::spawn(launch.timeout, captured_out, captured_err, follow))
+    }
+}
+
+impl Place for Host {
+    fn start<'a>(&'a self, step: &'a Arc<Step>, launch: Launch) -> BoxFuture<'a, Result<Arc<dyn Running>, Refusal>> {
+        Box::pin(self.launch(step, launch))
+    }
+
+    fn workspace(&self, step: &Step) -> PathBuf {
+        step.workspace().path().to_owned()
+    }
+}
+
+/// Bytes that are still to be written to a program.
+type Feed = Option<(pipe::Sender, Stdin)>;
+
+fn open_stdin(stdin: Stdin) -> std::io::Result<(OwnedFd, Feed)> {
+    match stdin {
+        Stdin::Empty => Ok((nowhere()?, None)),
+        Stdin::File(file) => {
+            rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+            Ok((file.into(), None))
+        }
+        bytes @ (Stdin::Bytes(_) | Stdin::Secret(_)) => {
+            let (reader, writer) = std::io::pipe()?;
+            Ok((reader.into(), Some((pipe::Sender::from_owned_fd(writer.into())?, bytes))))
+        }
+    }
+}
+
+fn open_output(pump: &OutputPump) -> std::io::Result<(OwnedFd, Option<pipe::Receiver>)> {
+    if pump.discards() {
+        return Ok((nowhere()?, None));
+    }
+    let (reader, writer) = std::io::pipe()?;
+    Ok((writer.into(), Some(pipe::Receiver::from_owned_fd(reader.into())?)))
+}
+
+fn nowhere() -> std::io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Follows a program to its end, and its streams to theirs: they end with it, because nothing that could
+/// hold them outlives it.
+async fn follow(
+    mut channel: Channel,
+    feed: Feed,
+    outputs: [(OutputPump, Option<pipe::Receiver>); 2],
+    stop: CancellationToken,
+) -> Result<Exit, Refusal> {
+    let feeding = tokio::spawn(write_stdin(feed));
+    // A stream that may take no more ends the program.
+    let full = CancellationToken::new();
+    let [stdout, stderr] = outputs.map(|(pump, reader)| drain(pump, reader, full.clone()));
+    let ending = async {
+        let end = tokio::select! {
+            end = channel.end() => return end,
+            () = stop.cancelled() => stop_softly(&mut channel).await,
+            () = full.cancelled() => None,
+        };
+        if end.is_some() {
+            return end;
+        }
+        channel.kill().await;
+        channel.end().await
+    };
+    let (end, stdout, stderr) = tokio::join!(ending, stdout, stderr);
+    feeding.abort();
+    stdout.and(stderr)?;
+    match end {
+        Some(End::Code(code)) => Ok(Exit::Code(code)),
+        Some(End::Signal(signal)) => Ok(Exit::Signal(signal)),
+        None => Err(StepError::new(ErrorKind::Other, "E-PROCESS-LOST", "the process that held the program is gone")),
+    }
+}
+
+async fn stop_softly(channel: &mut Channel) -> Option<End> {
+    channel.terminate().await;
+    tokio::time::timeout(Duration::from_millis(KILL_GRACE_MS), channel.end()).await.unwrap_or(None)
+}
+
+async fn drain(pump: OutputPump, reader: Option<pipe::Receiver>, full: CancellationToken) -> Result<(), Refusal> {
+    let drained = match reader {
+        Some(reader) => pump.drain(reader).await,
+        None => pump.finish(),
+    };
+    if drained.is_err() {
+        full.cancel();
+    }
+    drained
+}
+
+async fn write_stdin(feed: Feed) {
+    if let Some((mut to, stdin)) = feed {
+        // A program that does not read to the end is free to.
+        let _ = match stdin {
+            Stdin::Bytes(bytes) => to.write_all(&bytes).await,
+            Stdin::Secret(secret) => to.write_all(secret.expose()).await,
+            Stdin::Empty | Stdin::File(_) => Ok(()),
+        };
+    }
+}
+
+fn no_streams(error: &std::io::Error) -> Refusal {
+    StepError::new(ErrorKind::Io, "E-PROCESS-START", format!("the program's streams cannot be opened: {error}"))
+}
+
+fn not_started(program: &str, failure: &LaunchFailure) -> Refusal {
+    let LaunchFailure { stage, error } = failure;
+    let not_found = *stage == SetupStage::Exec && error.kind() == std::io::ErrorKind::NotFound;
+    if not_found {
+        let message = format!("the program `{program}` is not there");
+        return StepError::new(ErrorKind::NotFound, "E-PROCESS-NOT-FOUND", message)
+            .help("install it, or add its folder to `PATH`");
+    }
+    StepError::new(ErrorKind::Io, "E-PROCESS-START", format!("`{program}` cannot be started: {stage} failed: {error}"))
+}
