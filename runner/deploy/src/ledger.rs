@@ -1,0 +1,334 @@
+//! The record of what was deployed to a target: append-only lines of JSON, one [`Record`] each.
+
+use std::collections::BTreeMap;
+
+use sealock_contract::Digest;
+use sealock_contract::seam::{Release, ReleaseState};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of [`Record`] that this runner writes. It reads this one and those before it.
+pub const RECORD_VERSION: u32 = 1;
+
+/// How far a release had got when a record was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Its folder is there.
+    Staged,
+    /// `current` is being moved to it.
+    Switching,
+    /// Its verifiers passed.
+    Verified,
+    /// It was taken back, or stopped when there was none before it.
+    RolledBack,
+    /// It failed, and taking it back failed too.
+    Failed,
+}
+
+/// A step that can verify a release, with what it needs to run again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verifier {
+    /// The step's id.
+    pub step: String,
+    /// What the author wrote after `uses`.
+    pub uses: String,
+    /// Of its component.
+    pub component: Digest,
+    /// Its resolved inputs; secrets by name.
+    pub inputs: Value,
+}
+
+/// One line of the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`RECORD_VERSION`].
+    pub v: u32,
+    /// Unix time in milliseconds, by the runner's clock.
+    pub time_ms: u64,
+    /// Such as `r42`.
+    pub release: String,
+    /// How far it got.
+    pub outcome: Outcome,
+    /// The run that wrote this.
+    pub run: String,
+    /// The epoch that it held the target with.
+    pub fence: u64,
+    /// By service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<(String, Digest)>,
+    /// More, by name: `project`, `compose`, `backup`, …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<(String, String)>,
+    /// Of its folder, as it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
+    /// What verified it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verifiers: Vec<Verifier>,
+    /// The commit that was deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Whether files that were not committed were deployed with it.
+    #[serde(default)]
+    pub dirty: bool,
+}
+
+/// Why a ledger cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// A line that is not the last one is no record.
+    #[error("line {line} of the ledger is not a record")]
+    Damaged {
+        /// From 1, of those that were read.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A newer runner wrote this.
+    #[error("line {line} of the ledger has version {found}; this runner reads up to {RECORD_VERSION}")]
+    Newer {
+        /// From 1, of those that were read.
+        line: usize,
+        /// Its version.
+        found: u32,
+    },
+}
+
+/// The newest records of a target, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ledger {
+    records: Vec<Record>,
+}
+
+impl Ledger {
+    /// From lines. A last line that is cut off was never told to anyone as written, and is left out.
+    ///
+    /// # Errors
+    ///
+    /// When another line is no record, or one is newer than this runner.
+    pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<Self, LedgerError> {
+        let lines: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+        let mut records = Vec::with_capacity(lines.len());
+        for (index, text) in lines.iter().enumerate() {
+            let line = index + 1;
+            match read_line(text) {
+                Ok(Line { v, .. }) if v > RECORD_VERSION => return Err(LedgerError::Newer { line, found: v }),
+                Ok(Line { record: Some(record), .. }) => records.push(record),
+                Ok(Line { record: None, .. }) => {}
+                Err(_) if line == lines.len() => {}
+                Err(source) => return Err(LedgerError::Damaged { line, source }),
+            }
+        }
+        Ok(Self { records })
+    }
+
+    /// All records, oldest first.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    pub(crate) fn push(&mut self, record: Record) {
+        self.records.push(record);
+    }
+
+    /// What is known of the release called `id`.
+    pub fn release(&self, id: &str) -> Option<Release> {
+        let mut found: Option<Release> = None;
+        for record in self.records.iter().filter(|record| record.release == id) {
+            let release = found.get_or_insert_with(|| start(record));
+            release.state = state(record.outcome);
+            if !record.images.is_empty() {
+                release.images.clone_from(&record.images);
+            }
+            merge(&mut release.details, &record.details);
+            if let Some(commit) = &record.commit {
+                merge(&mut release.details, &[("commit".to_owned(), commit.clone())]);
+            }
+            if record.dirty {
+                merge(&mut release.details, &[("dirty".to_owned(), "true".to_owned())]);
+            }
+        }
+        found
+    }
+
+    /// The release that was verified last among those that still count as verified.
+    pub fn previous(&self) -> Option<Release> {
+        self.verified_other_than(None)
+    }
+
+    /// The release that was verified last among those that still count as verified and are not `current`.
+    pub fn verified_other_than(&self, current: Option<&str>) -> Option<Release> {
+        let last = self.last_outcomes();
+        let counts = |record: &&Record| {
+            record.outcome == Outcome::Verified
+                && last.get(record.release.as_str()) == Some(&Outcome::Verified)
+                && Some(record.release.as_str()) != current
+        };
+        let record = self.records.iter().rev().find(counts)?;
+        self.release(&record.release)
+    }
+
+    /// The verifiers stored with the release called `id`.
+    pub fn verifiers(&self, id: &str) -> &[Verifier] {
+        let verified = |record: &&Record| record.release == id && record.outcome == Outcome::Verified;
+        let with_verifiers = |record: &&Record| !record.verifiers.is_empty();
+        let newest = self.records.iter().rev().filter(verified).find(with_verifiers);
+        newest.map_or(&[], |record| record.verifiers.as_slice())
+    }
+
+    /// When the release called `id` was last verified, in Unix milliseconds.
+    pub fn verified_ms(&self, id: &str) -> Option<u64> {
+        let verified = |record: &&Record| record.release == id && record.outcome == Outcome::Verified;
+        self.records.iter().rev().find(verified).map(|record| record.time_ms)
+    }
+
+    /// The release that should be live: the last one switched to that has not been taken back.
+    pub fn expected_current(&self) -> Option<&str> {
+        let mut live: Vec<&str> = Vec::new();
+        for record in &self.records {
+            let release = record.release.as_str();
+            match record.outcome {
+                Outcome::Switching | Outcome::Verified if live.last() != Some(&release) => live.push(release),
+                Outcome::RolledBack => live.retain(|id| *id != release),
+                _ => {}
+            }
+        }
+        live.last().copied()
+    }
+
+    /// The release that `run` made, when it has made one.
+    pub(crate) fn release_of(&self, run: &str) -> Option<&str> {
+        let made = |record: &&Record| record.run == run && record.outcome == Outcome::Staged;
+        self.records.iter().rev().find(made).map(|record| record.release.as_str())
+    }
+
+    /// The highest `N` of all `rN`.
+    pub(crate) fn highest(&self) -> u64 {
+        self.records.iter().filter_map(|record| release_number(&record.release)).max().unwrap_or(0)
+    }
+
+    fn last_outcomes(&self) -> BTreeMap<&str, Outcome> {
+        self.records.iter().map(|record| (record.release.as_str(), record.outcome)).collect()
+    }
+}
+
+/// The `N` of `rN`.
+pub(crate) fn release_number(id: &str) -> Option<u64> {
+    id.strip_prefix('r')?.parse().ok()
+}
+
+struct Line {
+    v: u32,
+    record: Option<Record>,
+}
+
+fn read_line(text: &str) -> Result<Line, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let Version { v } = serde_json::from_str(text)?;
+    let record = if v > RECORD_VERSION { None } else { Some(serde_json::from_str(text)?) };
+    Ok(Line { v, record })
+}
+
+fn start(record: &Record) -> Release {
+    Release {
+        id: record.release.clone(),
+        run: record.run.clone(),
+        created_ms: record.time_ms,
+        state: state(record.outcome),
+        images: Vec::new(),
+        details: Vec::new(),
+    }
+}
+
+fn state(outcome: Outcome) -> ReleaseState {
+    match outcome {
+        Outcome::Staged | Outcome::Switching => ReleaseState::Switching,
+        Outcome::Verified => ReleaseState::Verified,
+        Outcome::RolledBack => ReleaseState::RolledBack,
+        Outcome::Failed => ReleaseState::Failed,
+    }
+}
+
+fn merge(details: &mut Vec<(String, String)>, newer: &[(String, String)]) {
+    for (name, value) in newer {
+        match details.iter_mut().find(|(known, _)| known == name) {
+            Some(entry) => entry.1.clone_from(value),
+            None => details.push((name.clone(), value.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(release: &str, outcome: Outcome) -> String {
+        let record = Record {
+            v: RECORD_VERSION,
+            time_ms: 1,
+            release: release.to_owned(),
+            outcome,
+            run: format!("run-of-{release}"),
+            fence: 1,
+            images: Vec::new(),
+            details: Vec::new(),
+            content: None,
+            verifiers: Vec::new(),
+            commit: None,
+            dirty: false,
+        };
+        serde_json::to_string(&record).expect("plain data")
+    }
+
+    fn ledger(told: &[(&str, Outcome)]) -> Ledger {
+        let lines: Vec<_> = told.iter().map(|(release, outcome)| line(release, *outcome)).collect();
+        Ledger::parse(lines.iter().map(String::as_str)).expect("records")
+    }
+
+    fn id(release: Option<Release>) -> Option<String> {
+        release.map(|release| release.id)
+    }
+
+    #[test]
+    fn previous_is_the_last_verified_release_and_nothing_else() {
+        use Outcome::{Failed, RolledBack, Switching, Verified};
+        assert_eq!(id(ledger(&[]).previous()), None);
+        assert_eq!(id(ledger(&[("r1", Switching)]).previous()), None);
+        let two = [("r1", Verified), ("r2", Switching), ("r2", Verified), ("r3", Switching)];
+        assert_eq!(id(ledger(&two).previous()).as_deref(), Some("r2"));
+        let taken_back = [&two[..], &[("r3", RolledBack), ("r2", Verified)]].concat();
+        assert_eq!(id(ledger(&taken_back).previous()).as_deref(), Some("r2"));
+        assert_eq!(ledger(&taken_back).expected_current(), Some("r2"));
+        assert_eq!(id(ledger(&taken_back).verified_other_than(Some("r2"))).as_deref(), Some("r1"));
+        let failed = [&two[..], &[("r3", Failed), ("r2", RolledBack)]].concat();
+        assert_eq!(id(ledger(&failed).previous()).as_deref(), Some("r1"));
+    }
+
+    #[test]
+    fn after_the_first_release_was_taken_back_none_is_expected() {
+        let told = ledger(&[("r1", Outcome::Switching), ("r1", Outcome::RolledBack)]);
+        assert_eq!(told.expected_current(), None);
+        assert_eq!(told.release("r1").map(|release| release.state), Some(ReleaseState::RolledBack));
+    }
+
+    #[test]
+    fn a_cut_off_last_line_is_left_out_and_damage_before_it_is_told() {
+        let good = line("r1", Outcome::Verified);
+        let cut = &good[..20];
+        assert_eq!(Ledger::parse([good.as_str(), cut]).expect("one record").records().len(), 1);
+        assert!(matches!(Ledger::parse([cut, good.as_str()]), Err(LedgerError::Damaged { line: 1, .. })));
+        let newer = r#"{"v":99,"something":"else"}"#;
+        assert!(matches!(Ledger::parse([newer]), Err(LedgerError::Newer { found: 99, .. })));
+    }
+
+    #[test]
+    fn a_number_is_never_given_twice() {
+        let told = ledger(&[("r9", Outcome::Verified), ("r10", Outcome::RolledBack)]);
+        assert_eq!(told.highest(), 10);
+    }
+}
