@@ -13,6 +13,7 @@
 //! - Spans that overlap or touch have one mask, also when a cut parts them.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -225,6 +226,12 @@ impl RedactingStream {
             out.extend_from_slice(&self.held[at..cut]);
         }
         self.held.drain(..cut);
+    }
+}
+
+impl fmt::Debug for RedactingStream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RedactingStream").field("held", &self.held()).finish_non_exhaustive()
     }
 }
 

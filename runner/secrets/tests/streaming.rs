@@ -223,6 +223,7 @@ fn near_secret() -> impl Strategy<Value = Vec<u8>> {
 fn surrounding() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         vec(any::<u8>(), 0..60),
+        vec(any::<u8>(), 200..600),
         "[ -~\n]{0,60}".prop_map(String::into_bytes),
         "(\x1b\\[[0-9;]{0,4}m|[a-z]{1,6} |\n|\x1b){0,12}".prop_map(String::into_bytes),
     ]
@@ -412,10 +413,11 @@ proptest! {
     fn overlapping_secrets_are_independent_of_the_splits_and_leave_clean_text(
         secrets in vec(near_secret(), 1..5),
         text in "([abA*\n \x1b\\[]{1,40}|\x1b\\[m){1,8}",
+        repeats in 1..6_usize,
         inserts in vec((any::<Index>(), any::<Index>()), 0..4),
         writes in writes(),
     ) {
-        let mut text = text.into_bytes();
+        let mut text = text.repeat(repeats).into_bytes();
         for (place, which) in inserts {
             let place = place.index(text.len() + 1);
             text.splice(place..place, which.get(&secrets).iter().copied());
@@ -511,6 +513,22 @@ fn a_flush_gives_out_all_but_the_beginning_of_a_secret() {
 }
 
 #[test]
+fn a_push_holds_all_of_the_longest_form_but_its_last_byte() {
+    let secret = b"an ordinary token of 32 letters.";
+    let vault = vault(&[secret.to_vec()]);
+    let longest: String = secret.iter().map(|byte| format!("%25{byte:02X}")).collect();
+    let before = "-".repeat(1000);
+    for split in 1..longest.len() {
+        let mut stream = vault.redactor().stream();
+        let mut out = Vec::new();
+        stream.push(format!("{before}{}", &longest[..split]).as_bytes(), &mut out);
+        stream.push(format!("{}{before}", &longest[split..]).as_bytes(), &mut out);
+        stream.finish(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{before}***{before}"), "split at {split}");
+    }
+}
+
+#[test]
 fn a_push_holds_no_more_than_the_longest_needle() {
     let secret: Vec<u8> = (0..20_000_u32).map(|number| b'a' + u8::try_from(number * number % 23).unwrap()).collect();
     let vault = vault(&[secret]);
@@ -548,6 +566,16 @@ fn an_unterminated_escape_sequence_is_not_held_for_ever() {
     stream.push(b"hunter2\n-hunter2\n", &mut out);
     stream.finish(&mut out);
     assert!(out.ends_with(b"title; ***\n"));
+}
+
+#[test]
+fn a_stream_moves_between_threads_and_tells_nothing_of_what_it_holds() {
+    fn debug(stream: &(impl std::fmt::Debug + Send)) -> String {
+        format!("{stream:?}")
+    }
+    let mut stream = vault(&[b"hunter2-hunter2".to_vec()]).redactor().stream();
+    stream.push(b"hunter2", &mut Vec::new());
+    assert_eq!(debug(&stream), "RedactingStream { held: 7, .. }");
 }
 
 #[test]

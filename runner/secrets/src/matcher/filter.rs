@@ -173,3 +173,31 @@ impl Hasher for WindowHasher {
         self.0 = (self.0 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Filter;
+    use crate::secret::SecretBytes;
+
+    fn stretches(needles: &[&str], text: &str) -> Vec<(usize, usize)> {
+        let needles: Vec<_> = needles.iter().map(|needle| SecretBytes::new(*needle)).collect();
+        let stretches = Filter::new(&needles).stretches(text.as_bytes());
+        stretches.iter().map(|stretch| (stretch.start, stretch.end)).collect()
+    }
+
+    #[test]
+    fn a_needle_is_found_wherever_it_stands() {
+        for before in 0..60 {
+            let text = format!("{}hunter2-hunter2 and more", ".".repeat(before));
+            assert_eq!(stretches(&["hunter2-hunter2"], &text), [(before, before + 15)], "{text}");
+        }
+        assert!(stretches(&["hunter2-hunter2"], "nothing to be hidden in here").is_empty());
+        assert!(stretches(&[], "hunter2-hunter2").is_empty());
+    }
+
+    #[test]
+    fn needles_that_share_a_window_reach_as_far_as_the_longest() {
+        assert_eq!(stretches(&["0QWXZKJVH", "QWXZKJVH"], "..0QWXZKJVH.."), [(2, 11)]);
+        assert_eq!(stretches(&["QWXZKJVH0", "zQWXZKJV", "zQWXZKJVH"], "..QWXZKJVH0.."), [(1, 11)]);
+    }
+}
