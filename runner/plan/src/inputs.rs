@@ -174,7 +174,7 @@ fn unquoted(value: &Evaluated) -> Option<String> {
 }
 
 fn core_scalar(value: &Evaluated) -> Option<sealock_pipeline::Scalar> {
-    unquoted(value).map(|text| sealock_pipeline::Scalar::plain(&text))
+    unquoted(value).map(|text| sealock_pipeline::Scalar::unquoted(&text))
 }
 
 fn boolean(_: &InputSpec, value: &Evaluated) -> Result<Value, InputProblem> {
@@ -265,7 +265,7 @@ fn scalar_json(text: &str, plain: bool) -> Json {
     if !plain {
         return text.into();
     }
-    let scalar = sealock_pipeline::Scalar::plain(text);
+    let scalar = sealock_pipeline::Scalar::unquoted(text);
     if let Some(flag) = scalar.boolean() {
         return flag.into();
     }

@@ -15,8 +15,10 @@ mod rollback;
 mod schedule;
 mod stage;
 mod verdict;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sealock_events::{Cause, Conclusion, EventKind};
 use sealock_plan::Plan;
@@ -30,6 +32,10 @@ pub struct Machine {
     plan: Plan,
     /// In the plan's order; cells made at run time take the place of their template.
     stages: Vec<Stage>,
+    /// The places of each stage's cells, by id.
+    places: HashMap<String, Vec<usize>>,
+    /// Whether something happened that may let a waiting stage start.
+    may_start: bool,
     /// How many stages may run at once.
     jobs: usize,
     /// Whether the run is being cancelled.
@@ -44,10 +50,16 @@ pub struct Machine {
 impl Machine {
     /// Ready to run `plan`, with at most `jobs` stages at once.
     pub fn new(plan: Plan, jobs: usize) -> Self {
-        let stages = plan.stages.iter().cloned().map(Stage::new).collect();
+        let stages: Vec<Stage> = plan.stages.iter().cloned().map(Stage::new).collect();
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, stage) in stages.iter().enumerate() {
+            places.entry(stage.plan.id.clone()).or_default().push(place);
+        }
         Self {
             plan,
             stages,
+            places,
+            may_start: true,
             jobs: jobs.max(1),
             cancelled: false,
             failures: Vec::new(),
@@ -105,7 +117,7 @@ impl Machine {
     }
 
     fn need(&self, id: &str) -> Json {
-        let cells: Vec<&Stage> = self.stages.iter().filter(|stage| stage.plan.id == id).collect();
+        let cells: Vec<&Stage> = self.cells_of(id).collect();
         let result = cells.iter().filter_map(|cell| cell.result).max().unwrap_or(Conclusion::Skipped);
         let agree = cells.windows(2).all(|pair| pair[0].outputs == pair[1].outputs);
         let outputs = match cells.first() {
@@ -126,12 +138,31 @@ impl Machine {
         serde_json::json!({ "result": result.word(), "outputs": outputs, "cells": listed })
     }
 
+    /// The stage is over, with this result.
+    fn end(&mut self, id: StageId, result: Conclusion) {
+        let needs = &self.stages[id.0].plan.needs;
+        let behind: Vec<&Stage> = needs.iter().flat_map(|need| self.cells_of(need)).collect();
+        let failed = result == Conclusion::Failure || behind.iter().any(|other| other.failed_behind);
+        let cancelled = result == Conclusion::Cancelled || behind.iter().any(|other| other.cancelled_behind);
+        let stage = &mut self.stages[id.0];
+        stage.phase = Phase::Done;
+        stage.result = Some(result);
+        (stage.failed_behind, stage.cancelled_behind) = (failed, cancelled);
+        self.may_start = true;
+    }
+
+    /// The stage called `id`: its cells, in order.
+    fn cells_of(&self, id: &str) -> impl Iterator<Item = &Stage> {
+        self.places.get(id).into_iter().flatten().map(|&place| &self.stages[place])
+    }
+
     /// Every stage behind `stage`, its needs' needs included.
     fn ancestors(&self, stage: &Stage) -> Vec<&Stage> {
         let mut seen: BTreeMap<usize, &Stage> = BTreeMap::new();
         let mut open: Vec<&str> = stage.plan.needs.iter().map(String::as_str).collect();
         while let Some(id) = open.pop() {
-            for (place, other) in self.stages.iter().enumerate().filter(|(_, other)| other.plan.id == id) {
+            for &place in self.places.get(id).into_iter().flatten() {
+                let other = &self.stages[place];
                 if seen.insert(place, other).is_none() {
                     open.extend(other.plan.needs.iter().map(String::as_str));
                 }
@@ -145,6 +176,7 @@ impl Machine {
             return;
         }
         self.cancelled = true;
+        self.may_start = true;
         for place in 0..self.stages.len() {
             self.cancel_stage(StageId(place), out);
         }

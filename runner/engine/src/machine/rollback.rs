@@ -73,7 +73,6 @@ impl Machine {
         }
         self.deployments.extend(deployment);
         let stage = &mut self.stages[id.0];
-        stage.phase = Phase::Done;
         stage.outputs = outputs;
         let result = if stage.has_failed() {
             Conclusion::Failure
@@ -82,7 +81,8 @@ impl Machine {
         } else {
             Conclusion::Success
         };
-        stage.result = Some(result);
+        self.end(id, result);
+        let stage = &self.stages[id.0];
         out.push(Command::Record(Box::new(EventKind::StageFinished {
             stage: stage.plan.name.clone(),
             result,

@@ -17,18 +17,23 @@ enum Decision {
 }
 
 impl Machine {
-    /// Settles every stage whose needs have finished, until nothing changes.
+    /// Settles every stage whose needs have finished, until nothing changes. Stages stand after what they need,
+    /// so that one pass sees most of what it brings about.
     pub(super) fn schedule(&mut self, out: &mut Vec<Command>) {
-        loop {
-            let ready = (0..self.stages.len()).find(|&place| self.is_ready(place));
-            let Some(place) = ready else {
-                return;
-            };
-            match self.decide(&self.stages[place]) {
-                Decision::Start => self.start(StageId(place), out),
-                Decision::Skip(why) => self.skip(StageId(place), &why, out),
-                Decision::Fail(cause) => self.refuse(StageId(place), cause, out),
+        while std::mem::take(&mut self.may_start) {
+            for place in 0..self.stages.len() {
+                if self.is_ready(place) {
+                    self.settle(place, out);
+                }
             }
+        }
+    }
+
+    fn settle(&mut self, place: usize, out: &mut Vec<Command>) {
+        match self.decide(&self.stages[place]) {
+            Decision::Start => self.start(StageId(place), out),
+            Decision::Skip(why) => self.skip(StageId(place), &why, out),
+            Decision::Fail(cause) => self.refuse(StageId(place), cause, out),
         }
     }
 
@@ -38,8 +43,7 @@ impl Machine {
     }
 
     fn needs_finished(&self, stage: &Stage) -> bool {
-        let is_needed = |other: &&Stage| stage.plan.needs.contains(&other.plan.id);
-        self.stages.iter().filter(is_needed).all(|other| other.phase == Phase::Done)
+        stage.plan.needs.iter().all(|need| self.cells_of(need).all(|cell| cell.phase == Phase::Done))
     }
 
     fn has_room(&self, stage: &Stage) -> bool {
@@ -96,18 +100,15 @@ impl Machine {
 
     fn skip(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
         let cancelled = self.cancelled || self.stages[id.0].cancelled;
-        let stage = &mut self.stages[id.0];
-        stage.phase = Phase::Done;
-        stage.result = Some(if cancelled { Conclusion::Cancelled } else { Conclusion::Skipped });
-        let name = stage.plan.name.clone();
+        self.end(id, if cancelled { Conclusion::Cancelled } else { Conclusion::Skipped });
+        let name = self.stages[id.0].plan.name.clone();
         Self::record(out, EventKind::Skipped { stage: name, step: None, why: why.to_owned() });
     }
 
     fn refuse(&mut self, id: StageId, cause: Cause, out: &mut Vec<Command>) {
         self.failures.push(cause.clone());
+        self.end(id, Conclusion::Failure);
         let stage = &mut self.stages[id.0];
-        stage.phase = Phase::Done;
-        stage.result = Some(Conclusion::Failure);
         stage.failure = Some(cause.clone());
         let name = stage.plan.name.clone();
         Self::record(out, EventKind::StageStarted { stage: name.clone() });
@@ -133,7 +134,12 @@ impl Machine {
         if let Some(first) = made.next() {
             self.stages[id.0] = first;
         }
-        self.stages.extend(made);
+        let places = self.places.entry(template.id.clone()).or_default();
+        for stage in made {
+            places.push(self.stages.len());
+            self.stages.push(stage);
+        }
+        self.may_start = true;
     }
 }
 
@@ -152,17 +158,16 @@ impl Known for Status<'_> {
     }
 
     fn function(&self, name: &str, _: &[String]) -> Option<Result<Json, String>> {
-        let ancestors = self.machine.ancestors(self.stage);
-        let any = |result: Conclusion| ancestors.iter().any(|other| other.result == Some(result));
+        let needs = || self.stage.plan.needs.iter().flat_map(|need| self.machine.cells_of(need));
+        let failed = || needs().any(|other| other.failed_behind);
         let cancelled = self.machine.cancelled || self.stage.cancelled;
         let holds = match name.to_ascii_lowercase().as_str() {
             "always" => true,
             "cancelled" => cancelled,
-            "failure" => !cancelled && any(Conclusion::Failure),
+            "failure" => !cancelled && failed(),
             "success" => {
-                let needed = |other: &&&Stage| self.stage.plan.needs.contains(&other.plan.id);
-                let all = ancestors.iter().filter(needed).all(|other| other.result == Some(Conclusion::Success));
-                !cancelled && all && !any(Conclusion::Failure) && !any(Conclusion::Cancelled)
+                let all = needs().all(|other| other.result == Some(Conclusion::Success));
+                !cancelled && all && !failed() && !needs().any(|other| other.cancelled_behind)
             }
             _ => return None,
         };

@@ -78,6 +78,10 @@ pub struct Stage {
     pub steps: Vec<StepState>,
     /// How it ended.
     pub result: Option<Conclusion>,
+    /// Whether it, or a stage behind it, failed.
+    pub failed_behind: bool,
+    /// Whether it, or a stage behind it, was cancelled.
+    pub cancelled_behind: bool,
     /// What later stages can read.
     pub outputs: Map<String, Json>,
     /// For a stage with an environment.
@@ -108,6 +112,8 @@ impl Stage {
             plan,
             phase: Phase::Waiting,
             result: None,
+            failed_behind: false,
+            cancelled_behind: false,
             outputs: Map::new(),
             deployment: None,
             is_saga: false,
