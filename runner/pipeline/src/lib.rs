@@ -47,9 +47,10 @@ pub fn parse(source: &Source) -> Parsed {
     let mut diagnostics = document.diagnostics;
     let pipeline = document.tree.as_ref().and_then(|tree| {
         let mut reader = Reader::new(text, tree, &document.damaged);
-        let pipeline = tree.root().and_then(|root| reader.pipeline(root));
-        if tree.root().is_none() {
-            reader.diagnostics.push(nothing());
+        let root = tree.root().filter(|&root| !reader.is_null(root));
+        let pipeline = root.and_then(|root| reader.pipeline(root));
+        if root.is_none() && diagnostics.is_empty() {
+            diagnostics.push(nothing());
         }
         diagnostics.append(&mut reader.diagnostics);
         if let Some(pipeline) = &pipeline {

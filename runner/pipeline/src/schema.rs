@@ -76,7 +76,9 @@ fn of(form: Form, definitions: &mut Map<String, Value>) -> Value {
         Form::Id => json!({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$", "maxLength": 100}),
         Form::Boolean => json!({"type": "boolean"}),
         Form::Count(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
-        Form::Duration => json!({"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", "minLength": 2}),
+        Form::Duration => {
+            json!({"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", "minLength": 2})
+        }
         Form::Size => json!({"type": "string", "pattern": "^[0-9]+([KMGT]iB|[kKMG]?B)$"}),
         Form::Choice(words) => json!({"enum": words}),
         Form::Null => json!({"type": "null"}),

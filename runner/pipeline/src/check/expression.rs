@@ -27,7 +27,10 @@ pub(super) fn check(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>) {
         };
         match &written.source {
             WrittenSource::Text(text) => {
-                text.template().into_iter().flat_map(|t| t.expressions()).for_each(|expression| place.check(expression));
+                text.template()
+                    .into_iter()
+                    .flat_map(|t| t.expressions())
+                    .for_each(|expression| place.check(expression));
             }
             WrittenSource::Condition(condition) => place.check(condition.expression()),
         }
@@ -109,8 +112,9 @@ impl Place<'_> {
             if is_decoded && reference.path.len() == 3 {
                 return true;
             }
-            let found = Diagnostic::error("E-EXPR-PLACE", "`needs` stands in `matrix` without `fromJSON`", span)
-                .help("write `${{ fromJSON(needs.STAGE.outputs.NAME) }}`: the cells are then made when that stage is done");
+            let found = Diagnostic::error("E-EXPR-PLACE", "`needs` stands in `matrix` without `fromJSON`", span).help(
+                "write `${{ fromJSON(needs.STAGE.outputs.NAME) }}`: the cells are then made when that stage is done",
+            );
             self.diagnostics.push(found);
             return false;
         }
@@ -144,9 +148,13 @@ impl Place<'_> {
     fn check_findings(&mut self, expression: &Expression) {
         for finding in expression.findings() {
             let (code, help) = match finding.kind {
-                FindingKind::UnsoundContains => {
-                    ("E-LINT-CONTAINS", format!("compare the whole: `{} == '…'`, or look in a list: `contains(fromJSON('[…]'), {0})`", finding.path))
-                }
+                FindingKind::UnsoundContains => (
+                    "E-LINT-CONTAINS",
+                    format!(
+                        "compare the whole: `{} == '…'`, or look in a list: `contains(fromJSON('[…]'), {0})`",
+                        finding.path
+                    ),
+                ),
                 FindingKind::SpoofableActor => {
                     ("E-LINT-ACTOR", "ask whose change it is: `github.event.pull_request.user.login`".to_owned())
                 }

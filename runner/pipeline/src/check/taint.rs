@@ -8,8 +8,8 @@ use sealock_expression::{Expression, PathPart, Reference};
 
 use super::reach;
 use crate::model::{Axes, Axis, Cells, Pipeline, Stage, Text};
-use crate::read::slot::Slot;
 use crate::read::Owner;
+use crate::read::slot::Slot;
 
 /// Names that hold outside text.
 #[derive(Debug, Default)]

@@ -61,6 +61,7 @@ impl FromStr for NetworkEntry {
     /// Reads what stands in `network` as text: `@name`, or what [`NetworkGrant`] reads.
     fn from_str(text: &str) -> Result<Self, NetworkPatternError> {
         match text.strip_prefix('@') {
+            _ if text == "*" => Err(NetworkPatternError::Everything),
             Some(name) if name.parse::<sealock_contract::Id>().is_ok() => Ok(Self::Named(name.to_owned())),
             Some(_) => Err(NetworkPatternError::BadHost(text.to_owned())),
             None => text.parse().map(Self::Grant),

@@ -121,7 +121,18 @@ mod tests {
         assert_eq!(read("deploy@web1.example.com"), Ok(("deploy".into(), "web1.example.com".into(), 22)));
         assert_eq!(read("root@10.0.0.1:2222"), Ok(("root".into(), "10.0.0.1".into(), 2222)));
         assert_eq!(read("root@[::1]:2222"), Ok(("root".into(), "::1".into(), 2222)));
-        for text in ["web1", "@web1", "a b@web1", "-oProxyCommand=x@h", "a@-oProxyCommand=x", "a@h:0", "a@h:x", "a@[::1", "a@::1", "a@"] {
+        for text in [
+            "web1",
+            "@web1",
+            "a b@web1",
+            "-oProxyCommand=x@h",
+            "a@-oProxyCommand=x",
+            "a@h:0",
+            "a@h:x",
+            "a@[::1",
+            "a@::1",
+            "a@",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -124,7 +124,8 @@ impl FromStr for Size {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, QuantityError> {
-        let malformed = || QuantityError::Malformed { found: text.to_owned(), expected: "a size such as `64MiB`, `1GB`" };
+        let malformed =
+            || QuantityError::Malformed { found: text.to_owned(), expected: "a size such as `64MiB`, `1GB`" };
         refuse_bare_number(text)?;
         let (count, unit, rest) = split_quantity(text).ok_or_else(malformed)?;
         let (_, bytes) = SIZE_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(malformed)?;
@@ -174,7 +175,22 @@ mod tests {
         assert_eq!(millis("1h30m"), Some(5_400_000));
         assert_eq!(millis("500ms"), Some(500));
         assert_eq!(millis("840h"), Some(DURATION_MILLIS_MAX));
-        for text in ["", "10", "s", "30m1h", "1m1m", "1.5h", "-1s", " 1s", "1 s", "0s", "841h", "∞", "1e308", "99999999999999999999s"] {
+        for text in [
+            "",
+            "10",
+            "s",
+            "30m1h",
+            "1m1m",
+            "1.5h",
+            "-1s",
+            " 1s",
+            "1 s",
+            "0s",
+            "841h",
+            "∞",
+            "1e308",
+            "99999999999999999999s",
+        ] {
             assert_eq!(millis(text), None, "{text}");
         }
     }

@@ -25,6 +25,11 @@ pub struct Scalar {
 }
 
 impl Scalar {
+    /// A scalar without quotes and without expressions, to be read by the rules below.
+    pub fn unquoted(text: &str) -> Self {
+        Self { text: Text::plain(text), plain: true }
+    }
+
     /// The boolean that an unquoted scalar is: YAML 1.2's `true` and `false`, nothing else.
     pub fn boolean(&self) -> Option<bool> {
         match self.text.raw() {

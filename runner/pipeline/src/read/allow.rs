@@ -21,7 +21,10 @@ impl Reader<'_> {
     fn allowed(&mut self, keys: &Keys, subject: &str) -> Allow {
         let of = |key: &str| format!("`{key}` of {subject}");
         Allow {
-            network: keys.get("network").map(|field| self.network(field.node, &of("network"), true)).unwrap_or_default(),
+            network: keys
+                .get("network")
+                .map(|field| self.network(field.node, &of("network"), true))
+                .unwrap_or_default(),
             exec: self.patterns(keys, "exec", subject),
             files: keys.get("files").and_then(|field| self.files(field.node, &of("files"))),
             secrets: keys

@@ -81,7 +81,16 @@ mod tests {
         for text in ["0 2 * * *", "*/15 0-6 1,15 JAN-MAR mon", "5/10 * * * 0"] {
             assert_eq!(check(text), Ok(()), "{text}");
         }
-        for text in ["60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "*/0 * * * *", "5-1 * * * *", "x * * * *"] {
+        for text in [
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 8",
+            "*/0 * * * *",
+            "5-1 * * * *",
+            "x * * * *",
+        ] {
             assert!(matches!(check(text), Err(CronError::Field { .. })), "{text}");
         }
         assert_eq!(check("@daily"), Err(CronError::Fields { found: 1 }));

@@ -40,7 +40,10 @@ impl Reader<'_> {
             url,
             approvals: approvals.map_or(0, |count| count.value),
             directory,
-            env: keys.get("env").map(|field| self.env(field.node, &of("env"), Slot::EnvironmentEnv)).unwrap_or_default(),
+            env: keys
+                .get("env")
+                .map(|field| self.env(field.node, &of("env"), Slot::EnvironmentEnv))
+                .unwrap_or_default(),
             verify: verify.map(|word| word.value).unwrap_or_default(),
             targets: keys.get("targets").map(|field| self.targets(field.node, &of("targets"))).unwrap_or_default(),
         })
@@ -62,7 +65,8 @@ impl Reader<'_> {
         let of = |key: &str| format!("`{key}` of {subject}");
         let keys = self.keys(node, &subject, &TARGET)?;
         let login = self.login(&keys, &subject);
-        let host_keys = keys.get("host-key").map(|field| self.host_keys(field.node, &of("host-key"))).unwrap_or_default();
+        let host_keys =
+            keys.get("host-key").map(|field| self.host_keys(field.node, &of("host-key"))).unwrap_or_default();
         let directory =
             keys.get("directory").and_then(|field| self.template(field.node, &of("directory"), Slot::TargetText));
         let sudo = keys.get("sudo").map(|field| self.texts(field.node, &of("sudo"))).unwrap_or_default();

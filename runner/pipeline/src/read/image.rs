@@ -25,7 +25,10 @@ impl Reader<'_> {
     fn image(&mut self, node: NodeId, subject: &str) -> Option<Spanned<Text>> {
         let image = self.template(node, subject, Slot::Image)?;
         let is_image_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | ':' | '@' | '+');
-        if image.literal().is_some_and(|image| image.is_empty() || image.starts_with('-') || !image.chars().all(is_image_char)) {
+        if image
+            .literal()
+            .is_some_and(|image| image.is_empty() || image.starts_with('-') || !image.chars().all(is_image_char))
+        {
             let message = format!("{subject} is not an image: `{}`", super::shortened(image.raw()));
             let found = Diagnostic::error("E-IMAGE", message, super::first_line(self.file, image.span));
             self.report(found.help("write it as for `docker pull`, such as `postgres:15`"));
@@ -69,8 +72,10 @@ impl Reader<'_> {
     fn health(&mut self, node: NodeId, subject: &str) -> Option<Spanned<Health>> {
         let keys = self.keys(node, subject, &HEALTH)?;
         let of = |key: &str| format!("`{key}` of {subject}");
-        let interval = keys.get("interval").and_then(|field| self.duration(field.node, &of("interval"), Slot::ServiceOption));
-        let timeout = keys.get("timeout").and_then(|field| self.duration(field.node, &of("timeout"), Slot::ServiceOption));
+        let interval =
+            keys.get("interval").and_then(|field| self.duration(field.node, &of("interval"), Slot::ServiceOption));
+        let timeout =
+            keys.get("timeout").and_then(|field| self.duration(field.node, &of("timeout"), Slot::ServiceOption));
         let retries = keys.get("retries").and_then(|field| self.count(field.node, &of("retries"), 1, COUNT_MAX));
         let command = self.health_command(keys.get("command")?.node, &of("command"))?;
         Some(Spanned::new(Health { command, interval, timeout, retries }, keys.span()))

@@ -24,7 +24,8 @@ impl Reader<'_> {
         let keys = self.keys(node, &subject, &INPUT)?;
         let kind = self.input_kind(&keys, &subject);
         let default = keys.get("default").and_then(|field| self.input_default(field, &kind, &subject));
-        let required = keys.get("required").and_then(|field| self.boolean(field.node, &format!("`required` of {subject}")));
+        let required =
+            keys.get("required").and_then(|field| self.boolean(field.node, &format!("`required` of {subject}")));
         let description =
             keys.get("description").and_then(|field| self.text(field.node, &format!("`description` of {subject}")));
         Some(Input { kind, default, required: required.unwrap_or(false), description })
@@ -42,8 +43,9 @@ impl Reader<'_> {
             ("choice", Some(options)) => InputKind::Choice(options),
             ("choice", None) => {
                 let span = kind.map_or(keys.span(), |kind| kind.span);
-                let found = Diagnostic::error("E-KEY-MISSING", format!("{subject} is a choice without `options`"), span)
-                    .help("list what it takes: `options: [small, large]`");
+                let found =
+                    Diagnostic::error("E-KEY-MISSING", format!("{subject} is a choice without `options`"), span)
+                        .help("list what it takes: `options: [small, large]`");
                 self.report(found);
                 InputKind::Choice(Vec::new())
             }
@@ -65,7 +67,8 @@ impl Reader<'_> {
     fn input_default(&mut self, field: Field, kind: &InputKind, subject: &str) -> Option<Spanned<InputValue>> {
         let of = format!("`default` of {subject}");
         let text = self.text(field.node, &of)?;
-        let is_quoted = !matches!(&self.tree.node(field.node).kind, Kind::Scalar(scalar) if scalar.style == Style::Plain);
+        let is_quoted =
+            !matches!(&self.tree.node(field.node).kind, Kind::Scalar(scalar) if scalar.style == Style::Plain);
         let read = match kind {
             InputKind::Choice(options) if options.is_empty() => return None,
             InputKind::Number if is_quoted => Err("expected a number, found text in quotes".to_owned()),

@@ -19,7 +19,7 @@ impl Reader<'_> {
             fail_fast: Late::Known(true),
         };
         if let Some(raw) = self.written_at(node) {
-            let text = self.template_of(&raw, Slot::Matrix, None)?;
+            let text = self.template_of(&raw, Slot::Matrix)?;
             matrix.axes = Axes::Computed(Spanned::new(text, span));
             return Some(Spanned::new(matrix, span));
         }
@@ -57,7 +57,7 @@ impl Reader<'_> {
 
     fn axis(&mut self, node: NodeId, subject: &str) -> Option<Axis> {
         if let Some(raw) = self.written_at(node) {
-            let text = self.template_of(&raw, Slot::Matrix, None)?;
+            let text = self.template_of(&raw, Slot::Matrix)?;
             return Some(Axis::Computed(Spanned::new(text, raw.span)));
         }
         let nodes = self.full_list(node, subject, "a list of values");
@@ -69,7 +69,7 @@ impl Reader<'_> {
 
     fn cells(&mut self, node: NodeId, subject: &str) -> Option<Cells> {
         if let Some(raw) = self.written_at(node) {
-            let text = self.template_of(&raw, Slot::Matrix, None)?;
+            let text = self.template_of(&raw, Slot::Matrix)?;
             return Some(Cells::Computed(Spanned::new(text, raw.span)));
         }
         let nodes = self.list(node, subject, "a list of maps");

@@ -28,9 +28,9 @@ impl Reader<'_> {
             networks: keys.get("networks").map(|field| self.networks(field.node)).unwrap_or_default(),
             plugins: keys.get("plugins").map(|field| self.plugins(field.node)).unwrap_or_default(),
             defaults: keys.get("defaults").map(|field| self.defaults(field.node)).unwrap_or_default(),
-            concurrency: keys
-                .get("concurrency")
-                .and_then(|field| self.concurrency(field.node, "the pipeline's `concurrency`", Slot::PipelineConcurrency)),
+            concurrency: keys.get("concurrency").and_then(|field| {
+                self.concurrency(field.node, "the pipeline's `concurrency`", Slot::PipelineConcurrency)
+            }),
             stages: self.stages(&keys),
         })
     }
@@ -83,7 +83,10 @@ impl Reader<'_> {
             .and_then(|field| self.choice(field.node, &format!("`on-conflict` of {subject}"), ON_CONFLICT, &values));
         let group = keys.get("group")?;
         let group = self.template(group.node, &format!("`group` of {subject}"), slot)?;
-        Some(Spanned::new(Concurrency { group, on_conflict: on_conflict.map(|word| word.value).unwrap_or_default() }, span))
+        Some(Spanned::new(
+            Concurrency { group, on_conflict: on_conflict.map(|word| word.value).unwrap_or_default() },
+            span,
+        ))
     }
 
     fn stages(&mut self, keys: &Keys) -> Entries<crate::model::Stage> {

@@ -31,8 +31,9 @@ impl Reader<'_> {
                 let plugin = reader.plugin(node, &format!("plugin `{}`", key.value))?;
                 if let PluginName::Named(name) = &plugin.value {
                     let message = format!("plugin `{}` stands for `{name}`, which is a name again", key.value);
-                    let found = Diagnostic::error("E-PLUGIN-NAME", message, plugin.span)
-                        .help("write a path such as `./steps/mine.wasm` or a reference such as `ghcr.io/acme/step:1.2`");
+                    let found = Diagnostic::error("E-PLUGIN-NAME", message, plugin.span).help(
+                        "write a path such as `./steps/mine.wasm` or a reference such as `ghcr.io/acme/step:1.2`",
+                    );
                     reader.report(found);
                     return None;
                 }
@@ -89,7 +90,8 @@ fn check_reference(text: &str) -> Result<(), PluginNameError> {
     let is_part_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
     let is_path = path.split('/').all(|part| !part.is_empty() && part.chars().all(is_part_char));
     let is_tag_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let is_tag = |tag: &str| (1..=128).contains(&tag.len()) && tag.chars().all(is_tag_char) && !tag.starts_with(['.', '-']);
+    let is_tag =
+        |tag: &str| (1..=128).contains(&tag.len()) && tag.chars().all(is_tag_char) && !tag.starts_with(['.', '-']);
     if !is_host || !is_path || !tag.is_none_or(is_tag) {
         return Err(PluginNameError::Unknown);
     }

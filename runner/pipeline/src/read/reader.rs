@@ -38,8 +38,6 @@ pub(crate) struct Written {
     pub(crate) source: WrittenSource,
     pub(crate) slot: Slot,
     pub(crate) owner: Owner,
-    /// The name that it is given, for an entry of an `env`.
-    pub(crate) name: Option<String>,
 }
 
 /// What holds expressions.
@@ -154,7 +152,7 @@ impl<'a> Reader<'a> {
         for (name, field) in &unknown {
             self.report(unknown_key(&keys, name, field.key));
         }
-        let meant = |missing: &str| unknown.iter().any(|(name, _)| near::nearest(name, [missing]).is_some());
+        let meant = |missing: &str| unknown.iter().any(|(name, _)| is_meant(name, missing));
         let missing: Vec<&str> = keys
             .shape
             .keys
@@ -260,7 +258,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether nothing is written at `node`.
-    pub(super) fn is_null(&self, node: NodeId) -> bool {
+    pub(crate) fn is_null(&self, node: NodeId) -> bool {
         matches!(&self.tree.node(node).kind, Kind::Scalar(scalar) if scalar.is_null())
     }
 
@@ -296,6 +294,12 @@ impl<'a> Reader<'a> {
         }
         items
     }
+}
+
+/// Whether the unknown key `name` is a misspelling of `missing`, or what GitHub calls it.
+fn is_meant(name: &str, missing: &str) -> bool {
+    let is_translated = |(foreign, help): &(&str, &str)| *foreign == name && help.contains(&format!("`{missing}`"));
+    near::nearest(name, [missing]).is_some() || FOREIGN_KEYS.iter().any(is_translated)
 }
 
 fn unknown_key(keys: &Keys, name: &str, span: Span) -> Diagnostic {

@@ -54,11 +54,11 @@ impl Reader<'_> {
     /// Text that may hold expressions.
     pub(super) fn template(&mut self, node: NodeId, subject: &str, slot: Slot) -> Option<Spanned<Text>> {
         let raw = self.scalar(node, subject, "text")?;
-        self.template_of(&raw, slot, None).map(|text| Spanned::new(text, raw.span))
+        self.template_of(&raw, slot).map(|text| Spanned::new(text, raw.span))
     }
 
     /// The text `raw`, read for its expressions.
-    pub(super) fn template_of(&mut self, raw: &Spanned<String>, slot: Slot, name: Option<&str>) -> Option<Text> {
+    pub(super) fn template_of(&mut self, raw: &Spanned<String>, slot: Slot) -> Option<Text> {
         if !raw.contains(OPENING) {
             return Some(Text::plain(raw));
         }
@@ -66,9 +66,8 @@ impl Reader<'_> {
         match Template::parse_in(raw, &self.scope) {
             Ok(template) => {
                 let text = Text::with_template(raw, template, layout);
-                let name = name.map(str::to_owned);
                 let source = WrittenSource::Text(text.clone());
-                self.written.push(Written { source, slot, owner: self.owner, name });
+                self.written.push(Written { source, slot, owner: self.owner });
                 Some(text)
             }
             Err(error) => {
@@ -87,7 +86,7 @@ impl Reader<'_> {
             Ok(expression) => {
                 let condition = Condition::new(&raw, expression, layout);
                 let source = WrittenSource::Condition(condition.clone());
-                self.written.push(Written { source, slot, owner: self.owner, name: None });
+                self.written.push(Written { source, slot, owner: self.owner });
                 Some(Spanned::new(condition, raw.span))
             }
             Err(error) => {
@@ -115,7 +114,7 @@ impl Reader<'_> {
     pub(super) fn env(&mut self, node: NodeId, subject: &str, slot: Slot) -> Env {
         self.entries(node, subject, Self::check_variable_name, |reader, key, node| {
             let raw = reader.scalar(node, &format!("`{}` of {subject}", key.value), "text")?;
-            reader.template_of(&raw, slot, Some(&key.value)).map(|text| Spanned::new(text, raw.span))
+            reader.template_of(&raw, slot).map(|text| Spanned::new(text, raw.span))
         })
     }
 
@@ -165,7 +164,7 @@ impl Reader<'_> {
     /// `true`, `false`, or an expression.
     pub(super) fn late_boolean(&mut self, node: NodeId, subject: &str, slot: Slot) -> Option<Late<bool>> {
         if let Some(text) = self.written_at(node) {
-            return self.template_of(&text, slot, None).map(Late::Written);
+            return self.template_of(&text, slot).map(Late::Written);
         }
         self.boolean(node, subject).map(Late::Known)
     }
@@ -196,9 +195,15 @@ impl Reader<'_> {
     }
 
     /// A whole number, or an expression.
-    pub(super) fn late_count(&mut self, node: NodeId, subject: &str, most: u32, slot: Slot) -> Option<Spanned<Late<u32>>> {
+    pub(super) fn late_count(
+        &mut self,
+        node: NodeId,
+        subject: &str,
+        most: u32,
+        slot: Slot,
+    ) -> Option<Spanned<Late<u32>>> {
         if let Some(text) = self.written_at(node) {
-            return self.template_of(&text, slot, None).map(|written| Spanned::new(Late::Written(written), text.span));
+            return self.template_of(&text, slot).map(|written| Spanned::new(Late::Written(written), text.span));
         }
         self.count(node, subject, 1, most).map(|count| count.map(Late::Known))
     }
@@ -214,7 +219,7 @@ impl Reader<'_> {
     ) -> Option<Spanned<Late<T>>> {
         let text = self.scalar(node, subject, "text")?;
         if text.contains(OPENING) {
-            return self.template_of(&text, slot, None).map(|written| Spanned::new(Late::Written(written), text.span));
+            return self.template_of(&text, slot).map(|written| Spanned::new(Late::Written(written), text.span));
         }
         match text.parse() {
             Ok(value) => Some(Spanned::new(Late::Known(value), text.span)),
@@ -227,12 +232,23 @@ impl Reader<'_> {
     }
 
     /// A duration or an expression that gives one.
-    pub(super) fn duration<T: FromStr<Err: Display>>(&mut self, node: NodeId, subject: &str, slot: Slot) -> Option<Spanned<Late<T>>> {
+    pub(super) fn duration<T: FromStr<Err: Display>>(
+        &mut self,
+        node: NodeId,
+        subject: &str,
+        slot: Slot,
+    ) -> Option<Spanned<Late<T>>> {
         self.late(node, subject, slot, "E-CFG-RANGE", "write a number with its unit, such as `10s`, `5m`, `1h30m`")
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(&mut self, node: NodeId, subject: &str, words: &[&str], values: &[T]) -> Option<Spanned<T>> {
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        node: NodeId,
+        subject: &str,
+        words: &[&str],
+        values: &[T],
+    ) -> Option<Spanned<T>> {
         let text = self.text(node, subject)?;
         if let Some(place) = words.iter().position(|word| *word == text.value) {
             return Some(Spanned::new(values[place], text.span));
@@ -270,14 +286,20 @@ fn wrong_expression(text: &str, error: &ExpressionError, layout: &Layout, scope:
         ErrorKind::UnknownContext => Diagnostic::error("E-EXPR-CONTEXT", format!("there is no context `{name}`"), span)
             .label("not a context")
             .maybe_help(near::offer(name, scope.context_names().collect::<Vec<_>>())),
-        ErrorKind::UnknownFunction => Diagnostic::error("E-EXPR-FUNCTION", format!("there is no function `{name}`"), span)
-            .label("not a function")
-            .maybe_help(near::nearest(name, scope.function_names()).map(|near| format!("there is `{near}`"))),
+        ErrorKind::UnknownFunction => {
+            Diagnostic::error("E-EXPR-FUNCTION", format!("there is no function `{name}`"), span)
+                .label("not a function")
+                .maybe_help(near::nearest(name, scope.function_names()).map(|near| format!("there is `{near}`")))
+        }
         ErrorKind::Limit => Diagnostic::error("E-EXPR-LIMIT", error.message.clone(), span),
         _ => Diagnostic::error("E-EXPR-SYNTAX", error.message.clone(), span),
     }
 }
 
 fn place_of(error: &ExpressionError, layout: &Layout) -> Span {
-    if error.at.is_empty() { layout.locate(error.at.start..error.at.start + 1) } else { layout.locate(error.at.clone()) }
+    if error.at.is_empty() {
+        layout.locate(error.at.start..error.at.start + 1)
+    } else {
+        layout.locate(error.at.clone())
+    }
 }

@@ -80,8 +80,6 @@ const fn shape(what: &'static str, keys: &'static [Key]) -> Shape {
 
 /// The most that a count may be where nothing smaller is written.
 pub(crate) const COUNT_MAX: u32 = 1_000;
-/// The most cells that a stage's matrix has.
-pub(crate) const CELLS_MAX: usize = 256;
 
 const ENV: Form = Form::MapOf(&Form::Template);
 const TEXTS: Form = Form::Several(&Form::Text);
@@ -145,9 +143,27 @@ pub(crate) static PULL_REQUEST: Shape = shape(
 );
 
 pub(crate) const PULL_REQUEST_TYPES: &[&str] = &[
-    "opened", "reopened", "synchronize", "closed", "edited", "labeled", "unlabeled", "assigned", "unassigned",
-    "ready_for_review", "converted_to_draft", "review_requested", "review_request_removed", "locked", "unlocked",
-    "milestoned", "demilestoned", "enqueued", "dequeued", "auto_merge_enabled", "auto_merge_disabled",
+    "opened",
+    "reopened",
+    "synchronize",
+    "closed",
+    "edited",
+    "labeled",
+    "unlabeled",
+    "assigned",
+    "unassigned",
+    "ready_for_review",
+    "converted_to_draft",
+    "review_requested",
+    "review_request_removed",
+    "locked",
+    "unlocked",
+    "milestoned",
+    "demilestoned",
+    "enqueued",
+    "dequeued",
+    "auto_merge_enabled",
+    "auto_merge_disabled",
 ];
 
 pub(crate) static SCHEDULE: Shape = shape(

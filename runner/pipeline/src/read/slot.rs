@@ -52,8 +52,7 @@ const PLAN_AND_SECRETS: &[&str] = &["github", "inputs", "vars", "env", "matrix",
 const MATRIX: &[&str] = &["github", "inputs", "vars", "env", "needs"];
 const STAGE_IF: &[&str] = &["github", "inputs", "vars", "env", "matrix", "strategy", "needs"];
 const OUTPUT: &[&str] = &["github", "inputs", "vars", "env", "matrix", "strategy", "needs", "steps"];
-const STEP: &[&str] =
-    &["github", "inputs", "vars", "env", "matrix", "strategy", "needs", "steps", "runner", "stage"];
+const STEP: &[&str] = &["github", "inputs", "vars", "env", "matrix", "strategy", "needs", "steps", "runner", "stage"];
 const STEP_AND_SECRETS: &[&str] =
     &["github", "inputs", "vars", "env", "matrix", "strategy", "needs", "steps", "runner", "stage", "secrets"];
 

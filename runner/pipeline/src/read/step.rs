@@ -19,7 +19,8 @@ impl Reader<'_> {
     pub(super) fn one_more_step(&mut self, node: NodeId) -> bool {
         self.steps += 1;
         if self.steps == STEPS_MAX + 1 {
-            let message = format!("there are more than {STEPS_MAX} steps in the pipeline: this is number {}", self.steps);
+            let message =
+                format!("there are more than {STEPS_MAX} steps in the pipeline: this is number {}", self.steps);
             let span = super::first_line(self.file, self.tree.span(node));
             self.report(Diagnostic::error("E-CFG-BUDGET", message, span));
         }
@@ -44,13 +45,16 @@ impl Reader<'_> {
         step.allow = keys.get("allow").and_then(|field| self.allow(field.node, &of("allow")));
         step.timeout = keys.get("timeout").and_then(|field| self.duration(field.node, &of("timeout"), Slot::Timeout));
         step.retry = keys.get("retry").and_then(|field| self.retry(field.node, &of("retry"), Slot::StepOption));
-        let allow_failure =
-            keys.get("allow-failure").and_then(|field| self.late_boolean(field.node, &of("allow-failure"), Slot::StepOption));
+        let allow_failure = keys
+            .get("allow-failure")
+            .and_then(|field| self.late_boolean(field.node, &of("allow-failure"), Slot::StepOption));
         step.allow_failure = allow_failure.unwrap_or(Late::Known(false));
         step.working_directory = keys
             .get("working-directory")
             .and_then(|field| self.below_workspace(field.node, &of("working-directory"), Slot::WorkingDirectory));
-        let cache = keys.get("cache").and_then(|field| self.choice(field.node, &of("cache"), CACHE, &[Cache::Auto, Cache::Off]));
+        let cache = keys
+            .get("cache")
+            .and_then(|field| self.choice(field.node, &of("cache"), CACHE, &[Cache::Auto, Cache::Off]));
         step.cache = cache.map(|word| word.value).unwrap_or_default();
         step
     }
@@ -72,8 +76,9 @@ impl Reader<'_> {
                 let is_misspelt = keys.others().any(|(name, _)| is_meant(name));
                 if !is_misspelt && !self.is_damaged(keys.span()) {
                     let span = super::first_line(self.file, keys.span());
-                    let found = Diagnostic::error("E-KEY-MISSING", format!("{subject} has neither `run` nor `uses`"), span)
-                        .help("add `run: SCRIPT`, or `uses: PLUGIN` with its inputs under `with`");
+                    let found =
+                        Diagnostic::error("E-KEY-MISSING", format!("{subject} has neither `run` nor `uses`"), span)
+                            .help("add `run: SCRIPT`, or `uses: PLUGIN` with its inputs under `with`");
                     self.report(found);
                 }
                 None
@@ -107,9 +112,10 @@ impl Reader<'_> {
                 "hand it over as a variable:\nenv: {{ {name}: \"${{{{ {inner} }}}}\" }}\nrun: {}",
                 super::shortened(line.trim())
             );
-            let found = Diagnostic::error("E-EXPR-IN-SCRIPT", "an expression stands inside a script", layout.locate(at))
-                .label("text from outside would become code")
-                .help(help);
+            let found =
+                Diagnostic::error("E-EXPR-IN-SCRIPT", "an expression stands inside a script", layout.locate(at))
+                    .label("text from outside would become code")
+                    .help(help);
             self.report(found);
         }
     }
@@ -118,7 +124,8 @@ impl Reader<'_> {
         let subject = format!("`shell` of {subject}");
         if self.is_list(field.node) {
             let nodes = self.full_list(field.node, &subject, "a program and its arguments");
-            let words = nodes.into_iter().filter_map(|node| self.text(node, &format!("an item of {subject}"))).collect();
+            let words =
+                nodes.into_iter().filter_map(|node| self.text(node, &format!("an item of {subject}"))).collect();
             return Some(Shell::Program(words));
         }
         let text = self.text(field.node, &subject)?;
@@ -155,7 +162,12 @@ impl Reader<'_> {
             let of = format!("`on` of {subject}");
             let values = [RetryOn::Failure, RetryOn::Timeout, RetryOn::Trap, RetryOn::Remote];
             let nodes = self.several(field.node, &of, "a list of text");
-            self.unique(nodes, &of, |reader, node| reader.choice(node, &of, RETRY_ON, &values), |on| format!("{on:?}").to_lowercase())
+            self.unique(
+                nodes,
+                &of,
+                |reader, node| reader.choice(node, &of, RETRY_ON, &values),
+                |on| format!("{on:?}").to_lowercase(),
+            )
         });
         let attempts = keys.get("attempts")?;
         let attempts = self.count(attempts.node, &format!("`attempts` of {subject}"), 1, ATTEMPTS_MAX)?;
@@ -166,7 +178,8 @@ impl Reader<'_> {
 /// A name for the variable that carries `expression`: its last word, as variables are written.
 fn variable_for(expression: &str) -> String {
     let is_word_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let words = expression.split(|c| !is_word_char(c)).filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let words =
+        expression.split(|c| !is_word_char(c)).filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
     words.last().map_or_else(|| "VALUE".to_owned(), |word| word.to_ascii_uppercase().replace('-', "_"))
 }
 

@@ -47,7 +47,8 @@ impl Reader<'_> {
     }
 
     fn unknown_trigger(&mut self, name: &Spanned<String>) {
-        let foreign = FOREIGN_KEYS.iter().find(|(foreign, _)| *foreign == name.value).map(|(_, help)| (*help).to_owned());
+        let foreign =
+            FOREIGN_KEYS.iter().find(|(foreign, _)| *foreign == name.value).map(|(_, help)| (*help).to_owned());
         let help = match name.as_str() {
             "schedule" => Some("write its times: `on: { schedule: [{ cron: \"0 2 * * *\" }] }`".to_owned()),
             _ => foreign.or_else(|| near::offer(name, TRIGGERS.names())),
@@ -83,14 +84,18 @@ impl Reader<'_> {
 
     fn types(&mut self, node: NodeId) -> Vec<Spanned<String>> {
         let nodes = self.several(node, "`types`", "a list of text");
-        let word = |reader: &mut Self, node| reader.choice(node, "an item of `types`", PULL_REQUEST_TYPES, PULL_REQUEST_TYPES);
+        let word =
+            |reader: &mut Self, node| reader.choice(node, "an item of `types`", PULL_REQUEST_TYPES, PULL_REQUEST_TYPES);
         nodes.into_iter().filter_map(|node| word(self, node)).map(|word| word.map(str::to_owned)).collect()
     }
 
     fn globs(&mut self, keys: &Keys, name: &str) -> Vec<Spanned<String>> {
         if let (Some(_), Some(other)) = (keys.get(name), keys.field(&format!("{name}-ignore"))) {
-            let found = Diagnostic::error("E-KEY-CONFLICT", format!("`{name}` and `{name}-ignore` stand together"), other.key)
-                .help("keep one of the two; a pattern that starts with `!` takes back what the ones before it match");
+            let found =
+                Diagnostic::error("E-KEY-CONFLICT", format!("`{name}` and `{name}-ignore` stand together"), other.key)
+                    .help(
+                        "keep one of the two; a pattern that starts with `!` takes back what the ones before it match",
+                    );
             self.report(found);
         }
         keys.get(name).map(|field| self.texts(field.node, &format!("`{name}`"))).unwrap_or_default()

@@ -16,7 +16,7 @@ impl Reader<'_> {
             Kind::Scalar(scalar) => {
                 let plain = scalar.style == Style::Plain;
                 let raw = Spanned::new(scalar.text.clone(), span);
-                Value::Scalar(Scalar { text: self.template_of(&raw, slot, None)?, plain })
+                Value::Scalar(Scalar { text: self.template_of(&raw, slot)?, plain })
             }
             Kind::List(items) => {
                 let items = items.clone();

@@ -27,7 +27,7 @@ pub(super) struct SyntaxError {
     pub(super) kind: ErrorKind,
     /// The byte where the parser could not go on.
     pub(super) at: usize,
-    /// Where the innermost `[` or `{` that is still open stands.
+    /// Where the outermost `[` or `{` that is still open stands.
     pub(super) open_flow: Option<usize>,
 }
 
@@ -141,20 +141,24 @@ impl Builder<'_> {
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
             ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
         };
-        let span = if text.is_empty() && style == Style::Plain { self.place_of_nothing(span) } else { span };
-        let is_damaged = text.is_empty() && self.damaged.iter().any(|lost| self.is_on_line_of(span, *lost));
-        if is_damaged {
-            return self.broken(span);
+        let is_nothing = style == Style::Plain && span.start == span.end;
+        if is_nothing {
+            return self.nothing(span);
         }
         self.tree.push(Node { span, kind: Kind::Scalar(Scalar { text, style }), size: 1, height: 1 })
     }
 
-    /// A value that is not there is shown at its key.
-    fn place_of_nothing(&self, span: Span) -> Span {
-        match self.open.last().map(|open| &open.items) {
+    /// A value that is not there: shown at its key, and broken where a line was taken out.
+    fn nothing(&mut self, span: Span) -> NodeId {
+        let span = match self.open.last().map(|open| &open.items) {
             Some(Items::Map { key: Some(key), .. }) => self.tree.span(*key),
             _ => span,
+        };
+        if self.damaged.iter().any(|lost| self.is_on_line_of(span, *lost)) {
+            return self.broken(span);
         }
+        let scalar = Scalar { text: String::new(), style: Style::Plain };
+        self.tree.push(Node { span, kind: Kind::Scalar(scalar), size: 1, height: 1 })
     }
 
     /// Whether the line of `span`, or the empty lines behind it, were taken out.
@@ -244,8 +248,7 @@ impl Builder<'_> {
         if self.expanded <= EXPANDED_NODES_MAX {
             return Ok(());
         }
-        let message =
-            format!("aliases expand to {} nodes or more, {EXPANDED_NODES_MAX} are the most", self.expanded);
+        let message = format!("aliases expand to {} nodes or more, {EXPANDED_NODES_MAX} are the most", self.expanded);
         let found = Diagnostic::error("E-YAML-ALIAS-BUDGET", message, span).label("the alias that was one too many");
         Err(Stop::Budget(Box::new(found)))
     }
@@ -345,7 +348,7 @@ impl Builder<'_> {
         if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
             return too_deep(Span::new(at, at));
         }
-        let open_flow = self.open.iter().rev().find(|open| open.flow).map(|open| open.span.start);
+        let open_flow = self.open.iter().find(|open| open.flow).map(|open| open.span.start);
         Stop::Syntax(SyntaxError { kind: error.kind().clone(), at, open_flow })
     }
 
@@ -379,9 +382,8 @@ fn second_document(span: Span) -> Diagnostic {
 
 fn unknown_anchor(name: &str, span: Span) -> Diagnostic {
     let message = format!("the alias `*{name}` has no anchor before it");
-    Diagnostic::error("E-YAML-ALIAS", message, span).help(format!(
-        "write `&{name}` where the value first stands, or put quotes around text that starts with `*`"
-    ))
+    Diagnostic::error("E-YAML-ALIAS", message, span)
+        .help(format!("write `&{name}` where the value first stands, or put quotes around text that starts with `*`"))
 }
 
 fn string_too_long(bytes: usize, span: Span) -> Diagnostic {

@@ -45,11 +45,6 @@ impl Layout {
         Self { span, form }
     }
 
-    /// The place of the whole scalar.
-    pub(crate) fn span(&self) -> Span {
-        self.span
-    }
-
     /// The place of `range` of the text; the whole scalar where it cannot be told.
     pub(crate) fn locate(&self, range: Range<usize>) -> Span {
         match &self.form {

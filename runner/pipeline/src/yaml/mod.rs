@@ -20,8 +20,8 @@ mod recover;
 
 use sealock_diagnostics::Span;
 
-pub use decode::decode;
 pub(crate) use decode::check_characters;
+pub use decode::decode;
 pub(crate) use layout::{Layout, expressions};
 pub(crate) use recover::read;
 

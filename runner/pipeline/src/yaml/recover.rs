@@ -27,7 +27,8 @@ pub(crate) fn read(text: &str) -> Document {
     if let Err(found) = check_characters(text) {
         return unreadable(found);
     }
-    let mut recovery = Recovery { text: without_mark(text), damaged: Vec::new(), diagnostics: Vec::new() };
+    let mut recovery =
+        Recovery { original: text, text: without_mark(text), damaged: Vec::new(), diagnostics: Vec::new() };
     for _ in 0..RECOVERY_PASSES_MAX {
         match build(&recovery.text, &recovery.damaged) {
             Ok(built) => return recovery.finish(built),
@@ -47,13 +48,15 @@ fn without_mark(text: &str) -> String {
     text.strip_prefix('\u{feff}').map_or_else(|| text.to_owned(), |rest| format!("\n\n\n{rest}"))
 }
 
-struct Recovery {
+struct Recovery<'a> {
+    original: &'a str,
+    /// The file, less what was taken out.
     text: String,
     damaged: Vec<Span>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Recovery {
+impl Recovery<'_> {
     fn finish(self, built: Built) -> Document {
         let mut diagnostics = self.diagnostics;
         diagnostics.extend(built.diagnostics);
@@ -62,6 +65,8 @@ impl Recovery {
 
     /// Reports the error and takes its line out; false when that cannot help.
     fn take_out(&mut self, error: &SyntaxError) -> bool {
+        let opening = is_open_quote(&error.kind).then(|| open_quote(&self.text, error.at)).flatten();
+        let error = &SyntaxError { at: opening.unwrap_or(error.at), kind: error.kind.clone(), ..*error };
         let lost = self.lost(error);
         let has_content = self.text[lost.start..lost.end].bytes().any(|byte| !byte.is_ascii_whitespace());
         if self.diagnostics.is_empty() || !self.follows_from_damage(lost) {
@@ -86,15 +91,52 @@ impl Recovery {
         }
     }
 
-    /// Whether the line belongs to one that was taken out: deeper than it, with nothing between.
+    /// Whether the line belongs to one that was taken out: deeper than it, or closing it, with nothing
+    /// between.
     fn follows_from_damage(&self, lost: Span) -> bool {
-        let Some(before) = self.damaged.iter().filter(|damaged| damaged.start <= lost.start).max_by_key(|d| d.start)
-        else {
+        let damaged = self.damaged.iter().filter(|damaged| damaged.start <= lost.start);
+        let Some(before) = damaged.max_by_key(|damaged| damaged.start) else {
             return false;
         };
-        let between = &self.text[before.end.min(lost.start)..lost.start];
-        between.trim().is_empty()
+        let is_closing = self.original[lost.start..lost.end].trim_start().starts_with([']', '}']);
+        let is_deeper = indent(self.original, lost.start) > indent(self.original, before.start);
+        let is_next = self.text[before.end.min(lost.start)..lost.start].trim().is_empty();
+        is_next && (is_closing || is_deeper)
     }
+}
+
+/// How far the line of `at` is indented.
+fn indent(text: &str, at: usize) -> usize {
+    let line = line_around(text, at);
+    let line = &text[line.start..line.end];
+    line.len() - line.trim_start().len()
+}
+
+fn is_open_quote(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::UnclosedQuotedScalar
+            | ErrorKind::InvalidQuotedScalarIndent
+            | ErrorKind::DocumentIndicatorInQuotedScalar
+    )
+}
+
+/// The last quote before `at` that its own line does not close.
+fn open_quote(text: &str, at: usize) -> Option<usize> {
+    /// How far back the quote is looked for; stops a long file from being searched for each error.
+    const LINES_BACK_MAX: usize = 1_000;
+    let mut end = at.min(text.len());
+    for _ in 0..LINES_BACK_MAX {
+        let start = text[..end].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = &text[start..end];
+        for quote in ['"', '\''] {
+            if line.matches(quote).count() % 2 == 1 {
+                return line.rfind(quote).map(|place| start + place);
+            }
+        }
+        end = start.checked_sub(1)?;
+    }
+    None
 }
 
 /// As many bytes of nothing as the character has.
@@ -120,6 +162,13 @@ fn syntax_error(text: &str, error: &SyntaxError) -> Diagnostic {
             .label("a tab")
             .help("indent with spaces: YAML takes no tabs there");
     }
+    if let Some(open) = error.open_flow.filter(|&open| open < line.start) {
+        let opened = &text[open..=open];
+        return Diagnostic::error("E-YAML-SYNTAX", format!("`{opened}` is not closed"), Span::new(open, open + 1))
+            .label("opened here")
+            .note(Span::new(error.at.min(line.end), error.at.min(line.end)), "and still open here")
+            .maybe_help(help(&error.kind));
+    }
     let start = error.at.min(line.end);
     let span = Span::new(start, text[start..].chars().next().map_or(start, |c| start + c.len_utf8()));
     let span = if text[span.start..span.end].trim().is_empty() { Span::new(start, start) } else { span };
@@ -133,8 +182,8 @@ fn help(kind: &ErrorKind) -> Option<String> {
         }
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::ExpectedFlowSequenceSeparator
-        | ErrorKind::ExpectedFlowMappingSeparator => "close what the `[` or `{` before it opened",
-        ErrorKind::UnclosedQuotedScalar => "close the quotes",
+        | ErrorKind::ExpectedFlowMappingSeparator => "close every `[` with `]` and every `{` with `}`",
+        kind if is_open_quote(kind) => "close the quotes that start here",
         ErrorKind::UnexpectedCharacter { .. } => "put quotes around text that starts with this character",
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
             "line it up with the keys that it belongs to"

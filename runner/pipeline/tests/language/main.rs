@@ -1,6 +1,12 @@
 //! The language as its authors see it: a text in, messages out.
 
+mod allow;
+mod expressions;
+mod graph;
+mod keys;
+mod mistakes;
 mod sample;
+mod yaml;
 
 use sealock_diagnostics::Source;
 use sealock_diagnostics::render::{Colour, Report, text};

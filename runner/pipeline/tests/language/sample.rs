@@ -26,8 +26,13 @@ fn the_whole_example_is_read_as_it_is_written() {
     let Call::Uses { plugin, with } = &test.steps[2].call else { panic!("a plugin") };
     assert_eq!(plugin.value, PluginName::Named("test-report".into()));
     assert_eq!(with.names().collect::<Vec<_>>(), ["report"]);
-    assert!(matches!(test.services.get("postgres").expect("a service").ports[0].value, Late::Known(port) if port.container == 5432));
-    assert_eq!(pipeline.plugins.get("trivy").map(|plugin| &plugin.value), Some(&PluginName::Reference("ghcr.io/acme/steps/trivy:1.4".into())));
+    assert!(
+        matches!(test.services.get("postgres").expect("a service").ports[0].value, Late::Known(port) if port.container == 5432)
+    );
+    assert_eq!(
+        pipeline.plugins.get("trivy").map(|plugin| &plugin.value),
+        Some(&PluginName::Reference("ghcr.io/acme/steps/trivy:1.4".into()))
+    );
 }
 
 #[test]
@@ -37,6 +42,9 @@ fn a_span_is_the_place_of_its_value() {
     let deploy = pipeline.stages.get("deploy").expect("a stage");
     assert_eq!(shown(deploy.id.span), "deploy");
     assert_eq!(shown(deploy.needs[0].span), "build");
-    assert_eq!(shown(pipeline.environments.get("production").expect("there").env.get("DATABASE_URL").expect("there").span), "\"postgresql://blog:${{ secrets.DB_PASSWORD }}@db/blog\"");
+    assert_eq!(
+        shown(pipeline.environments.get("production").expect("there").env.get("DATABASE_URL").expect("there").span),
+        "\"postgresql://blog:${{ secrets.DB_PASSWORD }}@db/blog\""
+    );
     assert!(shown(deploy.span).starts_with("needs: [build]") && shown(deploy.span).ends_with("interval: 3s }"));
 }

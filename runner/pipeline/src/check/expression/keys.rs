@@ -48,7 +48,8 @@ impl Place<'_> {
         };
         if let Some(text) = reach::variable(&self.variables, name) {
             if holds_secret(text) {
-                let secret = text.template().and_then(|template| template.expressions().find_map(|one| one.as_secret()));
+                let secret =
+                    text.template().and_then(|template| template.expressions().find_map(|one| one.as_secret()));
                 let secret = secret.unwrap_or_default();
                 let message = format!("`env.{name}` holds the secret `{secret}`");
                 let found = Diagnostic::error("E-EXPR-SECRET", message, self.span(reference.at.clone()))
@@ -88,7 +89,11 @@ impl Place<'_> {
         let needs = stage.needs.iter().map(|need| need.value.as_str());
         if !has(needs.clone(), name) {
             let is_stage = pipeline.stages.names().any(|stage| stage.eq_ignore_ascii_case(name));
-            let help = if is_stage { Some(format!("add `{name}` to `needs` of this stage")) } else { near::offer(name, needs) };
+            let help = if is_stage {
+                Some(format!("add `{name}` to `needs` of this stage"))
+            } else {
+                near::offer(name, needs)
+            };
             let what = format!("`{name}` is not in `needs` of stage `{}`", stage.id.value);
             self.unknown(reference, &what, name, help);
             return;
@@ -106,7 +111,8 @@ impl Place<'_> {
         let is_outputs = key(reference, 1).is_some_and(|member| member.eq_ignore_ascii_case("outputs"));
         if let Some(name) = key(reference, 2).filter(|name| is_outputs && !has(outputs.names(), name)) {
             let help = near::offer(name, outputs.names());
-            let help = help.unwrap_or_else(|| format!("declare it in stage `{}`: `outputs: {{ {name}: … }}`", stage.id.value));
+            let help =
+                help.unwrap_or_else(|| format!("declare it in stage `{}`: `outputs: {{ {name}: … }}`", stage.id.value));
             self.unknown(reference, &format!("stage `{}` has no output `{name}`", stage.id.value), name, Some(help));
         }
     }
