@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::matcher::{Matcher, unite};
-use crate::strip::{Stripped, strip};
+use crate::strip::{Stripped, before_sequence, strip};
 use crate::vault::Vault;
 
 /// A larger push is looked at in blocks of this size, which fit the processor's cache.
@@ -186,7 +186,7 @@ impl RedactingStream {
         strip(&self.held, self.matcher.separator(), hold == Hold::Nothing, &mut self.stripped);
         let mut spans = find_spans(&self.matcher, &self.held, &self.stripped);
         if self.covered > 0 {
-            spans.push(self.stripped.whole_sequences(0..self.covered));
+            spans.push(self.stripped.whole_sequences(&self.held, 0..self.covered));
         }
         let cut = self.cut(hold);
         self.emit(&unite(spans), cut, out);
@@ -203,7 +203,7 @@ impl RedactingStream {
             Hold::Longest => (raw.len().saturating_sub(back), text.len().saturating_sub(back)),
         };
         let text_cut = self.stripped.locate(raw, text_cut.max(self.stripped.live()));
-        self.stripped.before_sequence(raw_cut.min(text_cut))
+        before_sequence(raw, raw_cut.min(text_cut))
     }
 
     /// Gives out the held bytes before `cut`, masked, and drops them.
@@ -247,15 +247,15 @@ fn find_spans(matcher: &Matcher, raw: &[u8], stripped: &Stripped) -> Vec<Range<u
     if matcher.needs_raw_pass() || stripped.has_sequences() {
         matcher.for_each_match(raw, |hit| add_span(hit, &mut spans));
     }
-    for span in &mut spans {
-        *span = stripped.whole_sequences(span.clone());
-    }
     let mut hits = Vec::new();
     matcher.for_each_match(stripped.text(), |hit| add_span(hit, &mut hits));
     spans.extend(hits.into_iter().map(|hit| {
         let last = stripped.locate(raw, hit.end - 1);
         stripped.locate(raw, hit.start)..last + 1
     }));
+    for span in &mut spans {
+        *span = stripped.whole_sequences(raw, span.clone());
+    }
     spans
 }
 

@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// Blanks and escape sequences between two characters of one secret, at most; past it the
 /// characters are strangers. Without a bound, a byte of a secret a megabyte apart from the next
@@ -25,7 +25,7 @@ pub const GAP_MAX_BYTES: usize = 4096;
 const SEQUENCE_MAX_BYTES: usize = 2048;
 
 /// How much text one checkpoint stands for: the most that is walked to find a byte again.
-const PIECE_BYTES: usize = 512;
+const PIECE_BYTES: usize = 256;
 
 const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
@@ -52,7 +52,7 @@ pub(crate) struct Stripped {
     live: usize,
     checkpoints: Vec<Checkpoint>,
     sequences: Vec<Range<usize>>,
-    unfinished: Option<usize>,
+    is_unfinished: bool,
     gap: usize,
 }
 
@@ -69,7 +69,7 @@ impl Stripped {
 
     /// Whether the window holds an escape character.
     pub(crate) fn has_sequences(&self) -> bool {
-        self.unfinished.is_some() || !self.sequences.is_empty()
+        self.is_unfinished || !self.sequences.is_empty()
     }
 
     /// The place in `raw` of the visible byte `index`; the window's end for the text's end.
@@ -83,26 +83,12 @@ impl Stripped {
         found.map_or(raw.len(), |at| checkpoint.raw + at)
     }
 
-    /// The escape sequence that `at` would cut in two.
-    fn around(&self, at: usize) -> Option<&Range<usize>> {
-        let after = self.sequences.partition_point(|sequence| sequence.start < at);
-        self.sequences[..after].last().filter(|sequence| at < sequence.end)
-    }
-
-    /// `at`, or the start of the escape sequence that it lies within.
-    pub(crate) fn before_sequence(&self, at: usize) -> usize {
-        match self.unfinished {
-            Some(start) if start < at => start,
-            _ => self.around(at).map_or(at, |sequence| sequence.start),
-        }
-    }
-
-    /// Widens `span` so that it cuts no finished escape sequence in two: half of one would take the
-    /// mask, or what comes after, for its other half.
-    pub(crate) fn whole_sequences(&self, span: Range<usize>) -> Range<usize> {
-        let start = self.around(span.start).map_or(span.start, |sequence| sequence.start);
-        let end = self.around(span.end).map_or(span.end, |sequence| sequence.end);
-        start..end
+    /// Widens `span` so that it leaves no half of an escape sequence: what came before would take
+    /// the mask for its other half, and what came after would turn into text.
+    pub(crate) fn whole_sequences(&self, raw: &[u8], span: Range<usize>) -> Range<usize> {
+        let after = self.sequences.partition_point(|sequence| sequence.start < span.end);
+        let last = self.sequences[..after].last().map_or(0, |sequence| sequence.end);
+        before_sequence(raw, span.start)..span.end.max(last)
     }
 
     fn clear(&mut self, raw: &[u8]) {
@@ -115,7 +101,7 @@ impl Stripped {
         self.live = 0;
         self.checkpoints.clear();
         self.sequences.clear();
-        self.unfinished = None;
+        self.is_unfinished = false;
         self.gap = 0;
     }
 
@@ -147,6 +133,21 @@ impl Stripped {
             self.gap = 0;
         }
     }
+}
+
+/// `at`, or where the escape sequence begins that is not complete at `at`: one that `at` cuts in two,
+/// or one that only what stands there kept from being one. At most [`SEQUENCE_MAX_BYTES`] back, which
+/// only a row of lone escape characters could reach.
+pub(crate) fn before_sequence(raw: &[u8], at: usize) -> usize {
+    let first = at.saturating_sub(SEQUENCE_MAX_BYTES);
+    let mut at = at;
+    while let Some(escape) = memrchr(ESCAPE, &raw[first..at]).map(|offset| first + offset) {
+        if sequence_length(&raw[escape..at]).is_some() {
+            break;
+        }
+        at = escape;
+    }
+    at
 }
 
 /// Copies the visible bytes of `piece` and says how many there are. Words are short, so there is no
@@ -183,7 +184,7 @@ pub(crate) fn strip(raw: &[u8], separator: u8, last: bool, into: &mut Stripped) 
             Some(length) => length,
             None if last => 1,
             None => {
-                into.unfinished = Some(escape);
+                into.is_unfinished = true;
                 return;
             }
         };
@@ -241,7 +242,7 @@ fn string_length(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GAP_MAX_BYTES, Stripped, strip};
+    use super::{GAP_MAX_BYTES, Stripped, before_sequence, strip};
 
     fn stripped(raw: &str, last: bool) -> Stripped {
         let mut into = Stripped::default();
@@ -275,7 +276,19 @@ mod tests {
         let raw = "abc\x1b[3";
         let waiting = stripped(raw, false);
         assert_eq!(waiting.text(), b"abc");
-        assert_eq!(waiting.before_sequence(raw.len()), 3);
+        assert!(waiting.has_sequences());
+        assert_eq!(before_sequence(raw.as_bytes(), raw.len()), 3);
+    }
+
+    #[test]
+    fn a_place_behind_half_a_sequence_moves_before_it() {
+        let before = |raw: &str, at: usize| before_sequence(raw.as_bytes(), at);
+        assert_eq!(before("ab\x1b[31mcd", 4), 2);
+        assert_eq!(before("ab\x1b[31mcd", 7), 7);
+        assert_eq!(before("ab\x1b[31éd", 6), 2);
+        assert_eq!(before("ab\x1b\x1b\x1bcd", 5), 2);
+        assert_eq!(before("ab\x1b]title\x1bcd", 10), 2);
+        assert_eq!(before("ab\x1bMcd", 4), 4);
     }
 
     #[test]

@@ -518,10 +518,13 @@ fn a_push_holds_all_of_the_longest_form_but_its_last_byte() {
     let vault = vault(&[secret.to_vec()]);
     let longest: String = secret.iter().map(|byte| format!("%25{byte:02X}")).collect();
     let before = "-".repeat(1000);
-    for split in 1..longest.len() {
+    for (split, flush) in (1..longest.len()).flat_map(|split| [(split, false), (split, true)]) {
         let mut stream = vault.redactor().stream();
         let mut out = Vec::new();
         stream.push(format!("{before}{}", &longest[..split]).as_bytes(), &mut out);
+        if flush {
+            stream.flush_safe(&mut out);
+        }
         stream.push(format!("{}{before}", &longest[split..]).as_bytes(), &mut out);
         stream.finish(&mut out);
         assert_eq!(String::from_utf8(out).unwrap(), format!("{before}***{before}"), "split at {split}");
