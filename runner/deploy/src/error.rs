@@ -152,7 +152,9 @@ pub enum TargetError {
         found: String,
     },
     /// Somebody else holds the lock, and it is not stale.
-    #[error("target `{target}` is locked by run {run} of {who} since {since}, for {left_seconds} s more unless renewed")]
+    #[error(
+        "target `{target}` is locked by run {run} of {who} since {since}, for {left_seconds} s more unless renewed"
+    )]
     Locked {
         /// The target.
         target: String,
@@ -219,9 +221,13 @@ impl TargetError {
         match self {
             Self::Disk { .. } => Some("free space on the target; nothing was switched".to_owned()),
             Self::Tool { tool, .. } => Some(format!("install the package that has `{tool}`")),
-            Self::Docker { .. } => Some("install Docker and Compose, and put the login into the group `docker`".to_owned()),
+            Self::Docker { .. } => {
+                Some("install Docker and Compose, and put the login into the group `docker`".to_owned())
+            }
             Self::Unknown { .. } => Some("look at the target, then `sealock resume` or `sealock rollback`".to_owned()),
-            Self::Locked { .. } => Some("wait for that run, cancel it, or `sealock unlock` once its lease has ended".to_owned()),
+            Self::Locked { .. } => {
+                Some("wait for that run, cancel it, or `sealock unlock` once its lease has ended".to_owned())
+            }
             _ => None,
         }
     }

@@ -246,12 +246,16 @@ command_status() {
   finish ok
 }
 
+take_records() { # BYTES
+  records=$s/tmp/records.$$
+  cat >"$records" || fail 'No space left for the ledger records'
+  [ "$(wc -c <"$records")" -eq "$1" ] || finish truncated
+}
+
 # Appends the ledger records on standard input, and lets go of the lock when asked to.
 command_record() { # EPOCH RUN keep|unlock BYTES
   guard "$1" "$2"
-  records=$s/tmp/records.$$
-  cat >"$records" || fail 'No space left for the ledger records'
-  [ "$(wc -c <"$records")" -eq "$4" ] || finish truncated
+  take_records "$4"
   append_to_ledger <"$records" || exit
   rm -f "$records"
   [ "$3" = keep ] || release_lock
@@ -289,15 +293,16 @@ command_stage() { # EPOCH RUN RELEASE DIGEST
   conclude ok
 }
 
-# Standard input: one ledger record. It is written before the switch: a full disk fails before, not after.
-command_switch() { # EPOCH RUN RELEASE
+# Standard input: ledger records. They are written before the switch: a full disk fails before, not after.
+command_switch() { # EPOCH RUN RELEASE BYTES
   guard "$1" "$2"
-  IFS= read -r record || finish truncated
+  take_records "$4"
   if [ "$3" != - ]; then
     [ -d "$dir/releases/$3" ] || conclude missing "$3"
     said=$(ln -s "releases/$3" "$s/tmp/current.$$" 2>&1) || fail "$said"
   fi
-  printf '%s\n' "$record" | append_to_ledger || exit
+  append_to_ledger <"$records" || exit
+  rm -f "$records"
   point_current "$3"
   conclude ok
 }

@@ -123,7 +123,9 @@ fn check_host(host: &str) -> Result<(), AddressError> {
         _ if host.starts_with('-') => "it starts with `-`",
         _ if host.len() > HOST_CHARS_MAX => "it is longer than 253 characters",
         _ if !host.chars().all(is_host_char) => "it holds a character other than letters, digits, `_`, `-`, `.`",
-        _ if host.split('.').any(|label| label.is_empty() || label.starts_with('-')) => "a part is empty or starts with `-`",
+        _ if host.split('.').any(|label| label.is_empty() || label.starts_with('-')) => {
+            "a part is empty or starts with `-`"
+        }
         _ => return Ok(()),
     };
     Err(AddressError::Host { why })

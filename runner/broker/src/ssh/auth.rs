@@ -91,11 +91,7 @@ async fn with_key(handle: &mut Handle<Watcher>, user: &str, key: PrivateKey) -> 
     Ok(matches!(result, AuthResult::Success))
 }
 
-async fn with_agent(
-    handle: &mut Handle<Watcher>,
-    user: &str,
-    socket: &std::path::Path,
-) -> Result<bool, AuthFailure> {
+async fn with_agent(handle: &mut Handle<Watcher>, user: &str, socket: &std::path::Path) -> Result<bool, AuthFailure> {
     let failed = |error: russh::keys::Error| AuthFailure::Agent { why: error.to_string() };
     let mut agent = AgentClient::connect_uds(socket).await.map_err(failed)?;
     let identities = agent.request_identities().await.map_err(failed)?;

@@ -129,9 +129,11 @@ impl SshClient {
     fn check_key(&self) -> Result<(), SshError> {
         let target = &self.shared.target;
         let SshAuth::Key { secret, bytes } = &target.auth else { return Ok(()) };
-        read_key(bytes)
-            .map(drop)
-            .map_err(|why| SshError::Key { target: target.name.clone(), secret: secret.clone(), why })
+        read_key(bytes).map(drop).map_err(|why| SshError::Key {
+            target: target.name.clone(),
+            secret: secret.clone(),
+            why,
+        })
     }
 
     async fn channel(&self, live: &Arc<Live>) -> Result<Channel<Msg>, SshError> {

@@ -71,11 +71,7 @@ async fn dial(target: &SshTarget, limits: SshLimits) -> Result<Watched, SshError
     Ok(Watched { stream, spoke: Arc::default() })
 }
 
-async fn shake_hands(
-    target: &SshTarget,
-    limits: SshLimits,
-    stream: Watched,
-) -> Result<Handle<Watcher>, SshError> {
+async fn shake_hands(target: &SshTarget, limits: SshLimits, stream: Watched) -> Result<Handle<Watcher>, SshError> {
     let spoke = stream.spoke.clone();
     let seen = Arc::<Mutex<Seen>>::default();
     let watcher = Watcher { pinned: target.host_keys.clone(), seen: seen.clone() };

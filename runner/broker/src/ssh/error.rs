@@ -158,7 +158,9 @@ impl SshError {
             Self::HostKeyChanged { line, .. } => Some(format!(
                 "somebody may be in between; if the machine was set up anew, compare the fingerprint on it and write:\nhost-key: \"{line}\""
             )),
-            Self::Auth { user, .. } => Some(format!("add the public key to `~{user}/.ssh/authorized_keys` on the target")),
+            Self::Auth { user, .. } => {
+                Some(format!("add the public key to `~{user}/.ssh/authorized_keys` on the target"))
+            }
             Self::Name { .. } => Some("write `ssh: user@host` or `ssh: user@host:port`".to_owned()),
             _ => None,
         }

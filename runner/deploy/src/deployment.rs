@@ -1,0 +1,452 @@
+//! One deployment: the locks of all its targets, the release that it makes, and what the ledgers say of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use sealock_broker::ssh::SshLimits;
+use sealock_contract::seam::Release;
+use sealock_contract::{Digest, StepError};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::{RunFacts, TargetSpec};
+use crate::error::TargetError;
+use crate::lease::{self, Lease, LockEvent, RENEW_SECONDS};
+use crate::ledger::{Outcome, RECORD_VERSION, Record, Verifier};
+use crate::link::{Link, nonce};
+use crate::state::TargetState;
+
+/// Between two attempts to renew a lease that could not be renewed.
+const RENEW_AGAIN_SECONDS: u64 = 2;
+
+/// A target that this deployment holds.
+pub(crate) struct Held {
+    pub(crate) link: Link,
+    pub(crate) epoch: u64,
+    pub(crate) sudo: Vec<String>,
+    lease: Lease,
+    state: Mutex<TargetState>,
+}
+
+impl Held {
+    pub(crate) fn state(&self) -> MutexGuard<'_, TargetState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A deployment that holds its targets. It lets go of them by [`finish`](Self::finish) or [`verified`](Self::verified);
+/// dropped, its leases end by themselves.
+pub struct Deployment {
+    shared: Arc<Shared>,
+    renewing: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    facts: RunFacts,
+    release: String,
+    held: Vec<Held>,
+    lost: CancellationToken,
+    why: OnceLock<StepError>,
+}
+
+/// What a deployment needs to begin.
+pub struct DeploymentSpec {
+    /// In the pipeline's order.
+    pub targets: Vec<TargetSpec>,
+    /// The run.
+    pub facts: RunFacts,
+    /// Time limits of connections.
+    pub limits: SshLimits,
+}
+
+impl Deployment {
+    /// Takes the lock of every target, in name order, and waits for those that somebody else holds.
+    ///
+    /// # Errors
+    ///
+    /// When a target cannot be reached or used, or `cancelled` fires. No lock is held then.
+    pub async fn begin(
+        spec: DeploymentSpec,
+        tell: &(dyn Fn(LockEvent) + Send + Sync),
+        cancelled: &CancellationToken,
+    ) -> Result<Self, TargetError> {
+        let DeploymentSpec { targets, facts, limits } = spec;
+        let token = nonce();
+        let mut order: Vec<usize> = (0..targets.len()).collect();
+        order.sort_by(|&a, &b| targets[a].ssh.name.cmp(&targets[b].ssh.name));
+        let mut held = Vec::with_capacity(targets.len());
+        for place in order {
+            match hold(&targets[place], limits, &facts, &token, tell, cancelled).await {
+                Ok(one) => held.push((place, one)),
+                Err(error) => {
+                    let taken: Vec<Held> = held.into_iter().map(|(_, one)| one).collect();
+                    let_go(&taken, &facts.run).await;
+                    return Err(error);
+                }
+            }
+        }
+        held.sort_by_key(|(place, _)| *place);
+        Ok(Self::start(facts, held.into_iter().map(|(_, one)| one).collect()))
+    }
+
+    fn start(facts: RunFacts, held: Vec<Held>) -> Self {
+        let release = release_id(&facts.run, &held);
+        let lost = CancellationToken::new();
+        let shared = Arc::new(Shared { facts, release, held, lost, why: OnceLock::new() });
+        let renewing = (0..shared.held.len()).map(|index| tokio::spawn(keep(shared.clone(), index))).collect();
+        Self { shared, renewing }
+    }
+
+    /// The release that this deployment makes: `rN`, the same on all targets. A resumed run keeps its own.
+    pub fn release(&self) -> &str {
+        &self.shared.release
+    }
+
+    /// The targets' names, in the pipeline's order.
+    pub fn names(&self) -> Vec<String> {
+        self.shared.held.iter().map(|held| held.link.name.clone()).collect()
+    }
+
+    /// The epoch that `target` is held with.
+    pub fn epoch(&self, target: &str) -> Option<u64> {
+        self.held(target).ok().map(|held| held.epoch)
+    }
+
+    /// What `target` looked like when it was locked, with what this deployment has done since.
+    pub fn state(&self, target: &str) -> Option<TargetState> {
+        self.held(target).ok().map(|held| held.state().clone())
+    }
+
+    /// The release that `current` names on `target`.
+    pub fn current(&self, target: &str) -> Option<Release> {
+        let held = self.held(target).ok()?;
+        let state = held.state();
+        state.current.as_ref().and_then(|id| state.ledger.release(id))
+    }
+
+    /// The last verified release of `target`.
+    pub fn previous(&self, target: &str) -> Option<Release> {
+        self.held(target).ok()?.state().ledger.previous()
+    }
+
+    /// The verifiers stored with a release of `target`.
+    pub fn verifiers(&self, target: &str, release: &str) -> Vec<Verifier> {
+        self.held(target).map(|held| held.state().ledger.verifiers(release).to_vec()).unwrap_or_default()
+    }
+
+    /// Waits until a target is no longer certainly ours; nothing may be started then. Never returns while all are.
+    pub async fn lost(&self) -> StepError {
+        self.shared.lost.cancelled().await;
+        self.shared.why.get().cloned().unwrap_or_else(|| TargetError::LeaseLost { target: String::new() }.into())
+    }
+
+    /// Whether an effect may be started: every target is ours, for long enough.
+    ///
+    /// # Errors
+    ///
+    /// `E-FENCED`, or `E-LEASE-LOST` from 20 s before a lease's end.
+    pub fn check(&self) -> Result<(), StepError> {
+        self.shared.held.iter().try_for_each(|held| self.shared.check(held))
+    }
+
+    /// How often each target was waited for, by name; see [`sealock_broker::ssh::SshClient::round_trips`].
+    pub fn round_trips(&self) -> Vec<(String, u64)> {
+        let count = |held: &Held| (held.link.name.clone(), held.link.client.round_trips());
+        self.shared.held.iter().map(count).collect()
+    }
+
+    pub(crate) fn held(&self, target: &str) -> Result<&Held, TargetError> {
+        let found = self.shared.held.iter().find(|held| held.link.name == target);
+        found.ok_or_else(|| TargetError::Failed {
+            target: target.to_owned(),
+            found: "it is not a target of this deployment".to_owned(),
+        })
+    }
+
+    pub(crate) fn run(&self) -> &str {
+        &self.shared.facts.run
+    }
+
+    /// Makes the release's folder on `target` from `archive`.
+    pub(crate) async fn stage(
+        &self,
+        target: &str,
+        archive: (Bytes, Digest),
+        images: Vec<(String, Digest)>,
+        details: Vec<(String, String)>,
+    ) -> Result<Release, StepError> {
+        let held = self.held(target)?;
+        self.shared.check(held)?;
+        let (archive, digest) = archive;
+        let mut record = self.shared.record(held, self.release(), Outcome::Staged);
+        let path = format!("{}/releases/{}", held.state().directory, self.release());
+        record.images = images;
+        record.details = [details, vec![("path".to_owned(), path)]].concat();
+        record.content = Some(digest);
+        let stdin = [lines(std::slice::from_ref(&record)).as_ref(), archive.as_ref()].concat();
+        self.change(held, "stage", &[self.release(), &digest.hex()], stdin).await?;
+        let mut state = held.state();
+        if !state.releases.iter().any(|id| id == self.release()) {
+            state.releases.push(self.release().to_owned());
+        }
+        state.ledger.push(record);
+        state.ledger.release(self.release()).ok_or_else(|| held.link.refusal("missing", self.release()).into())
+    }
+
+    /// Moves `current` of `target` to `release`, by rename, or removes it without one. Moving it to another
+    /// release than the one being made takes back the one that was current.
+    ///
+    /// # Errors
+    ///
+    /// `E-FENCED`, `E-RELEASE-MISSING`, `E-TARGET-DISK` before anything was moved, and what connections fail at.
+    pub async fn switch(&self, target: &str, release: Option<&str>) -> Result<(), StepError> {
+        let held = self.held(target)?;
+        self.shared.check(held)?;
+        let current = held.state().current.clone();
+        let record = match (release, current) {
+            (Some(release), _) if release == self.release() => {
+                Some(self.shared.record(held, release, Outcome::Switching))
+            }
+            (to, Some(current)) if to != Some(&current) => {
+                Some(self.shared.record(held, &current, Outcome::RolledBack))
+            }
+            _ => None,
+        };
+        let records: Vec<Record> = record.into_iter().collect();
+        let stdin = lines(&records);
+        let words = [release.unwrap_or("-"), &stdin.len().to_string()];
+        self.change(held, "switch", &words, stdin).await?;
+        let mut state = held.state();
+        state.current = release.map(str::to_owned);
+        records.into_iter().for_each(|record| state.ledger.push(record));
+        Ok(())
+    }
+
+    /// Writes to the ledger of `target` how far `release` got, keeping the lock.
+    ///
+    /// # Errors
+    ///
+    /// `E-FENCED` and what connections fail at.
+    pub async fn record(
+        &self,
+        target: &str,
+        release: &str,
+        outcome: Outcome,
+        verifiers: &[Verifier],
+        details: &[(String, String)],
+    ) -> Result<(), StepError> {
+        let held = self.held(target)?;
+        let mut record = self.shared.record(held, release, outcome);
+        record.verifiers = verifiers.to_vec();
+        record.details = details.to_vec();
+        self.append(held, vec![record], "keep").await
+    }
+
+    /// Writes to every ledger that the release is verified, by which verifiers, and lets go of all targets.
+    /// Targets on which it was not made current get no record.
+    ///
+    /// # Errors
+    ///
+    /// The first target's that could not be told; the others have been.
+    pub async fn verified(mut self, verifiers: &[Verifier]) -> Result<(), StepError> {
+        let told = self.shared.held.iter().map(|held| self.end(held, verifiers));
+        let results = join_all(told).await;
+        self.stop_renewing();
+        results.into_iter().collect()
+    }
+
+    async fn end(&self, held: &Held, verifiers: &[Verifier]) -> Result<(), StepError> {
+        let is_current = held.state().current.as_deref() == Some(self.release());
+        let mut records = Vec::new();
+        if is_current {
+            let mut record = self.shared.record(held, self.release(), Outcome::Verified);
+            record.verifiers = verifiers.to_vec();
+            records.push(record);
+        }
+        self.append(held, records, "unlock").await
+    }
+
+    /// Lets go of all targets. One that cannot be told is free when its lease ends.
+    pub async fn finish(mut self) {
+        self.stop_renewing();
+        let_go(&self.shared.held, &self.shared.facts.run).await;
+    }
+
+    async fn append(&self, held: &Held, records: Vec<Record>, then: &str) -> Result<(), StepError> {
+        let stdin = lines(&records);
+        let words = [then, &stdin.len().to_string()];
+        self.change(held, "record", &words, stdin).await?;
+        let mut state = held.state();
+        records.into_iter().for_each(|record| state.ledger.push(record));
+        Ok(())
+    }
+
+    /// Asks for a change: the command, epoch and run, then its words. A fenced answer ends the deployment.
+    pub(crate) async fn change(
+        &self,
+        held: &Held,
+        command: &str,
+        words: &[&str],
+        stdin: impl Into<Bytes>,
+    ) -> Result<(), StepError> {
+        let epoch = held.epoch.to_string();
+        let words = [&[command, &epoch, self.run()], words].concat();
+        self.shared.heed(held.link.tell(&words, stdin).await).map(drop)
+    }
+
+    pub(crate) fn check_one(&self, held: &Held) -> Result<(), StepError> {
+        self.shared.check(held)
+    }
+
+    /// Passes a result on; when it says that the target is another run's now, the deployment is lost.
+    pub(crate) fn heed<T>(&self, result: Result<T, StepError>) -> Result<T, StepError> {
+        if let Err(error) = &result
+            && error.code == "E-FENCED"
+        {
+            self.shared.lose(error.clone());
+        }
+        result
+    }
+
+    fn stop_renewing(&mut self) {
+        self.renewing.drain(..).for_each(|task| task.abort());
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        self.stop_renewing();
+    }
+}
+
+impl Shared {
+    fn check(&self, held: &Held) -> Result<(), StepError> {
+        if let Some(why) = self.why.get() {
+            return Err(why.clone());
+        }
+        if held.lease.allows_effects() {
+            return Ok(());
+        }
+        Err(TargetError::LeaseLost { target: held.link.name.clone() }.into())
+    }
+
+    fn heed<T>(&self, result: Result<T, TargetError>) -> Result<T, StepError> {
+        result.map_err(|error| {
+            let is_fenced = matches!(error, TargetError::Fenced { .. });
+            let told = StepError::from(error);
+            if is_fenced {
+                self.lose(told.clone());
+            }
+            told
+        })
+    }
+
+    fn lose(&self, why: StepError) {
+        // The first cause is the one that is told.
+        let _ = self.why.set(why);
+        self.lost.cancel();
+    }
+
+    fn record(&self, held: &Held, release: &str, outcome: Outcome) -> Record {
+        let is_ours = release == self.release;
+        Record {
+            v: RECORD_VERSION,
+            time_ms: unix_ms(),
+            release: release.to_owned(),
+            outcome,
+            run: self.facts.run.clone(),
+            fence: held.epoch,
+            images: Vec::new(),
+            details: Vec::new(),
+            content: None,
+            verifiers: Vec::new(),
+            commit: self.facts.commit.clone().filter(|_| is_ours),
+            dirty: self.facts.dirty && is_ours,
+        }
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn lines(records: &[Record]) -> Bytes {
+    let mut text = Vec::new();
+    for record in records {
+        serde_json::to_writer(&mut text, record).expect("records are plain data");
+        text.push(b'\n');
+    }
+    text.into()
+}
+
+/// One above everything that any target has seen, or the one that this run has begun already.
+fn release_id(run: &str, held: &[Held]) -> String {
+    let begun = held.iter().find_map(|held| held.state().ledger.release_of(run).map(str::to_owned));
+    let highest = held.iter().map(|held| highest(&held.state())).max().unwrap_or(0);
+    begun.unwrap_or_else(|| format!("r{}", highest + 1))
+}
+
+fn highest(state: &TargetState) -> u64 {
+    let folders = state.releases.iter().filter_map(|id| crate::ledger::release_number(id)).max();
+    state.ledger.highest().max(folders.unwrap_or(0))
+}
+
+async fn hold(
+    spec: &TargetSpec,
+    limits: SshLimits,
+    facts: &RunFacts,
+    token: &str,
+    tell: &(dyn Fn(LockEvent) + Send + Sync),
+    cancelled: &CancellationToken,
+) -> Result<Held, TargetError> {
+    let link = spec.link(limits)?;
+    let locked = lease::wait(&link, facts, token, tell, cancelled).await?;
+    let (epoch, lease, state) = (locked.epoch, locked.lease, Mutex::new(locked.state));
+    Ok(Held { link, epoch, sudo: spec.sudo.clone(), lease, state })
+}
+
+async fn let_go(held: &[Held], run: &str) {
+    let letting = held.iter().map(|held| async move {
+        let epoch = held.epoch.to_string();
+        held.link.tell(&["unlock", &epoch, run], Bytes::new()).await
+    });
+    for error in join_all(letting).await.into_iter().filter_map(Result::err) {
+        // It is free when its lease ends.
+        tracing::warn!(%error, "a target was not told that it is free");
+    }
+}
+
+/// Renews one target's lease until the task is aborted or the target is lost.
+async fn keep(shared: Arc<Shared>, index: usize) {
+    let held = &shared.held[index];
+    let mut pause = RENEW_SECONDS;
+    loop {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        let sent = Instant::now();
+        let left = held.lease.left();
+        if left.is_zero() {
+            shared.lose(TargetError::LeaseLost { target: held.link.name.clone() }.into());
+            return;
+        }
+        pause = match timeout(left, renew(held, &shared.facts.run)).await {
+            Ok(Ok(())) => {
+                held.lease.renew(sent);
+                RENEW_SECONDS
+            }
+            Ok(Err(error @ (TargetError::Fenced { .. } | TargetError::Regress { .. }))) => {
+                shared.lose(error.into());
+                return;
+            }
+            Ok(Err(_)) | Err(_) => RENEW_AGAIN_SECONDS,
+        };
+    }
+}
+
+async fn renew(held: &Held, run: &str) -> Result<(), TargetError> {
+    let (epoch, seconds) = (held.epoch.to_string(), lease::LEASE_SECONDS.to_string());
+    held.link.tell(&["renew", &epoch, run, &seconds], Bytes::new()).await.map(drop)
+}

@@ -1,0 +1,151 @@
+//! Taking and keeping the lock of one target.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::RunFacts;
+use crate::error::TargetError;
+use crate::link::{Link, Reply};
+use crate::state::{Holder, TargetState, holder};
+
+/// How long a target stays ours without a word from us.
+pub const LEASE_SECONDS: u64 = 60;
+/// How often we give word.
+pub const RENEW_SECONDS: u64 = 15;
+/// No effect is started so shortly before the lease ends.
+pub const MARGIN_SECONDS: u64 = 20;
+/// Between two looks at a lock that somebody else holds.
+const LOOK_SECONDS: u64 = 1;
+
+/// What happens while locks are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockEvent {
+    /// Somebody else holds the target; told when it begins and when the holder changes.
+    Waiting {
+        /// The target.
+        target: String,
+        /// Who holds it.
+        holder: Holder,
+    },
+    /// The lock is ours.
+    Taken {
+        /// The target.
+        target: String,
+        /// Our epoch.
+        epoch: u64,
+    },
+    /// The lock was stale, and is ours with a higher epoch.
+    TakenOver {
+        /// The target.
+        target: String,
+        /// Our epoch.
+        epoch: u64,
+        /// Who held it.
+        before: Holder,
+    },
+    /// The lock was this run's already, from another process, and is ours with a higher epoch.
+    Resumed {
+        /// The target.
+        target: String,
+        /// Our epoch.
+        epoch: u64,
+    },
+}
+
+/// What a target answered to the wish to lock it.
+pub(crate) enum LockAnswer {
+    Ours { epoch: u64, event: LockEvent, state: TargetState, lease: Lease },
+    Theirs(Holder),
+}
+
+/// Until when a target is certainly ours, counted from before the request was sent.
+#[derive(Debug)]
+pub(crate) struct Lease(Mutex<Instant>);
+
+impl Lease {
+    fn since(sent: Instant) -> Self {
+        Self(Mutex::new(sent + Duration::from_secs(LEASE_SECONDS)))
+    }
+
+    pub(crate) fn renew(&self, sent: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = sent + Duration::from_secs(LEASE_SECONDS);
+    }
+
+    pub(crate) fn left(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).saturating_duration_since(Instant::now())
+    }
+
+    pub(crate) fn allows_effects(&self) -> bool {
+        self.left() > Duration::from_secs(MARGIN_SECONDS)
+    }
+}
+
+/// Asks for the lock once.
+pub(crate) async fn ask(link: &Link, facts: &RunFacts, token: &str) -> Result<LockAnswer, TargetError> {
+    let sent = Instant::now();
+    let who: String = facts.who.chars().filter(|c| !c.is_control()).collect();
+    let words = ["lock", &facts.run, token, &LEASE_SECONDS.to_string(), &who];
+    let reply = link.ask(&words, Bytes::new()).await?;
+    let state = TargetState::read(&link.name, &reply)?;
+    match reply.status.as_str() {
+        "ok" => ours(link, &reply, state, sent),
+        "held" => Ok(LockAnswer::Theirs(state.holder.unwrap_or_default())),
+        other => Err(link.refusal(other, &reply.text)),
+    }
+}
+
+fn ours(link: &Link, reply: &Reply, state: TargetState, sent: Instant) -> Result<LockAnswer, TargetError> {
+    let (epoch, how) = reply.text.split_once(' ').unwrap_or((&reply.text, ""));
+    let epoch: u64 = epoch.parse().map_err(|_| link.refusal("damaged", "an epoch that is no number"))?;
+    let target = link.name.clone();
+    let event = match how {
+        "stale" => {
+            let before = reply.lines.iter().filter(|(name, _)| name == "before").map(|(_, text)| text.as_str());
+            LockEvent::TakenOver { target, epoch, before: holder(before, "", 0).unwrap_or_default() }
+        }
+        "resumed" => LockEvent::Resumed { target, epoch },
+        _ => LockEvent::Taken { target, epoch },
+    };
+    Ok(LockAnswer::Ours { epoch, event, state, lease: Lease::since(sent) })
+}
+
+/// A target's lock, waited for.
+pub(crate) struct Locked {
+    pub(crate) epoch: u64,
+    pub(crate) state: TargetState,
+    pub(crate) lease: Lease,
+}
+
+/// Waits for the lock until it is ours or `cancelled` fires.
+pub(crate) async fn wait(
+    link: &Link,
+    facts: &RunFacts,
+    token: &str,
+    tell: &(dyn Fn(LockEvent) + Send + Sync),
+    cancelled: &CancellationToken,
+) -> Result<Locked, TargetError> {
+    let mut told: Option<(String, u64)> = None;
+    loop {
+        let asked = cancelled.run_until_cancelled(ask(link, facts, token)).await;
+        match asked.ok_or_else(|| TargetError::Cancelled { target: link.name.clone() })?? {
+            LockAnswer::Ours { epoch, event, state, lease } => {
+                tell(event);
+                return Ok(Locked { epoch, state, lease });
+            }
+            LockAnswer::Theirs(holder) => {
+                let seen = Some((holder.run.clone(), holder.epoch));
+                if told != seen {
+                    told = seen;
+                    tell(LockEvent::Waiting { target: link.name.clone(), holder });
+                }
+            }
+        }
+        let pausing = tokio::time::sleep(Duration::from_secs(LOOK_SECONDS));
+        if cancelled.run_until_cancelled(pausing).await.is_none() {
+            return Err(TargetError::Cancelled { target: link.name.clone() });
+        }
+    }
+}
