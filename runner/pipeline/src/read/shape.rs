@@ -388,3 +388,52 @@ pub(crate) const FOREIGN_KEYS: &[(&str, &str)] = &[
     ("credentials", "leave it out: log in with a step, or let the machine's Docker configuration answer"),
     ("permisions", "write `allow`: it lists what steps may touch, and nothing else is allowed"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use sealock_diagnostics::Source;
+
+    use super::*;
+
+    /// Each table, and a file in which `HOLE` stands among its keys.
+    const FILES: [(&Shape, &str); 18] = [
+        (&PIPELINE, "{ HOLE, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (&TRIGGERS, "{ on: { HOLE }, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (&PUSH, "{ on: { push: { HOLE } }, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (&PULL_REQUEST, "{ on: { pull_request: { HOLE } }, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (&SCHEDULE, "{ on: { schedule: [{ HOLE }] }, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (&INPUT, "{ inputs: { i: { HOLE } }, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (&ENVIRONMENT, "{ environments: { e: { HOLE } }, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (
+            &TARGET,
+            "{ environments: { e: { targets: { t: { HOLE } } } }, name: x, stages: { a: { steps: [{ run: x }] } } }",
+        ),
+        (&DEFAULTS, "{ defaults: { HOLE }, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (&CONCURRENCY, "{ concurrency: { HOLE }, name: x, stages: { a: { steps: [{ run: x }] } } }"),
+        (&STAGE, "{ name: x, stages: { a: { HOLE, steps: [{ run: x }] } } }"),
+        (&MATRIX, "{ name: x, stages: { a: { matrix: { HOLE, x: [1] }, steps: [{ run: x }] } } }"),
+        (&CONTAINER, "{ name: x, stages: { a: { container: { HOLE }, steps: [{ run: x }] } } }"),
+        (&SERVICE, "{ name: x, stages: { a: { services: { s: { HOLE } }, steps: [{ run: x }] } } }"),
+        (
+            &HEALTH,
+            "{ name: x, stages: { a: { services: { s: { image: x, health: { HOLE } } }, steps: [{ run: x }] } } }",
+        ),
+        (&STEP, "{ name: x, stages: { a: { steps: [{ HOLE }] } } }"),
+        (&RETRY, "{ name: x, stages: { a: { steps: [{ run: x, retry: { HOLE } }] } } }"),
+        (&ALLOW, "{ name: x, stages: { a: { allow: { HOLE }, steps: [{ run: x }] } } }"),
+    ];
+
+    /// A key that no reader asks for would be ignored silently. None of them takes this value.
+    #[test]
+    fn every_key_of_every_table_is_read() {
+        for (shape, file) in FILES {
+            for key in shape.keys {
+                let with = if key.name == "shell" { "run: x, " } else { "" };
+                let file = file.replace("HOLE", &format!("{with}{}: [[[1]]]", key.name));
+                let found = crate::parse(&Source::new("p.yml", file.as_str())).diagnostics;
+                let is_read = found.iter().any(|diagnostic| diagnostic.code == "E-TYPE");
+                assert!(is_read, "`{}` of {}: {found:?}", key.name, shape.what);
+            }
+        }
+    }
+}

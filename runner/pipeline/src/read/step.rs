@@ -59,43 +59,55 @@ impl Reader<'_> {
         step
     }
 
+    /// What the step calls. Every part is read, whether it fits the others or not.
     fn call(&mut self, keys: &Keys, subject: &str) -> Option<Call> {
-        match (keys.get("run"), keys.get("uses")) {
-            (Some(run), None) => self.run(run, keys, subject),
-            (None, Some(uses)) => self.uses(uses, keys, subject),
-            (Some(_), Some(uses)) => {
-                let message = format!("{subject} has both `run` and `uses`");
-                let found = Diagnostic::error("E-KEY-CONFLICT", message, uses.key)
-                    .label("the second call")
-                    .help("make two steps of them");
-                self.report(found);
+        let script = keys.get("run").map(|field| self.script(field, subject));
+        let plugin = keys.get("uses").map(|field| self.plugin(field.node, &format!("`uses` of {subject}")));
+        let shell = keys.get("shell").map(|field| self.shell(field, subject));
+        let with = keys.get("with").map(|field| self.values(field.node, &format!("`with` of {subject}"), Slot::With));
+        match (script, plugin) {
+            (Some(script), None) => {
+                let help = "hand values to a script by `env`";
+                self.refuse_together(keys, "run", "with", help, subject);
+                Some(Call::Run { script: script?, shell: shell.flatten().unwrap_or_default() })
+            }
+            (None, Some(plugin)) => {
+                self.refuse_together(keys, "uses", "shell", "`shell` goes with `run` only", subject);
+                Some(Call::Uses { plugin: plugin?, with: with.unwrap_or_default() })
+            }
+            (Some(_), Some(_)) => {
+                self.refuse_together(keys, "run", "uses", "make two steps of them", subject);
                 None
             }
             (None, None) => {
-                let is_meant = |name: &str| near::nearest(name, ["run", "uses"]).is_some();
-                let is_misspelt = keys.others().any(|(name, _)| is_meant(name));
-                if !is_misspelt && !self.is_damaged(keys.span()) {
-                    let span = super::first_line(self.file, keys.span());
-                    let found =
-                        Diagnostic::error("E-KEY-MISSING", format!("{subject} has neither `run` nor `uses`"), span)
-                            .help("add `run: SCRIPT`, or `uses: PLUGIN` with its inputs under `with`");
-                    self.report(found);
-                }
+                self.report_no_call(keys, subject);
                 None
             }
         }
     }
 
-    fn run(&mut self, run: Field, keys: &Keys, subject: &str) -> Option<Call> {
-        if let Some(field) = keys.get("with") {
-            let found = Diagnostic::error("E-KEY-CONFLICT", format!("{subject} has `run` and `with`"), field.key)
-                .help("hand values to a script by `env`");
+    fn refuse_together(&mut self, keys: &Keys, one: &str, other: &str, help: &str, subject: &str) {
+        if let Some(field) = keys.get(other) {
+            let message = format!("{subject} has both `{one}` and `{other}`");
+            self.report(Diagnostic::error("E-KEY-CONFLICT", message, field.key).help(help));
+        }
+    }
+
+    fn report_no_call(&mut self, keys: &Keys, subject: &str) {
+        let is_meant = |name: &str| near::nearest(name, ["run", "uses"]).is_some();
+        let is_misspelt = keys.others().any(|(name, _)| is_meant(name));
+        if !is_misspelt && !self.is_damaged(keys.span()) {
+            let span = super::first_line(self.file, keys.span());
+            let found = Diagnostic::error("E-KEY-MISSING", format!("{subject} has neither `run` nor `uses`"), span)
+                .help("add `run: SCRIPT`, or `uses: PLUGIN` with its inputs under `with`");
             self.report(found);
         }
-        let shell = keys.get("shell").and_then(|field| self.shell(field, subject));
-        let script = self.scalar(run.node, &format!("`run` of {subject}"), "a script")?;
+    }
+
+    fn script(&mut self, field: Field, subject: &str) -> Option<Spanned<String>> {
+        let script = self.scalar(field.node, &format!("`run` of {subject}"), "a script")?;
         self.refuse_expressions_in_script(&script);
-        Some(Call::Run { script, shell: shell.unwrap_or_default() })
+        Some(script)
     }
 
     /// Each expression in a script, with the `env` line to write instead.
@@ -139,19 +151,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    fn uses(&mut self, uses: Field, keys: &Keys, subject: &str) -> Option<Call> {
-        if let Some(field) = keys.get("shell") {
-            let message = format!("{subject} has `uses` and `shell`");
-            self.report(Diagnostic::error("E-KEY-CONFLICT", message, field.key).help("`shell` goes with `run` only"));
-        }
-        let with = match keys.get("with") {
-            Some(field) => self.values(field.node, &format!("`with` of {subject}"), Slot::With),
-            None => Entries::default(),
-        };
-        let plugin = self.plugin(uses.node, &format!("`uses` of {subject}"))?;
-        Some(Call::Uses { plugin, with })
     }
 
     pub(super) fn retry(&mut self, node: NodeId, subject: &str, slot: Slot) -> Option<Spanned<Retry>> {

@@ -50,7 +50,7 @@ fn a_network_entry_names_its_port_and_its_hosts() {
       |
       = help: write `host:port`, such as `example.com:443` or `*.example.com:443`
 
-    error[E-ALLOW-NETWORK]: an item of `network` of `allow` of stage `a`: the port is missing: write `*:443`
+    error[E-ALLOW-NETWORK]: an item of `network` of `allow` of stage `a`: `*` would grant every host: name them, or have a policy define a network
      --> p.yml:5:86
       |
     5 |       network: [example.com, "*:443", "exa mple.com:443", "example.com:0", "::1:80", "*"]

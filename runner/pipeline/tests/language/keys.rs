@@ -139,11 +139,11 @@ fn a_step_calls_exactly_one_thing() {
      --> p.yml:6:9
       |
     6 |         uses: shell
-      |         ^^^^ the second call
+      |         ^^^^
       |
       = help: make two steps of them
 
-    error[E-KEY-CONFLICT]: step 2 of stage `a` has `run` and `with`
+    error[E-KEY-CONFLICT]: step 2 of stage `a` has both `run` and `with`
      --> p.yml:8:9
       |
     8 |         with: { a: b }
@@ -151,7 +151,7 @@ fn a_step_calls_exactly_one_thing() {
       |
       = help: hand values to a script by `env`
 
-    error[E-KEY-CONFLICT]: step 3 of stage `a` has `uses` and `shell`
+    error[E-KEY-CONFLICT]: step 3 of stage `a` has both `uses` and `shell`
       --> p.yml:10:9
        |
     10 |         shell: bash

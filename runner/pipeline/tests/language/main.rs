@@ -1,10 +1,12 @@
 //! The language as its authors see it: a text in, messages out.
 
 mod allow;
+mod arbitrary;
 mod expressions;
 mod graph;
 mod keys;
 mod mistakes;
+mod readme;
 mod sample;
 mod yaml;
 
