@@ -1,0 +1,127 @@
+//! A run's own folder in the state directory, and the lock that says that the run lives.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// `<state>/runs/<run>`, locked for as long as this value lives.
+///
+/// The lock is the kernel's: it is gone when the process is, however that ended.
+#[derive(Debug)]
+pub struct RunFolder {
+    state: PathBuf,
+    path: PathBuf,
+    run: String,
+    _lock: File,
+}
+
+/// Why a run's folder could not be taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunFolderError {
+    /// Another process holds it.
+    #[error("run `{run}` is held by another process")]
+    Held {
+        /// The run.
+        run: String,
+    },
+    /// A run's name is letters, digits, `-`, and `_`.
+    #[error("`{run}` is not the name of a run")]
+    Name {
+        /// As it was given.
+        run: String,
+    },
+    /// The folder could not be made.
+    #[error("failed to make `{path}`")]
+    Make {
+        /// What was being made.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl RunFolderError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "E-RUN-HELD",
+            Self::Name { .. } => "E-RUN-UNKNOWN",
+            Self::Make { source, .. } => crate::files::code(source),
+        }
+    }
+}
+
+impl RunFolder {
+    /// Makes the folder when it is not there, and takes its lock.
+    ///
+    /// # Errors
+    ///
+    /// When another process holds the lock, or the folder cannot be made.
+    pub fn create(state: &Path, run: &str) -> Result<Self, RunFolderError> {
+        if !is_run_name(run) {
+            return Err(RunFolderError::Name { run: run.to_owned() });
+        }
+        let path = state.join("runs").join(run);
+        let failed = |source| RunFolderError::Make { path: path.clone(), source };
+        make_private(&path).map_err(failed)?;
+        let (state, path) = (state.canonicalize().map_err(failed)?, path.canonicalize().map_err(failed)?);
+        let lock = open_lock(&path.join("lock")).map_err(failed)?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(RunFolderError::Held { run: run.to_owned() });
+        }
+        Ok(Self { state, path, run: run.to_owned(), _lock: lock })
+    }
+
+    /// The state directory.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// `<state>/runs/<run>`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The run.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+}
+
+/// Removes the workspaces of a run that is over: its stages and its layer. Its log stays.
+///
+/// # Errors
+///
+/// When the run lives in another process, or something cannot be removed.
+pub fn discard(folder: RunFolder) -> io::Result<()> {
+    for name in ["stages", "layer"] {
+        match fs::remove_dir_all(folder.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a process holds the run in `folder`; no when it has no lock file.
+pub(crate) fn is_live(folder: &Path) -> bool {
+    let Ok(lock) = OpenOptions::new().read(true).write(true).open(folder.join("lock")) else { return false };
+    flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err()
+}
+
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn is_run_name(run: &str) -> bool {
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !run.is_empty() && run.len() <= 100 && run.chars().all(is_name_char)
+}
