@@ -33,9 +33,9 @@ pub(super) struct Errand {
 type Failure = (SetupStage, io::Error);
 
 /// Runs one program to its end. Never returns into the zygote's code.
-pub(super) fn run(errand: Errand) -> ! {
+pub(super) fn run(errand: Errand, system_rights: &rights::System) -> ! {
     let mut control = UnixStream::from(errand.control);
-    let init = Init { namespaces: errand.namespaces };
+    let init = Init { namespaces: errand.namespaces, rights: system_rights };
     let started = init.start(errand.order, errand.folder, errand.streams, errand.user, errand.group);
     match started {
         Err((stage, error)) => {
@@ -52,11 +52,12 @@ pub(super) fn run(errand: Errand) -> ! {
     }
 }
 
-struct Init {
+struct Init<'a> {
     namespaces: Namespaces,
+    rights: &'a rights::System,
 }
 
-impl Init {
+impl Init<'_> {
     fn start(
         &self,
         order: OwnedFd,
@@ -77,7 +78,7 @@ impl Init {
         let (mut failed, fails) = UnixStream::pair().map_err(at(SetupStage::Exec))?;
         let program = match system::fork(0).map_err(at(SetupStage::Exec))? {
             system::Fork::Child => {
-                let (stage, error) = become_program(&order, &folder, &streams);
+                let (stage, error) = become_program(&order, self.rights, &folder, &streams);
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
                 tell(&fails, Report::Failed(stage, errno));
                 system::exit(127)
@@ -195,14 +196,19 @@ fn descendants() -> Vec<Pid> {
 }
 
 /// Turns this process into the program; returns only when that failed.
-fn become_program(order: &Order, folder: &OwnedFd, streams: &[OwnedFd; 3]) -> Failure {
-    match prepare(order, folder, streams) {
+fn become_program(order: &Order, rights: &rights::System, folder: &OwnedFd, streams: &[OwnedFd; 3]) -> Failure {
+    match prepare(order, rights, folder, streams) {
         Err(failure) => failure,
         Ok(()) => (SetupStage::Exec, execute(order)),
     }
 }
 
-fn prepare(order: &Order, folder: &OwnedFd, streams: &[OwnedFd; 3]) -> Result<(), Failure> {
+fn prepare(
+    order: &Order,
+    system_rights: &rights::System,
+    folder: &OwnedFd,
+    streams: &[OwnedFd; 3],
+) -> Result<(), Failure> {
     let at = |stage| move |error: io::Error| (stage, error);
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| (SetupStage::Limits, error.into()))?;
     rustix::process::setsid().map_err(|error| (SetupStage::Limits, error.into()))?;
@@ -212,7 +218,7 @@ fn prepare(order: &Order, folder: &OwnedFd, streams: &[OwnedFd; 3]) -> Result<()
     }
     system::close_on_execute(3);
     rights::limit(&order.wall).map_err(at(SetupStage::Limits))?;
-    rights::confine(&order.wall).map_err(at(SetupStage::Landlock))?;
+    rights::confine(system_rights, &order.wall).map_err(at(SetupStage::Landlock))?;
     system::reset_signals();
     Ok(())
 }

@@ -17,8 +17,8 @@ pub(super) fn flags(namespaces: Namespaces) -> libc::c_int {
     }
 }
 
-/// Which namespaces this machine lets a process make: each kind is tried in a child.
-pub(super) fn available() -> Namespaces {
+/// Which namespaces this machine lets a process make, `most` at most: each kind is tried in a child.
+pub(super) fn available(most: Namespaces) -> Namespaces {
     let works = |&kind: &Namespaces| {
         let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
         match system::fork(flags(kind)) {
@@ -30,7 +30,12 @@ pub(super) fn available() -> Namespaces {
             Err(_) => false,
         }
     };
-    [Namespaces::Privileged, Namespaces::User].into_iter().find(works).unwrap_or(Namespaces::None)
+    let kinds: &[Namespaces] = match most {
+        Namespaces::Privileged => &[Namespaces::Privileged, Namespaces::User],
+        Namespaces::User => &[Namespaces::User],
+        Namespaces::None => &[],
+    };
+    kinds.iter().copied().find(works).unwrap_or(Namespaces::None)
 }
 
 /// Makes new namespaces habitable, from inside: own `/proc` and `/dev/shm`, without the sockets of `hidden`.

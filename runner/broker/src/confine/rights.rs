@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
@@ -13,15 +13,15 @@ use rustix::thread::CapabilitySet;
 
 use super::order::WallSpec;
 
-/// Folders of the system that programs may read and execute.
+/// Folders of the system that programs may read and execute; `/proc` is their own.
 pub const SYSTEM_FOLDERS: &[&str] = &[
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu", "/proc", "/sys",
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu", "/sys",
     "/dev", "/run/systemd/resolve", "/run/resolvconf", "/var/lib/dpkg", "/var/lib/apt", "/var/cache/fontconfig",
 ];
 
 /// Devices that programs may also write.
 const DEVICES: &[&str] =
-    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts", "/dev/shm"];
+    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"];
 
 /// Open files of one process: the default of 1,024 is too few for build tools, a million are an attack on
 /// the kernel's memory.
@@ -44,64 +44,90 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::KILL);
 
-/// Takes capabilities, the way to get new ones, and more than a fair share of the machine.
-pub(super) fn limit(spec: &WallSpec) -> io::Result<()> {
-    let at_most = |resource, most: u64| {
-        let hard = rustix::process::getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
-        rustix::process::setrlimit(resource, Rlimit { current: Some(hard), maximum: Some(hard) })
-    };
+/// Limits and capabilities that are the same for every program, taken once from the process that all come
+/// from: what is taken from a bounding set is taken from what is executed, not from who takes it.
+pub(super) fn limit_for_good() -> io::Result<()> {
     at_most(Resource::Core, 0)?;
     at_most(Resource::Nofile, OPEN_FILES_MAX)?;
     at_most(Resource::Nproc, PROCESSES_MAX)?;
-    at_most(Resource::Fsize, spec.file_bytes_max)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    // Without CAP_SETPCAP there is nothing to drop, and this says so.
     for capability in CapabilitySet::all().difference(KEPT).iter() {
+        // Without CAP_SETPCAP there is nothing to drop, and this says so.
         let _ = rustix::thread::remove_capability_from_bounding_set(capability);
     }
+    Ok(())
+}
+
+fn at_most(resource: Resource, most: u64) -> io::Result<()> {
+    let most = rustix::process::getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
+    Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+}
+
+/// Limits of this program, and no way to get privileges.
+pub(super) fn limit(spec: &WallSpec) -> io::Result<()> {
+    at_most(Resource::Fsize, spec.file_bytes_max)?;
     Ok(rustix::thread::set_no_new_privs(true)?)
 }
 
-/// Confines this process, and what it starts, to the files of `spec`.
-pub(super) fn confine(spec: &WallSpec) -> io::Result<()> {
+/// What every program may touch, opened once.
+pub(super) struct System(Vec<(OwnedFd, BitFlags<AccessFs>)>);
+
+impl System {
+    pub(super) fn open() -> io::Result<Self> {
+        let read = SYSTEM_FOLDERS.iter().map(|folder| (*folder, AccessFs::from_read(ABI::V1)));
+        let devices = DEVICES.iter().map(|device| (*device, device_rights()));
+        let mut opened = Vec::new();
+        for (path, rights) in read.chain(devices) {
+            opened.extend(open(Path::new(path), rights)?);
+        }
+        Ok(Self(opened))
+    }
+}
+
+fn device_rights() -> BitFlags<AccessFs> {
+    AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev | AccessFs::Truncate | AccessFs::ReadDir
+}
+
+/// Confines this process, and what it starts, to the files of `system` and `spec`.
+pub(super) fn confine(system: &System, spec: &WallSpec) -> io::Result<()> {
     let all = AccessFs::from_all(NEWEST);
+    let read = AccessFs::from_read(ABI::V1);
     let mut rules = Ruleset::default()
         .handle_access(all)
         .and_then(|rules| rules.scope(Scope::from_all(NEWEST)))
         .and_then(Ruleset::create)
         .map_err(io::Error::other)?;
-    let read = AccessFs::from_read(ABI::V1);
-    let devices = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev | AccessFs::Truncate | AccessFs::ReadDir;
-    for folder in SYSTEM_FOLDERS {
-        rules = allow(rules, Path::new(folder), read)?;
+    for (opened, rights) in &system.0 {
+        rules = rules.add_rule(PathBeneath::new(opened, *rights)).map_err(io::Error::other)?;
     }
+    // These two are mounted anew for each program.
+    rules = allow_all(rules, &["/proc"], read)?;
+    rules = allow_all(rules, &["/dev/shm"], all)?;
     rules = allow_all(rules, &spec.readable, read)?;
     rules = allow_all(rules, &spec.writable, all)?;
-    for device in DEVICES {
-        let rights = if *device == "/dev/shm" { all } else { devices };
-        rules = allow(rules, Path::new(device), rights)?;
-    }
     rules.restrict_self().map(drop).map_err(io::Error::other)
 }
 
-fn allow_all(mut rules: RulesetCreated, folders: &[PathBuf], rights: BitFlags<AccessFs>) -> io::Result<RulesetCreated> {
-    for folder in folders {
-        rules = allow(rules, folder, rights)?;
+fn allow_all(
+    mut rules: RulesetCreated,
+    paths: &[impl AsRef<Path>],
+    rights: BitFlags<AccessFs>,
+) -> io::Result<RulesetCreated> {
+    for path in paths {
+        if let Some((opened, rights)) = open(path.as_ref(), rights)? {
+            rules = rules.add_rule(PathBeneath::new(opened, rights)).map_err(io::Error::other)?;
+        }
     }
     Ok(rules)
 }
 
-/// What is not there needs no rule.
-fn allow(rules: RulesetCreated, path: &Path, rights: BitFlags<AccessFs>) -> io::Result<RulesetCreated> {
-    let opened = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    let Ok(opened) = opened else {
-        return Ok(rules);
+/// `path` with those of `rights` that it can have. What is not there needs no rule.
+fn open(path: &Path, rights: BitFlags<AccessFs>) -> io::Result<Option<(OwnedFd, BitFlags<AccessFs>)>> {
+    let Ok(opened) = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else {
+        return Ok(None);
     };
-    let rights = if is_folder(&opened)? { rights } else { rights & AccessFs::from_file(NEWEST) };
-    rules.add_rule(PathBeneath::new(opened, rights)).map_err(io::Error::other)
-}
-
-fn is_folder(opened: &OwnedFd) -> io::Result<bool> {
-    let mode = rustix::fs::fstat(opened)?.st_mode;
-    Ok(rustix::fs::FileType::from_raw_mode(mode).is_dir())
+    let mode = rustix::fs::fstat(&opened)?.st_mode;
+    let is_folder = rustix::fs::FileType::from_raw_mode(mode).is_dir();
+    let rights = if is_folder { rights } else { rights & AccessFs::from_file(NEWEST) };
+    Ok(Some((opened, rights)))
 }

@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 use super::init::{self, Errand};
 use super::order::{End, KILL, LaunchFailure, Order, REPORT_BYTES, Report, SetupStage, TERMINATE};
 use super::wall::{Namespaces, Wall};
-use super::{prison, system};
+use super::{prison, rights, system};
 
 /// Descriptors of one order: itself, the control socket, the folder, three streams.
 const DESCRIPTORS: usize = 6;
@@ -62,6 +62,16 @@ impl Zygote {
     ///
     /// When there are threads already, or the operating system refuses.
     pub fn start() -> Result<Self, ZygoteError> {
+        Self::start_at_most(Namespaces::Privileged)
+    }
+
+    /// As [`start`](Self::start), with no more than `most`, whatever the machine offers: to see what other
+    /// machines get.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_at_most(most: Namespaces) -> Result<Self, ZygoteError> {
         let found = std::fs::read_dir("/proc/self/task")?.count();
         if found != 1 {
             return Err(ZygoteError::Threads { found });
@@ -73,7 +83,7 @@ impl Zygote {
             system::Fork::Child => {
                 drop(here);
                 // Nothing may unwind into the code of the runner that this process is a copy of.
-                let served = std::panic::catch_unwind(|| serve(&there));
+                let served = std::panic::catch_unwind(|| serve(&there, most));
                 system::exit(i32::from(!matches!(served, Ok(Ok(())))))
             }
         }
@@ -182,10 +192,11 @@ impl Channel {
 }
 
 /// The zygote's whole life.
-fn serve(socket: &OwnedFd) -> io::Result<()> {
+fn serve(socket: &OwnedFd, most: Namespaces) -> io::Result<()> {
     settle()?;
+    let rights = rights::System::open()?;
     let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-    let namespaces = prison::available();
+    let namespaces = prison::available(most);
     let word = match namespaces {
         Namespaces::Privileged => b'p',
         Namespaces::User => b'u',
@@ -195,7 +206,7 @@ fn serve(socket: &OwnedFd) -> io::Result<()> {
     while let Some([order, control, folder, stdin, stdout, stderr]) = receive(socket)? {
         let errand = Errand { order, control, folder, streams: [stdin, stdout, stderr], namespaces, user, group };
         match system::fork(prison::flags(namespaces)) {
-            Ok(system::Fork::Child) => init::run(errand),
+            Ok(system::Fork::Child) => init::run(errand, &rights),
             Ok(system::Fork::Parent(_)) => {}
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
@@ -215,6 +226,7 @@ fn settle() -> io::Result<()> {
     system::forget_environment();
     rustix::process::setsid()?;
     rustix::thread::set_name(c"sealock-zygote")?;
+    rights::limit_for_good()?;
     let nowhere = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     for stream in 0..3 {
         system::set_stream(std::os::fd::AsRawFd::as_raw_fd(&nowhere), stream)?;

@@ -1,5 +1,129 @@
 //! HTTP for steps, as the broker sends it.
+//!
+//! A URL is parsed once, strictly, and only what was parsed is used: to check the grant, to resolve, to
+//! dial, in `Host`, for TLS, in the request line. A name is resolved once; each address is checked, and the
+//! address that was checked is the one that is dialled. No redirect is followed: a step that follows one
+//! asks again, and is checked again.
+//!
+//! # Invariants
+//!
+//! - A secret's bytes stand in a request only in place of its placeholder, where its manifest lets it
+//!   stand, and for the hosts that it is bound to. Its placeholder anywhere else is sent as it is.
+//! - What the step is told of an answer has passed the redactor, unless the step may reveal.
+//! - Headers named `sealock-…` come from the broker and never from, or to, a server.
 
+mod answer;
 mod body;
+mod certificate;
+mod dial;
+mod headers;
+mod placeholder;
+mod resolve;
+mod tls;
+mod url;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sealock_contract::seam::{Answer, HttpRequest, Refusal, Request, Response};
+use sealock_contract::{ErrorKind, StepError, StepName};
+use tokio::sync::OnceCell;
+use tokio_rustls::TlsConnector;
+
+use crate::handler::Handler;
+use crate::handles::Object;
+use crate::step::Step;
 
 pub use body::Body;
+pub use resolve::{Resolver, SystemResolver};
+
+/// For connecting and the first byte, when a request does not say: a server that accepts and says nothing
+/// must not hold a step.
+const TIMEOUT_MS: u64 = 30_000;
+
+/// Knows where the targets of a stage are.
+pub trait TargetAddresses: Send + Sync {
+    /// The host name or address of `target`, as the environment of the step's stage has it.
+    fn host(&self, step: &StepName, target: &str) -> Option<String>;
+}
+
+/// Sends the requests of steps.
+pub struct Http {
+    resolver: Arc<dyn Resolver>,
+    targets: Arc<dyn TargetAddresses>,
+    /// PEM text of certificates that are trusted beside the system's.
+    extra_roots: Vec<u8>,
+    /// Made by the first request over TLS: reading the system's roots takes its time.
+    tls: OnceCell<TlsConnector>,
+}
+
+impl Http {
+    /// Resolves names by `resolver`, dials targets where `targets` says, and trusts the system's root
+    /// certificates and those in the PEM text `extra_roots`.
+    pub fn new(resolver: Arc<dyn Resolver>, targets: Arc<dyn TargetAddresses>, extra_roots: Vec<u8>) -> Self {
+        Self { resolver, targets, extra_roots, tls: OnceCell::new() }
+    }
+
+    async fn send(&self, step: &Arc<Step>, request: HttpRequest) -> Result<Response, Refusal> {
+        let limit = Duration::from_millis(request.timeout_ms.unwrap_or(TIMEOUT_MS));
+        let start = Instant::now();
+        match tokio::time::timeout(limit, self.exchange(step, request, start)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let message = format!("no answer came within {} ms", limit.as_millis());
+                Err(StepError::new(ErrorKind::Timeout, "E-HTTP-TIMEOUT", message).retryable())
+            }
+        }
+    }
+
+    async fn exchange(&self, step: &Arc<Step>, request: HttpRequest, start: Instant) -> Result<Response, Refusal> {
+        let url = placeholder::url(step, &request.url)?;
+        let method = headers::method(&request.method)?;
+        let granted = step.grant().check_network(&url.endpoint, method.as_str(), &url.path)?;
+        let mut head = headers::check(request.headers, request.body.len())?;
+        let addresses = match &head.target {
+            Some(name) => self.target(step, name, url.endpoint.port).await?,
+            None => resolve::checked(&*self.resolver, granted, &url.endpoint).await?,
+        };
+        placeholder::headers(step, &url.endpoint, &mut head.fields)?;
+        let socket = dial::tcp(&addresses).await?;
+        let (socket, certificate_days) = self.secure(&url, socket).await?;
+        let sent = dial::exchange(socket, &url, method, head.fields, request.body).await?;
+        let (answer, body) = answer::open(step, sent, start, certificate_days)?;
+        let handle = step.handles().insert(Object::HttpBody(Arc::new(body)))?;
+        Ok(Response::Http(answer.with_body(handle)))
+    }
+
+    async fn target(&self, step: &Step, name: &str, port: u16) -> Result<Vec<std::net::SocketAddr>, Refusal> {
+        step.grant().check_target(name)?;
+        let host = self.targets.host(step.name(), name).ok_or_else(|| {
+            StepError::new(ErrorKind::NotFound, "E-HTTP-DNS", format!("nobody knows where the target `{name}` is"))
+        })?;
+        // A target that is dialled as such is granted by being one, wherever it is.
+        resolve::every(&*self.resolver, &host, port).await
+    }
+
+    async fn secure(&self, url: &url::Url, socket: tokio::net::TcpStream) -> Result<(dial::Socket, Option<i64>), Refusal> {
+        if !url.is_secure {
+            return Ok((dial::Socket::Plain(socket), None));
+        }
+        let connector = self.tls.get_or_try_init(|| tls::connector(&self.extra_roots)).await?;
+        let (socket, days) = tls::connect(connector, &url.endpoint, socket).await?;
+        Ok((dial::Socket::Tls(Box::new(socket)), days))
+    }
+}
+
+impl Handler for Http {
+    fn handle<'a>(&'a self, step: &'a Arc<Step>, request: Request) -> Answer<'a> {
+        Box::pin(async move {
+            match request {
+                Request::Http(request) => self.send(step, request).await,
+                Request::HttpRead { body, max } => {
+                    let body = step.handles().body(body)?;
+                    body.read(usize::try_from(max).unwrap_or(usize::MAX)).await.map(Response::Bytes)
+                }
+                _ => Err(StepError::new(ErrorKind::Other, "E-DESK-HANDLER", "this is not a request for HTTP")),
+            }
+        })
+    }
+}
