@@ -20,6 +20,21 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether something below the folder `path` may be meant, or the folder itself.
+    pub fn may_lead_to(&self, path: &str) -> bool {
+        let mut pattern = self.0.trim_start_matches("./").split('/').filter(|part| !part.is_empty());
+        for name in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+            match pattern.next() {
+                Some("**") => return true,
+                Some(part) if matches_segment(part, name) => {}
+                _ => return false,
+            }
+        }
+        true
+    }
+}
+
 fn matches_segment(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
@@ -67,6 +82,11 @@ impl FileGrant {
     /// The whole workspace, to read and write.
     pub fn write_all() -> Self {
         Self { read: vec![Pattern("**".into())], write: vec![Pattern("**".into())] }
+    }
+
+    /// Whether the folder `path` is on the way to something that may be read: it may be listed, of it only that.
+    pub fn may_lead_to(&self, path: &str) -> bool {
+        self.read.iter().chain(&self.write).any(|pattern| pattern.may_lead_to(path))
     }
 
     /// Whether every file may be read.
@@ -155,6 +175,13 @@ mod tests {
             assert_eq!(all.check_read(path).expect_err(path).code, "E-GRANT-FILES", "{path}");
         }
         assert!(all.check_read("/workspace/a//./b").is_ok());
+    }
+
+    #[test]
+    fn folders_on_the_way_to_what_is_granted_may_be_listed_and_others_not() {
+        let grant = FileGrant { read: vec![Pattern("src/*/x.rs".into())], write: vec![Pattern("target/**".into())] };
+        assert!(["", ".", "src", "src/a", "target", "target/deep/er"].iter().all(|path| grant.may_lead_to(path)));
+        assert!(["lib", "src/a/b", "src/a/x.rs/y"].iter().all(|path| !grant.may_lead_to(path)));
     }
 
     #[test]

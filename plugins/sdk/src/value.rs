@@ -1,0 +1,72 @@
+//! Values of inputs and outputs.
+
+use std::time::Duration;
+
+use crate::{Digest, ImageId};
+pub use crate::bindings::sealock::step::base::Value;
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Digest> for Value {
+    fn from(digest: Digest) -> Self {
+        Self::Text(digest.0)
+    }
+}
+
+impl From<ImageId> for Value {
+    fn from(image: ImageId) -> Self {
+        Self::Text(image.0)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Vec<String>> for Value {
+    fn from(items: Vec<String>) -> Self {
+        Self::Items(items)
+    }
+}
+
+impl From<Duration> for Value {
+    fn from(duration: Duration) -> Self {
+        Self::Integer(duration.as_millis().try_into().unwrap_or(i64::MAX))
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(json: serde_json::Value) -> Self {
+        Self::Json(json.to_string())
+    }
+}
+
+macro_rules! integers {
+    ($($kind:ty),*) => {$(
+        impl From<$kind> for Value {
+            fn from(number: $kind) -> Self {
+                Self::Integer(number.try_into().unwrap_or(i64::MAX))
+            }
+        }
+    )*};
+}
+
+integers!(i64, u64, i32, u32, u16, usize);
