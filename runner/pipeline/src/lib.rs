@@ -15,6 +15,7 @@
 pub mod cells;
 mod check;
 mod model;
+mod problems;
 mod read;
 mod schema;
 mod yaml;
@@ -22,14 +23,14 @@ mod yaml;
 use sealock_diagnostics::{Diagnostic, Source, Span};
 
 use crate::check::{Subject, check};
+use crate::problems::Problems;
 use crate::read::Reader;
+use crate::yaml::Tree;
 
 pub use model::*;
+pub use problems::DIAGNOSTICS_MAX;
 pub use schema::schema;
 pub use yaml::decode;
-
-/// How many problems of one file are told; stops a file of nothing but mistakes from filling memory.
-pub const DIAGNOSTICS_MAX: usize = 1_000;
 
 /// What a file says, and what is wrong with it.
 #[derive(Debug)]
@@ -44,24 +45,27 @@ pub struct Parsed {
 pub fn parse(source: &Source) -> Parsed {
     let text = source.text();
     let document = yaml::read(text);
-    let mut diagnostics = document.diagnostics;
-    let pipeline = document.tree.as_ref().and_then(|tree| {
-        let mut reader = Reader::new(text, tree, &document.damaged);
-        let root = tree.root().filter(|&root| !reader.is_null(root));
-        let pipeline = root.and_then(|root| reader.pipeline(root));
-        if root.is_none() && diagnostics.is_empty() {
-            diagnostics.push(nothing());
-        }
-        diagnostics.append(&mut reader.diagnostics);
-        if let Some(pipeline) = &pipeline {
-            let is_lost = |name: &str| reader.lost(name);
-            diagnostics.extend(check(&Subject { pipeline, written: &reader.written, is_lost: &is_lost }));
-        }
-        pipeline
-    });
-    settle(&mut diagnostics, text);
+    let mut problems = document.problems;
+    let pipeline = document.tree.as_ref().and_then(|tree| read(&mut problems, text, tree, &document.damaged));
+    let diagnostics = problems.into_list(|diagnostic| settle(diagnostic, text));
     let is_sound = !diagnostics.iter().any(Diagnostic::is_error);
     Parsed { pipeline: pipeline.filter(|_| is_sound), diagnostics }
+}
+
+fn read(problems: &mut Problems, text: &str, tree: &Tree, damaged: &[Span]) -> Option<Pipeline> {
+    let mut reader = Reader::new(text, tree, damaged);
+    let root = tree.root().filter(|&root| !reader.is_null(root));
+    if root.is_none() && problems.is_empty() {
+        problems.push(nothing());
+    }
+    let pipeline = reader.pipeline(root?);
+    problems.append(std::mem::take(&mut reader.problems));
+    if let Some(pipeline) = &pipeline {
+        let is_lost = |name: &str| reader.lost(name);
+        let subject = Subject { pipeline, written: &reader.written, is_lost: &is_lost, offers: &reader.offers };
+        check(problems, &subject);
+    }
+    pipeline
 }
 
 fn nothing() -> Diagnostic {
@@ -69,23 +73,11 @@ fn nothing() -> Diagnostic {
         .help("a first pipeline: `{ name: hello, stages: { hello: { steps: [{ run: echo hello }] } } }`")
 }
 
-/// Puts the diagnostics in the order of the file, each once and not too many, with places inside `text`.
-fn settle(diagnostics: &mut Vec<Diagnostic>, text: &str) {
-    for diagnostic in diagnostics.iter_mut() {
-        let notes = diagnostic.notes.iter_mut().map(|note| &mut note.span);
-        for span in diagnostic.span.iter_mut().chain(notes) {
-            *span = Span::new(floor(text, span.start), ceil(text, span.end));
-        }
-    }
-    diagnostics.sort_by_key(|diagnostic| diagnostic.span);
-    diagnostics.dedup();
-    let found = diagnostics.len();
-    if found > DIAGNOSTICS_MAX {
-        let is_error = diagnostics[DIAGNOSTICS_MAX..].iter().any(Diagnostic::is_error);
-        diagnostics.truncate(DIAGNOSTICS_MAX);
-        let message = format!("the file has {found} problems; these are the first {DIAGNOSTICS_MAX}");
-        let more = if is_error { Diagnostic::error } else { Diagnostic::warning };
-        diagnostics.push(more("E-FILE-PROBLEMS", message, None));
+/// Puts the places of `diagnostic` inside `text`, on boundaries of characters.
+fn settle(diagnostic: &mut Diagnostic, text: &str) {
+    let notes = diagnostic.notes.iter_mut().map(|note| &mut note.span);
+    for span in diagnostic.span.iter_mut().chain(notes) {
+        *span = Span::new(floor(text, span.start), ceil(text, span.end));
     }
 }
 

@@ -6,25 +6,20 @@ use sealock_diagnostics::{Diagnostic, Span};
 use sealock_expression::{Expression, FindingKind, Reference, SecretUseKind, Taint, TaintSource};
 
 use super::Subject;
-use super::reach;
+use super::reach::StepIds;
 use super::taint::Tainted;
-use crate::model::Env;
+use crate::problems::Problems;
 use crate::read::slot::{Rule, Slot};
 use crate::read::{Written, WrittenSource};
 
 mod keys;
 
-pub(super) fn check(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>) {
+pub(super) fn check(diagnostics: &mut Problems, subject: &Subject<'_>) {
     let tainted = Tainted::of(subject.pipeline);
+    let step_ids = StepIds::of(subject.pipeline);
     for written in subject.written {
-        let mut place = Place {
-            subject,
-            tainted: &tainted,
-            written,
-            rule: written.slot.rule(),
-            variables: reach::variables(subject.pipeline, written.slot, written.owner),
-            diagnostics,
-        };
+        let mut place =
+            Place { subject, tainted: &tainted, step_ids: &step_ids, written, rule: written.slot.rule(), diagnostics };
         match &written.source {
             WrittenSource::Text(text) => {
                 text.template()
@@ -40,11 +35,11 @@ pub(super) fn check(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>) {
 /// One text with expressions, and everything that bears on it.
 struct Place<'a> {
     subject: &'a Subject<'a>,
-    tainted: &'a Tainted,
+    tainted: &'a Tainted<'a>,
+    step_ids: &'a StepIds,
     written: &'a Written,
     rule: Rule,
-    variables: Vec<&'a Env>,
-    diagnostics: &'a mut Vec<Diagnostic>,
+    diagnostics: &'a mut Problems,
 }
 
 impl Place<'_> {
@@ -132,7 +127,7 @@ impl Place<'_> {
             return;
         }
         let (slot, owner) = (self.written.slot, self.written.owner);
-        let Some(taint) = self.tainted.taint(self.subject.pipeline, expression, slot, owner) else {
+        let Some(taint) = self.tainted.taint(expression, slot, owner) else {
             return;
         };
         if is_for_the_plan(&taint) {

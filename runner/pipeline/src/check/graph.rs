@@ -1,11 +1,12 @@
 //! `needs`: every stage exists, and none waits for itself.
 
-use sealock_diagnostics::{Diagnostic, near};
+use sealock_diagnostics::Diagnostic;
 
 use super::Subject;
 use crate::model::{Entries, Spanned, Stage};
+use crate::problems::Problems;
 
-pub(super) fn check(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>) {
+pub(super) fn check(diagnostics: &mut Problems, subject: &Subject<'_>) {
     let stages = &subject.pipeline.stages;
     for stage in stages.values() {
         for need in &stage.needs {
@@ -28,7 +29,7 @@ fn check_need(subject: &Subject<'_>, stage: &Stage, need: &Spanned<String>) -> O
     let names = stages.names().filter(|name| *name != stage.id.value);
     let found = Diagnostic::error("E-STAGE-UNKNOWN", message, need.span)
         .label("no stage has this name")
-        .maybe_help(near::offer(need, names));
+        .maybe_help(subject.offers.offer(need, names));
     Some(found)
 }
 
@@ -44,15 +45,27 @@ enum Mark {
 /// One diagnostic for each cycle that following `needs` runs into.
 fn cycles(stages: &Entries<Stage>) -> Vec<Diagnostic> {
     let list: Vec<&Stage> = stages.values().collect();
-    let needs: Vec<Vec<(usize, usize)>> = list.iter().map(|stage| needed(stages, stage)).collect();
-    let mut marks = vec![Mark::New; list.len()];
     let mut found = Vec::new();
-    for start in 0..list.len() {
+    walk(stages, |path, need| found.push(cycle(&list, path, need)));
+    found
+}
+
+/// The places of all stages, each behind those that it needs, as far as there is no cycle.
+pub(super) fn in_order(stages: &Entries<Stage>) -> Vec<usize> {
+    walk(stages, |_, _| {})
+}
+
+/// Follows `needs` from every stage; gives the places in the order of finishing.
+fn walk(stages: &Entries<Stage>, mut on_cycle: impl FnMut(&[usize], usize)) -> Vec<usize> {
+    let needs: Vec<Vec<(usize, usize)>> = stages.values().map(|stage| needed(stages, stage)).collect();
+    let mut marks = vec![Mark::New; needs.len()];
+    let mut order = Vec::with_capacity(needs.len());
+    for start in 0..needs.len() {
         if marks[start] == Mark::New {
-            follow(start, &needs, &mut marks, |path, need| found.push(cycle(&list, path, need)));
+            follow(start, &needs, &mut marks, &mut order, &mut on_cycle);
         }
     }
-    found
+    order
 }
 
 /// The stages that `stage` needs, each with its place in `needs`.
@@ -62,13 +75,20 @@ fn needed(stages: &Entries<Stage>, stage: &Stage) -> Vec<(usize, usize)> {
 }
 
 /// Depth first without recursion: a chain of two thousand stages must not exhaust the stack.
-fn follow(start: usize, needs: &[Vec<(usize, usize)>], marks: &mut [Mark], mut report: impl FnMut(&[usize], usize)) {
+fn follow(
+    start: usize,
+    needs: &[Vec<(usize, usize)>],
+    marks: &mut [Mark],
+    order: &mut Vec<usize>,
+    on_cycle: &mut impl FnMut(&[usize], usize),
+) {
     let mut path = vec![start];
     let mut next = vec![0];
     marks[start] = Mark::Open;
     while let (Some(&stage), Some(at)) = (path.last(), next.last_mut()) {
         let Some(&(need, place)) = needs[stage].get(*at) else {
             marks[stage] = Mark::Done;
+            order.push(stage);
             path.pop();
             next.pop();
             continue;
@@ -83,7 +103,7 @@ fn follow(start: usize, needs: &[Vec<(usize, usize)>], marks: &mut [Mark], mut r
             }
             Mark::Open => {
                 let from = path.iter().position(|&on_path| on_path == need).unwrap_or(0);
-                report(&path[from..], place);
+                on_cycle(&path[from..], place);
             }
         }
     }

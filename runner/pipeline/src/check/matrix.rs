@@ -1,17 +1,20 @@
 //! Matrices that are written out: their cells are counted and compared.
 
-use sealock_diagnostics::{Diagnostic, near};
+use sealock_diagnostics::Diagnostic;
 
+use super::Subject;
 use crate::cells::{Cell, CellsError, KnownMatrix, PIPELINE_CELLS_MAX, STAGE_CELLS_MAX};
-use crate::model::{Axes, Axis, Cells, Entries, Matrix, Pipeline, Spanned, Stage, Value};
+use crate::model::{Axes, Axis, Cells, Entries, Matrix, Spanned, Stage, Value};
+use crate::problems::Problems;
 
-pub(super) fn check(diagnostics: &mut Vec<Diagnostic>, pipeline: &Pipeline) {
+pub(super) fn check(diagnostics: &mut Problems, subject: &Subject<'_>) {
+    let pipeline = subject.pipeline;
     let mut total = 0;
     for stage in pipeline.stages.values() {
         let Some(matrix) = &stage.matrix else {
             continue;
         };
-        check_exclude(diagnostics, matrix);
+        check_exclude(diagnostics, subject, matrix);
         match known(matrix).map(|known| known.cells()) {
             Some(Ok(cells)) => total += cells.len(),
             Some(Err(error)) => diagnostics.push(problem(stage, matrix, &error)),
@@ -49,7 +52,7 @@ fn too_large(matrix: &Spanned<Matrix>) -> Option<Diagnostic> {
 }
 
 /// A name in `exclude` that is no axis would never match.
-fn check_exclude(diagnostics: &mut Vec<Diagnostic>, matrix: &Matrix) {
+fn check_exclude(diagnostics: &mut Problems, subject: &Subject<'_>, matrix: &Matrix) {
     let (Some(axes), Cells::Listed(excluded)) = (axes(matrix), &matrix.exclude) else {
         return;
     };
@@ -57,7 +60,7 @@ fn check_exclude(diagnostics: &mut Vec<Diagnostic>, matrix: &Matrix) {
         if !axes.contains(&entry.key.value) {
             let message = format!("`exclude` names `{}`, which is no axis of this matrix", entry.key.value);
             let found = Diagnostic::error("E-MATRIX-AXIS", message, entry.key.span);
-            diagnostics.push(found.maybe_help(near::offer(&entry.key.value, axes.names())));
+            diagnostics.push(found.maybe_help(subject.offers.offer(&entry.key.value, axes.names())));
         }
     }
 }

@@ -6,10 +6,10 @@ mod matrix;
 mod names;
 mod reach;
 mod taint;
-
-use sealock_diagnostics::Diagnostic;
+mod variables;
 
 use crate::model::Pipeline;
+use crate::problems::{Offers, Problems};
 use crate::read::Written;
 
 /// What is checked, and what is known about it.
@@ -19,16 +19,14 @@ pub(crate) struct Subject<'a> {
     pub(crate) written: &'a [Written],
     /// Whether a name stood in a line that was taken out, so that its absence means nothing.
     pub(crate) is_lost: &'a dyn Fn(&str) -> bool,
+    /// Near names.
+    pub(crate) offers: &'a Offers,
 }
 
 /// Every problem that shows only in the whole.
-pub(crate) fn check(subject: &Subject<'_>) -> Vec<Diagnostic> {
-    let mut diagnostics = Vec::new();
-
-    graph::check(&mut diagnostics, subject);
-    names::check(&mut diagnostics, subject);
-    matrix::check(&mut diagnostics, subject.pipeline);
-    expression::check(&mut diagnostics, subject);
-
-    diagnostics
+pub(crate) fn check(diagnostics: &mut Problems, subject: &Subject<'_>) {
+    graph::check(diagnostics, subject);
+    names::check(diagnostics, subject);
+    matrix::check(diagnostics, subject);
+    expression::check(diagnostics, subject);
 }

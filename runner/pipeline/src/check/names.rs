@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use sealock_diagnostics::{Diagnostic, Span, near};
+use sealock_diagnostics::{Diagnostic, Span};
 
 use super::Subject;
 use crate::model::{Allow, Late, Login, NetworkEntry, Pipeline, Spanned, Stage, Step, Text};
+use crate::problems::Problems;
 
-pub(super) fn check(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>) {
+pub(super) fn check(diagnostics: &mut Problems, subject: &Subject<'_>) {
     check_logins(diagnostics, subject);
     for stage in subject.pipeline.stages.values() {
         check_environment(diagnostics, subject, stage);
@@ -20,7 +21,7 @@ pub(super) fn check(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>) {
     }
 }
 
-fn check_logins(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>) {
+fn check_logins(diagnostics: &mut Problems, subject: &Subject<'_>) {
     let targets = subject.pipeline.environments.values().flat_map(|environment| environment.targets.values());
     for target in targets {
         if let Login::Key(secret) = &target.login {
@@ -35,7 +36,7 @@ pub(super) fn undeclared_secret(subject: &Subject<'_>, name: &str, span: Span) -
     if declared.clone().any(|secret| secret == name) || (subject.is_lost)(name) {
         return None;
     }
-    let help = match near::nearest(name, declared) {
+    let help = match subject.offers.nearest(name, declared) {
         Some(near) => format!("there is `{near}`"),
         None => format!("declare it at the top of the file: `secrets: [{name}]`"),
     };
@@ -43,7 +44,7 @@ pub(super) fn undeclared_secret(subject: &Subject<'_>, name: &str, span: Span) -
     Some(Diagnostic::error("E-SECRET-UNDECLARED", message, span).label("not in `secrets`").help(help))
 }
 
-fn check_environment(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>, stage: &Stage) {
+fn check_environment(diagnostics: &mut Problems, subject: &Subject<'_>, stage: &Stage) {
     let Some(environment) = &stage.environment else {
         if let Some(first) = stage.rollback.first() {
             let message = format!("stage `{}` has `rollback` and no `environment`", stage.id.value);
@@ -61,7 +62,7 @@ fn check_environment(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>, s
         return;
     }
     let message = format!("stage `{}` deploys to `{name}`, which is not in `environments`", stage.id.value);
-    let help = near::offer(name, known.names());
+    let help = subject.offers.offer(name, known.names());
     let help = help.unwrap_or_else(|| format!("say what it is: `environments: {{ {name}: {{ targets: … }} }}`"));
     diagnostics.push(
         Diagnostic::error("E-ENVIRONMENT-UNKNOWN", message, environment.span)
@@ -70,7 +71,7 @@ fn check_environment(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>, s
     );
 }
 
-fn check_step_ids(diagnostics: &mut Vec<Diagnostic>, stage: &Stage) {
+fn check_step_ids(diagnostics: &mut Problems, stage: &Stage) {
     let mut seen: HashMap<&str, Span> = HashMap::new();
     let steps: Vec<&Step> = stage.steps.iter().chain(&stage.rollback).collect();
     for id in steps.iter().filter_map(|step| step.id.as_ref()) {
@@ -85,7 +86,7 @@ fn check_step_ids(diagnostics: &mut Vec<Diagnostic>, stage: &Stage) {
 }
 
 /// Two services of a stage cannot have the same port of the host.
-fn check_ports(diagnostics: &mut Vec<Diagnostic>, stage: &Stage) {
+fn check_ports(diagnostics: &mut Problems, stage: &Stage) {
     let mut seen: HashMap<u16, Span> = HashMap::new();
     for port in stage.services.values().flat_map(|service| &service.ports) {
         let Some(fixed) = port.known().and_then(|port| port.host) else {
@@ -102,7 +103,7 @@ fn check_ports(diagnostics: &mut Vec<Diagnostic>, stage: &Stage) {
     }
 }
 
-fn check_allow(diagnostics: &mut Vec<Diagnostic>, subject: &Subject<'_>, stage: &Stage, allow: &Allow) {
+fn check_allow(diagnostics: &mut Problems, subject: &Subject<'_>, stage: &Stage, allow: &Allow) {
     for secret in &allow.secrets {
         diagnostics.extend(undeclared_secret(subject, secret, secret.span));
     }
@@ -123,7 +124,7 @@ fn check_target(subject: &Subject<'_>, stage: &Stage, target: &Spanned<Text>) ->
     let message = format!("`{name}` is not a target of stage `{}`", stage.id.value);
     let found = Diagnostic::error("E-TARGET-UNKNOWN", message, target.span)
         .label("no target has this name")
-        .maybe_help(near::offer(name, known));
+        .maybe_help(subject.offers.offer(name, known));
     Some(found)
 }
 
@@ -145,7 +146,7 @@ fn check_network(subject: &Subject<'_>, entry: &Spanned<Late<NetworkEntry>>) -> 
     if known.contains(name) || (subject.is_lost)(name) {
         return None;
     }
-    let near = near::nearest(name, known.names()).map(|near| format!("there is `@{near}`"));
+    let near = subject.offers.nearest(name, known.names()).map(|near| format!("there is `@{near}`"));
     let help = near.unwrap_or_else(|| format!("add it to `networks`, unless the machine's policy defines `{name}`"));
     let message = format!("the network `@{name}` is not in this file");
     Some(Diagnostic::warning("E-NETWORK-UNKNOWN", message, entry.span).help(help))

@@ -1,45 +1,38 @@
-//! Which variables an expression sees, and what is known of them.
+//! Which stage and which steps an expression belongs to.
 
-use crate::model::{Entry, Env, Pipeline, Spanned, Stage, Step, Text};
-use crate::read::slot::Slot;
+use std::collections::HashMap;
+
+use crate::model::{Pipeline, Stage, Step};
 use crate::read::{Owner, StepPlace};
 
 /// The stage that `owner` is in.
 pub(super) fn stage_of(pipeline: &Pipeline, owner: Owner) -> Option<&Stage> {
-    pipeline.stages.values().nth(owner.stage?)
+    pipeline.stages.at(owner.stage?).map(|entry| &entry.value)
 }
 
-/// The step that `owner` is.
-pub(super) fn step_of(stage: &Stage, owner: Owner) -> Option<&Step> {
-    match owner.step? {
-        StepPlace::Steps(place) => stage.steps.get(place),
-        StepPlace::Rollback(place) => stage.rollback.get(place),
+/// Where the steps with ids stand, by stage and by id in lower case: keys are compared in any case.
+#[derive(Debug)]
+pub(super) struct StepIds(Vec<HashMap<String, StepPlace>>);
+
+impl StepIds {
+    pub(super) fn of(pipeline: &Pipeline) -> Self {
+        Self(pipeline.stages.values().map(ids_of).collect())
+    }
+
+    /// Where the step `id` of the owner's stage stands.
+    pub(super) fn place(&self, owner: Owner, id: &str) -> Option<StepPlace> {
+        self.0.get(owner.stage?)?.get(&id.to_ascii_lowercase()).copied()
     }
 }
 
-/// The steps whose results `owner` can read.
-pub(super) fn earlier_steps(stage: &Stage, owner: Owner) -> Vec<&Step> {
-    let before = |steps: &'_ [Step], place: usize| place.min(steps.len());
-    match owner.step {
-        Some(StepPlace::Steps(place)) => stage.steps[..before(&stage.steps, place)].iter().collect(),
-        Some(StepPlace::Rollback(place)) => {
-            stage.steps.iter().chain(&stage.rollback[..before(&stage.rollback, place)]).collect()
-        }
-        None => stage.steps.iter().collect(),
-    }
+fn ids_of(stage: &Stage) -> HashMap<String, StepPlace> {
+    let steps = stage.steps.iter().enumerate().map(|(place, step)| (StepPlace::Steps(place), step));
+    let rollback = stage.rollback.iter().enumerate().map(|(place, step)| (StepPlace::Rollback(place), step));
+    let with_id = |(place, step): (StepPlace, &Step)| Some((step.id.as_ref()?.value.to_ascii_lowercase(), place));
+    steps.chain(rollback).filter_map(with_id).collect()
 }
 
-/// The maps of variables that an expression in `slot` sees, nearest first.
-pub(super) fn variables<'a>(pipeline: &'a Pipeline, slot: Slot, owner: Owner) -> Vec<&'a Env> {
-    let stage = stage_of(pipeline, owner);
-    let step = stage.and_then(|stage| step_of(stage, owner)).filter(|_| slot != Slot::StepEnv);
-    let stage = stage.filter(|_| slot != Slot::StageEnv);
-    let of_stage = stage.map(|stage| &stage.env);
-    step.map(|step| &step.env).into_iter().chain(of_stage).chain([&pipeline.env]).collect()
-}
-
-/// The variable called `name` in the nearest of `maps`.
-pub(super) fn variable<'a>(maps: &[&'a Env], name: &str) -> Option<&'a Spanned<Text>> {
-    let is_it = |entry: &&Entry<Spanned<Text>>| entry.key.value.eq_ignore_ascii_case(name);
-    maps.iter().find_map(|map| map.get(name).or_else(|| map.iter().find(is_it).map(|entry| &entry.value)))
+/// Whether what runs at `place` has run when `owner` does: `outputs` come last, `rollback` after `steps`.
+pub(super) fn has_run(place: StepPlace, owner: Owner) -> bool {
+    owner.step.is_none_or(|own| place < own)
 }

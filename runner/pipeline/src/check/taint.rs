@@ -4,125 +4,100 @@
 
 use std::collections::HashSet;
 
-use sealock_expression::{Expression, PathPart, Reference};
+use sealock_expression::{Expression, PathPart, Reference, Taint};
 
-use super::reach;
+use super::graph;
+use super::variables::Variables;
 use crate::model::{Axes, Axis, Cells, Pipeline, Stage, Text};
-use crate::read::Owner;
 use crate::read::slot::Slot;
+use crate::read::{Owner, StepPlace};
 
-/// Names that hold outside text.
-#[derive(Debug, Default)]
-pub(super) struct Tainted {
+/// What holds outside text.
+#[derive(Debug)]
+pub(super) struct Tainted<'a> {
+    pub(super) variables: Variables<'a>,
     /// Outputs, as `stage.output`.
     outputs: HashSet<String>,
-    /// Axes, as `place of the stage.axis`; `place.*` for all of them.
-    axes: HashSet<String>,
+    /// The axes of each stage; `*` for all of them.
+    axes: Vec<HashSet<String>>,
 }
 
-impl Tainted {
-    /// Follows outside text through outputs and matrices until nothing new is found.
-    pub(super) fn of(pipeline: &Pipeline) -> Self {
-        let mut tainted = Self::default();
-        while tainted.grow(pipeline) {}
+impl<'a> Tainted<'a> {
+    /// Follows outside text through variables, matrices, and outputs, each stage after those that it needs.
+    pub(super) fn of(pipeline: &'a Pipeline) -> Self {
+        let variables = Variables::of(pipeline);
+        let axes = vec![HashSet::new(); pipeline.stages.len()];
+        let mut tainted = Self { variables, outputs: HashSet::new(), axes };
+        let mut layer = std::mem::take(&mut tainted.variables.pipeline);
+        layer.mark(|text| tainted.taints(text, Slot::PipelineEnv, Owner::default()));
+        tainted.variables.pipeline = layer;
+        for place in graph::in_order(&pipeline.stages) {
+            if let Some(entry) = pipeline.stages.at(place) {
+                tainted.follow(&entry.value, place);
+            }
+        }
         tainted
     }
 
-    fn grow(&mut self, pipeline: &Pipeline) -> bool {
-        let before = self.outputs.len() + self.axes.len();
-        for (place, stage) in pipeline.stages.values().enumerate() {
-            let owner = Owner { stage: Some(place), step: None };
-            self.add_axes(pipeline, stage, owner, place);
-            for output in &stage.outputs {
-                if self.taints(pipeline, &output.value, Slot::Output, owner) {
-                    self.outputs.insert(format!("{}.{}", stage.id.value, output.key.value).to_ascii_lowercase());
-                }
+    fn follow(&mut self, stage: &Stage, place: usize) {
+        let owner = Owner { stage: Some(place), step: None };
+        for (name, text) in stage.matrix.iter().flat_map(|matrix| matrix_texts(matrix)) {
+            if self.taints(text, Slot::Matrix, owner) {
+                self.axes[place].insert(name.to_ascii_lowercase());
             }
         }
-        self.outputs.len() + self.axes.len() > before
-    }
-
-    fn add_axes(&mut self, pipeline: &Pipeline, stage: &Stage, owner: Owner, place: usize) {
-        let Some(matrix) = &stage.matrix else {
-            return;
-        };
-        for (name, text) in matrix_texts(&matrix.value) {
-            if self.taints(pipeline, text, Slot::Matrix, owner) {
-                self.axes.insert(format!("{place}.{name}").to_ascii_lowercase());
+        let mut layer = std::mem::take(&mut self.variables.stages[place]);
+        layer.mark(|text| self.taints(text, Slot::StageEnv, owner));
+        self.variables.stages[place] = layer;
+        self.follow_steps(stage, place);
+        for output in &stage.outputs {
+            if self.taints(&output.value, Slot::Output, owner) {
+                self.outputs.insert(format!("{}.{}", stage.id.value, output.key.value).to_ascii_lowercase());
             }
         }
     }
 
-    fn taints(&self, pipeline: &Pipeline, text: &Text, slot: Slot, owner: Owner) -> bool {
+    fn follow_steps(&mut self, stage: &Stage, place: usize) {
+        let steps = (0..stage.steps.len()).map(StepPlace::Steps);
+        for step in steps.chain((0..stage.rollback.len()).map(StepPlace::Rollback)) {
+            if let Some(mut layer) = self.variables.steps.remove(&(place, step)) {
+                let owner = Owner { stage: Some(place), step: Some(step) };
+                layer.mark(|text| self.taints(text, Slot::StepEnv, owner));
+                self.variables.steps.insert((place, step), layer);
+            }
+        }
+    }
+
+    fn taints(&self, text: &Text, slot: Slot, owner: Owner) -> bool {
         let mut expressions = text.template().into_iter().flat_map(|template| template.expressions());
-        expressions.any(|expression| self.taint(pipeline, expression, slot, owner).is_some())
+        expressions.any(|expression| self.taint(expression, slot, owner).is_some())
     }
 
     /// The outside text that the value of `expression` can hold.
-    pub(super) fn taint(
-        &self,
-        pipeline: &Pipeline,
-        expression: &Expression,
-        slot: Slot,
-        owner: Owner,
-    ) -> Option<sealock_expression::Taint> {
-        expression.taint(|reference| self.is_tainted(pipeline, reference, slot, owner))
+    pub(super) fn taint(&self, expression: &Expression, slot: Slot, owner: Owner) -> Option<Taint> {
+        expression.taint(|reference| self.is_tainted(reference, slot, owner))
     }
 
-    fn is_tainted(&self, pipeline: &Pipeline, reference: &Reference, slot: Slot, owner: Owner) -> bool {
+    fn is_tainted(&self, reference: &Reference, slot: Slot, owner: Owner) -> bool {
         let key = |place: usize| match reference.path.get(place) {
             Some(PathPart::Key(name)) => Some(name.as_str()),
             _ => None,
         };
-        if reference.reads("env") {
-            return self.variable_is_tainted(pipeline, key(0), slot, owner);
+        match reference.context.as_str() {
+            "env" => match key(0) {
+                Some(name) => self.variables.find(slot, owner, name).is_some_and(|variable| variable.is_tainted),
+                None => self.variables.seen(slot, owner).into_iter().any(|layer| layer.is_tainted),
+            },
+            "matrix" => owner.stage.and_then(|place| self.axes.get(place)).is_some_and(|axes| {
+                let is_named = |name: &str| axes.contains(&name.to_ascii_lowercase());
+                axes.contains("*") || key(0).map_or(!axes.is_empty(), is_named)
+            }),
+            "needs" => match key(0).zip(key(2)) {
+                Some((stage, output)) => self.outputs.contains(&format!("{stage}.{output}").to_ascii_lowercase()),
+                None => !self.outputs.is_empty(),
+            },
+            _ => false,
         }
-        if reference.reads("matrix") {
-            let place = owner.stage.unwrap_or_default();
-            let is_named = |name: &str| self.axes.contains(&format!("{place}.{name}").to_ascii_lowercase());
-            let is_any = || self.axes.iter().any(|axis| axis.starts_with(&format!("{place}.")));
-            return is_named("*") || key(0).map_or_else(is_any, is_named);
-        }
-        if reference.reads("needs") {
-            let Some((stage, output)) = key(0).zip(key(2)) else {
-                return !self.outputs.is_empty();
-            };
-            return self.outputs.contains(&format!("{stage}.{output}").to_ascii_lowercase());
-        }
-        false
-    }
-
-    /// Variables see only what is further out, so this ends.
-    fn variable_is_tainted(&self, pipeline: &Pipeline, name: Option<&str>, slot: Slot, owner: Owner) -> bool {
-        let maps = reach::variables(pipeline, slot, owner);
-        let Some(name) = name else {
-            let (slot, owner) = further_out(slot, owner);
-            return maps.iter().flat_map(|map| map.values()).any(|text| self.taints(pipeline, text, slot, owner));
-        };
-        for (place, map) in maps.iter().enumerate() {
-            if let Some(text) = reach::variable(&[*map], name) {
-                let is_outermost = place + 1 == maps.len();
-                let is_of_step = maps.len() - place == 3;
-                let (slot, owner) = match (is_outermost, is_of_step) {
-                    (true, _) => (Slot::PipelineEnv, Owner::default()),
-                    (false, true) => (Slot::StepEnv, owner),
-                    (false, false) => (Slot::StageEnv, Owner { step: None, ..owner }),
-                };
-                return self.taints(pipeline, text, slot, owner);
-            }
-        }
-        false
-    }
-}
-
-/// From where the variables themselves see.
-fn further_out(slot: Slot, owner: Owner) -> (Slot, Owner) {
-    match (slot, owner.step) {
-        (Slot::StageEnv, _) | (_, None) if owner.stage.is_none() || slot == Slot::StageEnv => {
-            (Slot::PipelineEnv, Owner::default())
-        }
-        (Slot::StepEnv, _) | (_, None) => (Slot::StageEnv, Owner { step: None, ..owner }),
-        _ => (Slot::StepEnv, owner),
     }
 }
 

@@ -80,6 +80,11 @@ impl<V> Entries<V> {
         self.places.get(name).copied()
     }
 
+    /// The entry at `place` in the order of the file, from 0.
+    pub fn at(&self, place: usize) -> Option<&Entry<V>> {
+        self.list.get(place)
+    }
+
     /// Whether there is an entry called `name`.
     pub fn contains(&self, name: &str) -> bool {
         self.places.contains_key(name)

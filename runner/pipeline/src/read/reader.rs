@@ -8,10 +8,11 @@ use std::collections::HashSet;
 use sealock_diagnostics::{Diagnostic, Span, near};
 use sealock_expression::Scope;
 
-use super::kind::found;
+use super::kind::{found, shortened};
 use super::shape::{FOREIGN_KEYS, Shape};
 use super::slot::Slot;
 use crate::model::{Condition, Entries, Spanned, Text};
+use crate::problems::{Offers, Problems};
 use crate::yaml::{Kind, NodeId, Tree};
 
 /// Reads the nodes of one file.
@@ -20,7 +21,9 @@ pub(crate) struct Reader<'a> {
     pub(super) tree: &'a Tree,
     damaged: &'a [Span],
     pub(super) scope: Scope,
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) problems: Problems,
+    /// Near names.
+    pub(crate) offers: Offers,
     /// Every expression of the file, for the checks that need the whole of it.
     pub(crate) written: Vec<Written>,
     /// Whose text is being read.
@@ -55,8 +58,8 @@ pub(crate) struct Owner {
     pub(crate) step: Option<StepPlace>,
 }
 
-/// Which step of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which step of a stage, in the order of running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum StepPlace {
     Steps(usize),
     Rollback(usize),
@@ -107,7 +110,8 @@ impl<'a> Reader<'a> {
             tree,
             damaged,
             scope: Scope::pipeline(),
-            diagnostics: Vec::new(),
+            problems: Problems::default(),
+            offers: Offers::default(),
             written: Vec::new(),
             owner: Owner::default(),
             granting: None,
@@ -117,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.problems.push(diagnostic);
     }
 
     /// Whether `name` may well be in the file: it could not be read, or a line that was taken out holds it.
@@ -150,9 +154,10 @@ impl<'a> Reader<'a> {
         let keys = self.open_keys(node, subject, shape)?;
         let unknown: Vec<(String, Field)> = keys.others().cloned().collect();
         for (name, field) in &unknown {
-            self.report(unknown_key(&keys, name, field.key));
+            let found = self.unknown_key(&keys, name, field.key);
+            self.report(found);
         }
-        let meant = |missing: &str| unknown.iter().any(|(name, _)| is_meant(name, missing));
+        let meant = |missing: &str| unknown.iter().take(100).any(|(name, _)| is_meant(name, missing));
         let missing: Vec<&str> = keys
             .shape
             .keys
@@ -167,6 +172,20 @@ impl<'a> Reader<'a> {
             }
         }
         Some(keys)
+    }
+
+    fn unknown_key(&self, keys: &Keys, name: &str, span: Span) -> Diagnostic {
+        let shape = keys.shape;
+        let foreign = FOREIGN_KEYS.iter().find(|(foreign, _)| *foreign == name);
+        let near = self.offers.nearest(name, shape.names()).and_then(|near| shape.key(near));
+        let help = match (foreign, near) {
+            (Some((_, help)), _) => Some((*help).to_owned()),
+            (None, Some(near)) => Some(format!("there is `{}`; it {}", near.name, near.about)),
+            (None, None) => self.offers.offer(name, shape.names()),
+        };
+        Diagnostic::error("E-KEY-UNKNOWN", format!("{} has no key `{}`", keys.subject, shortened(name)), span)
+            .label(format!("not a key of {}", shape.what))
+            .maybe_help(help)
     }
 
     /// As [`keys`](Self::keys), but other names are the author's.
@@ -300,19 +319,6 @@ impl<'a> Reader<'a> {
 fn is_meant(name: &str, missing: &str) -> bool {
     let is_translated = |(foreign, help): &(&str, &str)| *foreign == name && help.contains(&format!("`{missing}`"));
     near::nearest(name, [missing]).is_some() || FOREIGN_KEYS.iter().any(is_translated)
-}
-
-fn unknown_key(keys: &Keys, name: &str, span: Span) -> Diagnostic {
-    let shape = keys.shape;
-    let foreign = FOREIGN_KEYS.iter().find(|(foreign, _)| *foreign == name);
-    let help = match (foreign, near::nearest(name, shape.names()).and_then(|near| shape.key(near))) {
-        (Some((_, help)), _) => Some((*help).to_owned()),
-        (None, Some(near)) => Some(format!("there is `{}`; it {}", near.name, near.about)),
-        (None, None) => near::offer(name, shape.names()),
-    };
-    Diagnostic::error("E-KEY-UNKNOWN", format!("{} has no key `{name}`", keys.subject), span)
-        .label(format!("not a key of {}", shape.what))
-        .maybe_help(help)
 }
 
 fn missing_key(keys: &Keys, name: &str, span: Span) -> Diagnostic {

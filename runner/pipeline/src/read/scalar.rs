@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use sealock_contract::Id;
-use sealock_diagnostics::{Diagnostic, Span, near};
-use sealock_expression::{ErrorKind, Expression, ExpressionError, Scope, Template};
+use sealock_diagnostics::{Diagnostic, Span};
+use sealock_expression::{ErrorKind, Expression, ExpressionError, Template};
 
 use super::kind::shortened;
 use super::reader::{Reader, Written, WrittenSource, first_line};
@@ -71,7 +71,7 @@ impl Reader<'_> {
                 Some(text)
             }
             Err(error) => {
-                let found = wrong_expression(raw, &error, &layout, &self.scope);
+                let found = self.wrong_expression(raw, &error, &layout);
                 self.report(found);
                 None
             }
@@ -90,7 +90,7 @@ impl Reader<'_> {
                 Some(Spanned::new(condition, raw.span))
             }
             Err(error) => {
-                let found = wrong_expression(&raw, &error, &layout, &self.scope);
+                let found = self.wrong_expression(&raw, &error, &layout);
                 self.report(found);
                 None
             }
@@ -256,7 +256,7 @@ impl Reader<'_> {
         let message = format!("{subject} is `{}`", shortened(&text));
         let found = Diagnostic::error("E-CHOICE", message, first_line(self.file, text.span))
             .label("not one of the words that stand here")
-            .maybe_help(near::offer(&text, words.iter().copied()));
+            .maybe_help(self.offers.offer(&text, words.iter().copied()));
         self.report(found);
         None
     }
@@ -276,23 +276,27 @@ impl Reader<'_> {
         let plain = matches!(&self.tree.node(node).kind, Kind::Scalar(scalar) if scalar.style == Style::Plain);
         Scalar { text: Text::plain(text), plain }
     }
-}
 
-/// What is wrong with an expression, at its place.
-fn wrong_expression(text: &str, error: &ExpressionError, layout: &Layout, scope: &Scope) -> Diagnostic {
-    let span = place_of(error, layout);
-    let name = text.get(error.at.clone()).unwrap_or_default();
-    match error.kind {
-        ErrorKind::UnknownContext => Diagnostic::error("E-EXPR-CONTEXT", format!("there is no context `{name}`"), span)
-            .label("not a context")
-            .maybe_help(near::offer(name, scope.context_names().collect::<Vec<_>>())),
-        ErrorKind::UnknownFunction => {
-            Diagnostic::error("E-EXPR-FUNCTION", format!("there is no function `{name}`"), span)
-                .label("not a function")
-                .maybe_help(near::nearest(name, scope.function_names()).map(|near| format!("there is `{near}`")))
+    /// What is wrong with an expression, at its place.
+    fn wrong_expression(&self, text: &str, error: &ExpressionError, layout: &Layout) -> Diagnostic {
+        let span = place_of(error, layout);
+        let name = text.get(error.at.clone()).unwrap_or_default();
+        match error.kind {
+            ErrorKind::UnknownContext => {
+                Diagnostic::error("E-EXPR-CONTEXT", format!("there is no context `{name}`"), span)
+                    .label("not a context")
+                    .maybe_help(self.offers.offer(name, self.scope.context_names()))
+            }
+            ErrorKind::UnknownFunction => {
+                Diagnostic::error("E-EXPR-FUNCTION", format!("there is no function `{name}`"), span)
+                    .label("not a function")
+                    .maybe_help(
+                        self.offers.nearest(name, self.scope.function_names()).map(|near| format!("there is `{near}`")),
+                    )
+            }
+            ErrorKind::Limit => Diagnostic::error("E-EXPR-LIMIT", error.message.clone(), span),
+            _ => Diagnostic::error("E-EXPR-SYNTAX", error.message.clone(), span),
         }
-        ErrorKind::Limit => Diagnostic::error("E-EXPR-LIMIT", error.message.clone(), span),
-        _ => Diagnostic::error("E-EXPR-SYNTAX", error.message.clone(), span),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `on`.
 
-use sealock_diagnostics::{Diagnostic, near};
+use sealock_diagnostics::Diagnostic;
 
 use super::cron;
 use super::reader::{Field, Keys, Reader};
@@ -51,7 +51,7 @@ impl Reader<'_> {
             FOREIGN_KEYS.iter().find(|(foreign, _)| *foreign == name.value).map(|(_, help)| (*help).to_owned());
         let help = match name.as_str() {
             "schedule" => Some("write its times: `on: { schedule: [{ cron: \"0 2 * * *\" }] }`".to_owned()),
-            _ => foreign.or_else(|| near::offer(name, TRIGGERS.names())),
+            _ => foreign.or_else(|| self.offers.offer(name, TRIGGERS.names())),
         };
         let message = format!("`on` does not know `{}`", super::shortened(name));
         self.report(Diagnostic::error("E-CHOICE", message, name.span).maybe_help(help));

@@ -7,11 +7,12 @@ use sealock_diagnostics::{Diagnostic, Span};
 
 use super::limits::{ANCHORS_MAX, DEPTH_MAX, EXPANDED_NODES_MAX, STRING_BYTES_MAX};
 use super::{Kind, Map, Node, NodeId, Pair, Scalar, Style, Tree};
+use crate::problems::Problems;
 
 /// What a pass that came to the end found.
 pub(super) struct Built {
     pub(super) tree: Tree,
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) problems: Problems,
 }
 
 /// Why a pass did not come to the end.
@@ -37,7 +38,7 @@ pub(super) fn build(text: &str, damaged: &[Span]) -> Result<Built, Stop> {
         text,
         damaged,
         tree: Tree::default(),
-        diagnostics: Vec::new(),
+        problems: Problems::default(),
         open: Vec::new(),
         anchors: HashMap::new(),
         expanded: 0,
@@ -54,7 +55,7 @@ pub(super) fn build(text: &str, damaged: &[Span]) -> Result<Built, Stop> {
             Err(error) => return Err(builder.stop(&error)),
         }
     }
-    Ok(Built { tree: builder.tree, diagnostics: builder.diagnostics })
+    Ok(Built { tree: builder.tree, problems: builder.problems })
 }
 
 fn options() -> Options {
@@ -71,7 +72,7 @@ struct Builder<'a> {
     text: &'a str,
     damaged: &'a [Span],
     tree: Tree,
-    diagnostics: Vec<Diagnostic>,
+    problems: Problems,
     open: Vec<Open>,
     anchors: HashMap<usize, Option<NodeId>>,
     /// Nodes that aliases and merge keys stand for.
@@ -99,7 +100,7 @@ impl Builder<'_> {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    self.diagnostics.push(second_document(span));
+                    self.problems.push(second_document(span));
                     return Ok(Flow::Done);
                 }
             }
@@ -119,7 +120,7 @@ impl Builder<'_> {
             Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
             Event::Alias(anchor) => self.alias(anchor, span)?,
             Event::UnresolvedAlias(name) => {
-                self.diagnostics.push(unknown_anchor(&name, span));
+                self.problems.push(unknown_anchor(&name, span));
                 let node = self.broken(span);
                 self.add(node, span)?;
             }
@@ -131,7 +132,7 @@ impl Builder<'_> {
     fn scalar(&mut self, text: String, style: ScalarStyle, span: Span, tagged: bool) -> NodeId {
         let is_too_long = text.len() > STRING_BYTES_MAX;
         if is_too_long {
-            self.diagnostics.push(string_too_long(text.len(), span));
+            self.problems.push(string_too_long(text.len(), span));
         }
         if tagged || is_too_long {
             return self.broken(span);
@@ -236,7 +237,7 @@ impl Builder<'_> {
             }
             None => {
                 let message = "an alias stands inside what it stands for";
-                self.diagnostics.push(Diagnostic::error("E-YAML-ALIAS", message, span));
+                self.problems.push(Diagnostic::error("E-YAML-ALIAS", message, span));
                 let node = self.broken(span);
                 self.add(node, span)
             }
@@ -273,7 +274,7 @@ impl Builder<'_> {
             let found = Diagnostic::error("E-YAML-TAG", message, span)
                 .label("not taken")
                 .help("remove it, or put quotes around text that starts with `!`, such as `if: \"!cancelled()\"`");
-            self.diagnostics.push(found);
+            self.problems.push(found);
         }
         tagged
     }
@@ -293,7 +294,7 @@ impl Builder<'_> {
                 Kind::Scalar(key) => {
                     if let Some(&first) = seen.get(&key.text) {
                         let found = duplicate_key(&key.text, place, first);
-                        self.diagnostics.push(found);
+                        self.problems.push(found);
                         continue;
                     }
                     seen.insert(key.text.clone(), place);
@@ -302,7 +303,7 @@ impl Builder<'_> {
                 Kind::Broken => {}
                 Kind::List(_) | Kind::Map(_) => {
                     let message = "a key is a list or a map, expected text";
-                    self.diagnostics.push(Diagnostic::error("E-YAML-KEY", message, place));
+                    self.problems.push(Diagnostic::error("E-YAML-KEY", message, place));
                 }
             }
         }
@@ -333,7 +334,7 @@ impl Builder<'_> {
                 Kind::Broken => {}
                 _ => {
                     let message = "a merge key takes a map or a list of maps";
-                    self.diagnostics.push(Diagnostic::error("E-YAML-MERGE", message, key));
+                    self.problems.push(Diagnostic::error("E-YAML-MERGE", message, key));
                 }
             }
         }

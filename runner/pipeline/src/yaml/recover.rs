@@ -10,37 +10,38 @@ use sealock_diagnostics::{Diagnostic, Span};
 use super::build::{Built, Stop, SyntaxError, build};
 use super::limits::{RECOVERY_PASSES_MAX, SYNTAX_ERRORS_MAX};
 use super::{Tree, check_characters};
+use crate::problems::Problems;
 
 /// What a file holds.
 #[derive(Debug)]
 pub(crate) struct Document {
     /// `None` when the file cannot be read far enough.
     pub(crate) tree: Option<Tree>,
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) problems: Problems,
     /// Lines that were taken out.
     pub(crate) damaged: Vec<Span>,
 }
 
 /// Reads `text`, and what can be read of it when it is malformed.
 pub(crate) fn read(text: &str) -> Document {
-    let unreadable = |found| Document { tree: None, diagnostics: vec![found], damaged: Vec::new() };
+    let mut problems = Problems::default();
     if let Err(found) = check_characters(text) {
-        return unreadable(found);
+        problems.push(found);
+        return Document { tree: None, problems, damaged: Vec::new() };
     }
-    let mut recovery =
-        Recovery { original: text, text: without_mark(text), damaged: Vec::new(), diagnostics: Vec::new() };
+    let mut recovery = Recovery { original: text, text: without_mark(text), damaged: Vec::new(), problems };
     for _ in 0..RECOVERY_PASSES_MAX {
         match build(&recovery.text, &recovery.damaged) {
             Ok(built) => return recovery.finish(built),
             Err(Stop::Budget(found)) => {
-                recovery.diagnostics.push(*found);
+                recovery.problems.push(*found);
                 break;
             }
             Err(Stop::Syntax(error)) if !recovery.take_out(&error) => break,
             Err(Stop::Syntax(_)) => {}
         }
     }
-    Document { tree: None, diagnostics: recovery.diagnostics, damaged: recovery.damaged }
+    Document { tree: None, problems: recovery.problems, damaged: recovery.damaged }
 }
 
 /// The mark's three bytes become three empty lines, so that every place stays where it was.
@@ -53,14 +54,14 @@ struct Recovery<'a> {
     /// The file, less what was taken out.
     text: String,
     damaged: Vec<Span>,
-    diagnostics: Vec<Diagnostic>,
+    problems: Problems,
 }
 
 impl Recovery<'_> {
     fn finish(self, built: Built) -> Document {
-        let mut diagnostics = self.diagnostics;
-        diagnostics.extend(built.diagnostics);
-        Document { tree: Some(built.tree), diagnostics, damaged: self.damaged }
+        let mut problems = self.problems;
+        problems.append(built.problems);
+        Document { tree: Some(built.tree), problems, damaged: self.damaged }
     }
 
     /// Reports the error and takes its line out; false when that cannot help.
@@ -69,10 +70,10 @@ impl Recovery<'_> {
         let error = &SyntaxError { at: opening.unwrap_or(error.at), kind: error.kind.clone(), ..*error };
         let lost = self.lost(error);
         let has_content = self.text[lost.start..lost.end].bytes().any(|byte| !byte.is_ascii_whitespace());
-        if self.diagnostics.is_empty() || !self.follows_from_damage(lost) {
-            self.diagnostics.push(syntax_error(&self.text, error));
+        if self.problems.is_empty() || !self.follows_from_damage(lost) {
+            self.problems.push(syntax_error(&self.text, error));
         }
-        if !has_content || self.diagnostics.len() >= SYNTAX_ERRORS_MAX {
+        if !has_content || self.problems.len() >= SYNTAX_ERRORS_MAX {
             return false;
         }
         let blank: String = self.text[lost.start..lost.end].chars().map(blanked).collect();

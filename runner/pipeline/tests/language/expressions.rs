@@ -445,7 +445,7 @@ stages:
        |
        = help: a step reads what ran before it: move this step behind that one
 
-    error[E-EXPR-KEY]: `steps.three.outcome`: no earlier step of stage `b` has the id `three`
+    error[E-EXPR-KEY]: `steps.three.outcome`: no step of stage `b` has the id `three`
       --> p.yml:23:18
        |
     23 |           f: ${{ steps.three.outcome }}

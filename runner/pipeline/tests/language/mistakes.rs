@@ -64,7 +64,7 @@ fn each_message_says_what_to_do() {
                env: { HEAD_REF: "${{ github.head_ref }}" }
                run: echo "Building $HEAD_REF"
 
-    error[E-EXPR-KEY]: `steps.ruff.outputs.file`: no earlier step of stage `lint` has the id `ruff`
+    error[E-EXPR-KEY]: `steps.ruff.outputs.file`: no step of stage `lint` has the id `ruff`
       --> p.yml:20:30
        |
     20 |         with: { report: "${{ steps.ruff.outputs.file }}" }

@@ -1,11 +1,13 @@
 //! Keys of contexts, where the file says which there are.
 
-use sealock_diagnostics::{Diagnostic, near};
+use sealock_diagnostics::Diagnostic;
 use sealock_expression::{PathPart, Reference};
 
 use super::super::reach;
+use super::super::variables::holds_secret;
 use super::Place;
-use crate::model::{Axes, Cells, Env, Stage};
+use crate::model::{Axes, Cells, Stage};
+use crate::problems::Offers;
 use crate::read::slot::Slot;
 
 impl Place<'_> {
@@ -22,6 +24,10 @@ impl Place<'_> {
         }
     }
 
+    fn offers(&self) -> &Offers {
+        self.subject.offers
+    }
+
     fn unknown(&mut self, reference: &Reference, what: &str, name: &str, help: Option<String>) {
         if (self.subject.is_lost)(name) {
             return;
@@ -34,7 +40,7 @@ impl Place<'_> {
     fn check_input(&mut self, reference: &Reference) {
         let inputs = &self.subject.pipeline.inputs;
         if let Some(name) = key(reference, 0).filter(|name| !has(inputs.names(), name)) {
-            let help = near::offer(name, inputs.names());
+            let help = self.offers().offer(name, inputs.names());
             let help = help.unwrap_or_else(|| format!("declare it: `inputs: {{ {name}: {{ type: string }} }}`"));
             self.unknown(reference, &format!("there is no input `{name}`"), name, Some(help));
         }
@@ -46,7 +52,10 @@ impl Place<'_> {
             self.refuse_hidden_secret(reference);
             return;
         };
-        if let Some(text) = reach::variable(&self.variables, name) {
+        let variables = &self.tainted.variables;
+        let (slot, owner) = (self.written.slot, self.written.owner);
+        if let Some(variable) = variables.find(slot, owner, name) {
+            let text = variable.text;
             if holds_secret(text) {
                 let secret =
                     text.template().and_then(|template| template.expressions().find_map(|one| one.as_secret()));
@@ -64,17 +73,18 @@ impl Place<'_> {
             Slot::StepEnv | Slot::StepIf | Slot::With | Slot::WorkingDirectory | Slot::Output
         );
         if !is_step {
-            let names: Vec<&str> = self.variables.iter().flat_map(|env| env.names()).collect();
-            let help = near::nearest(name, names).map(|near| format!("there is `{near}`"));
+            let seen = variables.seen(slot, owner);
+            let names = seen.iter().flat_map(|layer| layer.names());
+            let help = self.offers().nearest(name, names).map(|near| format!("there is `{near}`"));
             self.unknown(reference, &format!("`{name}` is not in the `env` around it"), name, help);
         }
     }
 
     /// `env` as a whole, when a secret is in it.
     fn refuse_hidden_secret(&mut self, reference: &Reference) {
-        let all = self.variables.iter().flat_map(|env: &&Env| env.iter());
-        if let Some(entry) = all.into_iter().find(|entry| holds_secret(&entry.value)) {
-            let message = format!("`env` is read as a whole, and `env.{}` holds a secret", entry.key.value);
+        let seen = self.tainted.variables.seen(self.written.slot, self.written.owner);
+        if let Some(name) = seen.into_iter().find_map(|layer| layer.secret) {
+            let message = format!("`env` is read as a whole, and `env.{name}` holds a secret");
             let found = Diagnostic::error("E-EXPR-SECRET-DYNAMIC", message, self.span(reference.at.clone()))
                 .help("name the variables that are needed");
             self.diagnostics.push(found);
@@ -92,7 +102,7 @@ impl Place<'_> {
             let help = if is_stage {
                 Some(format!("add `{name}` to `needs` of this stage"))
             } else {
-                near::offer(name, needs)
+                self.offers().offer(name, needs)
             };
             let what = format!("`{name}` is not in `needs` of stage `{}`", stage.id.value);
             self.unknown(reference, &what, name, help);
@@ -110,7 +120,7 @@ impl Place<'_> {
         let outputs = &stage.outputs;
         let is_outputs = key(reference, 1).is_some_and(|member| member.eq_ignore_ascii_case("outputs"));
         if let Some(name) = key(reference, 2).filter(|name| is_outputs && !has(outputs.names(), name)) {
-            let help = near::offer(name, outputs.names());
+            let help = self.offers().offer(name, outputs.names());
             let help =
                 help.unwrap_or_else(|| format!("declare it in stage `{}`: `outputs: {{ {name}: … }}`", stage.id.value));
             self.unknown(reference, &format!("stage `{}` has no output `{name}`", stage.id.value), name, Some(help));
@@ -121,7 +131,7 @@ impl Place<'_> {
     fn check_member(&mut self, reference: &Reference, members: &[&str]) -> bool {
         match key(reference, 1) {
             Some(name) if !has(members.iter().copied(), name) => {
-                let help = near::offer(name, members.iter().copied());
+                let help = self.offers().offer(name, members.iter().copied());
                 self.unknown(reference, &format!("there is no `{name}` in it"), name, help);
                 false
             }
@@ -134,21 +144,22 @@ impl Place<'_> {
         let (Some(stage), Some(name)) = (reach::stage_of(self.subject.pipeline, owner), key(reference, 0)) else {
             return;
         };
-        let earlier = reach::earlier_steps(stage, owner);
-        let ids: Vec<&str> = earlier.iter().filter_map(|step| step.id.as_ref()).map(|id| id.value.as_str()).collect();
-        if has(ids.iter().copied(), name) {
-            self.check_member(reference, &["outputs", "outcome", "conclusion"]);
-            return;
+        match self.step_ids.place(owner, name) {
+            Some(place) if reach::has_run(place, owner) => {
+                self.check_member(reference, &["outputs", "outcome", "conclusion"]);
+            }
+            Some(_) => {
+                let help = "a step reads what ran before it: move this step behind that one".to_owned();
+                self.unknown(reference, &format!("step `{name}` has not run yet"), name, Some(help));
+            }
+            None => {
+                let ids = stage.steps.iter().filter_map(|step| step.id.as_ref()).map(|id| id.value.as_str());
+                let near = self.offers().nearest(name, ids).map(|near| format!("there is `{near}`"));
+                let help = near.unwrap_or_else(|| format!("give the step that is meant `id: {name}`"));
+                let what = format!("no step of stage `{}` has the id `{name}`", stage.id.value);
+                self.unknown(reference, &what, name, Some(help));
+            }
         }
-        let all = stage.steps.iter().chain(&stage.rollback).filter_map(|step| step.id.as_ref());
-        if has(all.map(|id| id.value.as_str()), name) {
-            let help = "a step reads what ran before it: move this step behind that one".to_owned();
-            self.unknown(reference, &format!("step `{name}` has not run yet"), name, Some(help));
-            return;
-        }
-        let help = near::offer(name, ids).unwrap_or_else(|| format!("give the step that is meant `id: {name}`"));
-        let what = format!("no earlier step of stage `{}` has the id `{name}`", stage.id.value);
-        self.unknown(reference, &what, name, Some(help));
     }
 
     fn check_axis(&mut self, reference: &Reference) {
@@ -166,7 +177,7 @@ impl Place<'_> {
         let added = included.iter().flat_map(|cell| cell.value.names());
         let names: Vec<&str> = axes.names().chain(added).collect();
         if let Some(name) = key(reference, 0).filter(|name| !has(names.iter().copied(), name)) {
-            let help = near::offer(name, names);
+            let help = self.offers().offer(name, names);
             self.unknown(reference, &format!("the matrix has no `{name}`"), name, help);
         }
     }
@@ -178,7 +189,7 @@ impl Place<'_> {
         let is_services = key(reference, 0).is_some_and(|member| member.eq_ignore_ascii_case("services"));
         let services = &stage.services;
         if let Some(name) = key(reference, 1).filter(|name| is_services && !has(services.names(), name)) {
-            let help = near::offer(name, services.names());
+            let help = self.offers().offer(name, services.names());
             self.unknown(reference, &format!("stage `{}` has no service `{name}`", stage.id.value), name, help);
         }
     }
@@ -194,8 +205,4 @@ fn key(reference: &Reference, place: usize) -> Option<&str> {
 /// Names are compared as GitHub compares keys: in any case.
 fn has<'a>(mut names: impl Iterator<Item = &'a str>, wanted: &str) -> bool {
     names.any(|name| name.eq_ignore_ascii_case(wanted))
-}
-
-fn holds_secret(text: &crate::model::Text) -> bool {
-    text.template().is_some_and(|template| !template.secret_uses().is_empty())
 }
