@@ -1,0 +1,73 @@
+//! Pushes an image to a registry: blobs and the manifest by digest first, tags last.
+//!
+//! # Probe and rollback
+//!
+//! A push of the same image is idempotent: the digest is the content's, blobs that are there are not sent again,
+//! and a tag that already names the digest does not move. No interface asks a registry a question, so `probe` answers
+//! *not applied*, which is the answer that is always safe: the push is then made again and changes nothing that the
+//! first one did. `rollback` undoes nothing: a manifest that nobody names harms nobody, deployments run by digest,
+//! and moving a tag back would hand an old image to whoever pulls next.
+
+mod destination;
+
+use sealock_sdk::containers::Push;
+use sealock_sdk::{Digest, EffectState, Error, ImageId, Inputs, Outputs, Secret, Step, step};
+
+use destination::Destinations;
+
+#[derive(Inputs)]
+struct ImagePush {
+    /// The image in the engine, such as `image-build` gives it.
+    image: ImageId,
+    /// Where to, with tags, such as `ghcr.io/acme/web:1.2`.
+    to: Vec<String>,
+    /// The account at the registry.
+    username: Option<String>,
+    /// Its password or token.
+    password: Option<Secret>,
+}
+
+#[derive(Outputs)]
+struct Pushed {
+    /// The first repository with the digest: what a deployment runs, whatever happens to the tag.
+    reference: String,
+    /// The manifest's digest in the registry.
+    digest: Digest,
+    /// Every repository pushed to, with the digest.
+    references: Vec<String>,
+}
+
+#[step(outputs = Pushed, probe = probe, rollback = rollback)]
+fn run(inputs: ImagePush, step: &mut Step) -> Result<(), Error> {
+    let destinations = Destinations::parse(&inputs.to)?;
+    let push = Push::new(&inputs.image.0);
+    inputs.to.iter().for_each(|reference| push.to(reference));
+    if let Some((username, password)) = login(&inputs)? {
+        push.credentials(destinations.only_registry()?, username, password.handle());
+    }
+
+    step.info(format_args!("pushing {} to {}", inputs.image.0, inputs.to.join(", ")));
+    let digest = push.finish()?;
+    let references = destinations.pinned(&digest);
+    step.notice(format_args!("pushed {}", references.join(", ")));
+    step.outputs(&Pushed { reference: references[0].clone(), digest: Digest(digest), references })
+}
+
+fn login(inputs: &ImagePush) -> Result<Option<(&str, &Secret)>, Error> {
+    match (&inputs.username, &inputs.password) {
+        (Some(username), Some(password)) => Ok(Some((username, password))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(destination::half_a_login("password")),
+        (None, Some(_)) => Err(destination::half_a_login("username")),
+    }
+}
+
+fn probe(_: ImagePush, step: &mut Step) -> Result<EffectState, Error> {
+    step.info("a push of the same image changes nothing that it did before: it is made again");
+    Ok(EffectState::NotApplied)
+}
+
+fn rollback(inputs: ImagePush, step: &mut Step) -> Result<(), Error> {
+    step.info(format_args!("what was pushed stays, by its digest; {} keep naming it", inputs.to.join(", ")));
+    Ok(())
+}

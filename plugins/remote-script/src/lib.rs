@@ -1,0 +1,139 @@
+//! Runs a script on one or more targets, one after the other.
+//!
+//! Scripts are literal text for the target's `sh -eu`; values reach them through the environment, with the entries
+//! of `env`, `SEALOCK_KEY` (the same in every attempt, in `probe`, and in `undo`), and `SEALOCK_RELEASE`.
+//!
+//! # Probe and rollback
+//!
+//! Without a `probe` script nobody can say whether an interrupted script did its work: the answer is *unknown*, and
+//! the run stops for a person. `undo` runs on every target of the step, last one first, also on those where the script
+//! failed or never ran: it has to bear that. Without `undo`, what the script did stays, and the log says so.
+
+mod lines;
+mod verdict;
+
+use sealock_sdk::process::{Exit, Stdio};
+use sealock_sdk::targets::{self, Script};
+use sealock_sdk::{EffectState, Error, Inputs, Outcome, Outputs, SecretMap, Step, step};
+
+use lines::Lines;
+
+#[derive(Inputs)]
+struct RemoteScript {
+    /// Where it runs; every target of the environment without it.
+    targets: Vec<String>,
+    /// The script.
+    script: String,
+    /// What undoes it when the deployment is rolled back. It runs on every target of the step, also where `script`
+    /// did not get to.
+    undo: Option<String>,
+    /// What finds out after a crash whether it happened: exit code 0 says it did, 1 that it did not.
+    probe: Option<String>,
+    /// The scripts' environment; values may be secrets.
+    env: SecretMap,
+    /// Whom they run as, by `sudo -n`; the target's entry must allow it.
+    user: Option<String>,
+    /// Where they start; the environment's directory without it.
+    directory: Option<String>,
+}
+
+#[derive(Outputs)]
+struct Ran {
+    /// What the script wrote to standard output on the last target, at most 1 MiB.
+    stdout: String,
+}
+
+#[step(outputs = Ran, probe = probe, rollback = rollback)]
+fn run(inputs: RemoteScript, step: &mut Step) -> Result<Outcome, Error> {
+    let mut stdout = String::new();
+    for target in names(&inputs)? {
+        if step.is_cancelled() {
+            return Ok(Outcome::failed(format!("cancelled before {target}")));
+        }
+        let _group = step.group(&target);
+        let ended = run_on(&inputs, &inputs.script, &target, step)?;
+        if let Some(problem) = verdict::problem(&ended.exit) {
+            return Ok(Outcome::failed(format!("{target}: {problem}")));
+        }
+        stdout = ended.stdout;
+    }
+    step.outputs(&Ran { stdout })?;
+    Ok(Outcome::Success)
+}
+
+fn probe(inputs: RemoteScript, step: &mut Step) -> Result<EffectState, Error> {
+    let Some(script) = &inputs.probe else {
+        return Ok(EffectState::Unknown("this step has no `probe` script: look on the targets".to_owned()));
+    };
+    let mut found = Vec::new();
+    for target in names(&inputs)? {
+        let ended = run_on(&inputs, script, &target, step)?;
+        found.push((target, ended.exit));
+    }
+    Ok(verdict::state(&found))
+}
+
+fn rollback(inputs: RemoteScript, step: &mut Step) -> Result<(), Error> {
+    let names = names(&inputs)?;
+    let Some(undo) = &inputs.undo else {
+        step.warn(format_args!("there is no `undo` script: what the script did on {} stays", names.join(", ")));
+        return Ok(());
+    };
+    let mut problems = Vec::new();
+    for target in names.iter().rev() {
+        let _group = step.group(format_args!("undo on {target}"));
+        match run_on(&inputs, undo, target, step) {
+            Ok(ended) => problems.extend(verdict::problem(&ended.exit).map(|problem| format!("{target}: {problem}"))),
+            Err(error) => problems.push(format!("{target}: {error}")),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new("E-SCRIPT-UNDO", format!("`undo` failed on {}", problems.join("; "))))
+}
+
+fn names(inputs: &RemoteScript) -> Result<Vec<String>, Error> {
+    let all = targets::names();
+    verdict::chosen(&all, &inputs.targets)
+}
+
+struct Ended {
+    exit: Exit,
+    stdout: String,
+}
+
+/// Runs `text` on `target`; its output goes into the log as it comes.
+fn run_on(inputs: &RemoteScript, text: &str, target: &str, step: &mut Step) -> Result<Ended, Error> {
+    let target = targets::open(target)?;
+    let script = Script::new(&target, &format!("set -eu\n{text}"));
+    prepare(&script, inputs, step);
+    let running = targets::start(&script)?;
+    let mut lines = Lines::default();
+    loop {
+        let bytes = running.read_stdout()?;
+        lines.take(&bytes, |line| step.info(line));
+        if bytes.is_empty() {
+            break;
+        }
+    }
+    Ok(Ended { exit: running.wait()?, stdout: lines.into_text() })
+}
+
+fn prepare(script: &Script, inputs: &RemoteScript, step: &Step) {
+    if let Some(key) = step.idempotency_key() {
+        script.env("SEALOCK_KEY", &key);
+    }
+    if let Some(release) = step.release() {
+        script.env("SEALOCK_RELEASE", &release);
+    }
+    inputs.env.iter().for_each(|(name, value)| script.secret_env(name, value.handle()));
+    if let Some(user) = &inputs.user {
+        script.user(user);
+    }
+    if let Some(directory) = &inputs.directory {
+        script.cwd(directory);
+    }
+    script.stdout(&Stdio::Capture);
+    script.stderr(&Stdio::Log);
+}
