@@ -9,7 +9,27 @@
 //! - An event exists once its commit has returned; only then do sinks see it.
 //! - Nothing here prints, fetches a plugin, or knows of GitHub.
 
+mod addresses;
+mod attempt;
+mod closing;
 mod contexts;
+mod deployments;
+mod driver;
+mod groups;
 pub mod handover;
 mod known;
 pub mod machine;
+mod outcome;
+mod prepare;
+mod recorder;
+mod room;
+mod run;
+mod scripts;
+mod shared;
+mod stage_spec;
+mod telling;
+mod verifying;
+
+pub use deployments::targets;
+pub use run::{RunEnd, RunSpec, run};
+pub use shared::Settings;

@@ -1,0 +1,299 @@
+//! One try of a step: desk, sandbox, and what it left behind.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use sealock_broker::{EnvText, StepDesk, StepDeskSpec};
+use sealock_contract::grant::FileGrant;
+use sealock_contract::seam::{EffectState, Note, Outcome};
+use sealock_contract::{Grant, Manifest, StepLimits, StepName, Value};
+use sealock_events::{Cause, EventKind};
+use sealock_sandbox::{CancellationToken, Entry, Facts, Program, StepCall, Workspace};
+use sealock_workspace::Selection;
+use serde_json::Map;
+
+use crate::machine::{Ended, Why};
+use crate::outcome;
+use crate::prepare::Prepared;
+use crate::room::Room;
+use crate::scripts::{self, Handover, Taken};
+use crate::shared::Shared;
+
+/// One try, ready to be made.
+pub(crate) struct Attempt {
+    pub(crate) name: StepName,
+    pub(crate) number: u32,
+    /// Desks of the same step with a smaller epoch are closed.
+    pub(crate) epoch: u64,
+    pub(crate) program: Program,
+    pub(crate) manifest: Option<Manifest>,
+    pub(crate) grant: Grant,
+    pub(crate) limits: StepLimits,
+    pub(crate) prepared: Prepared,
+    pub(crate) entry: Entry,
+    /// Marks its effect.
+    pub(crate) key: Option<String>,
+    /// The release that its deployment makes, or the one that is verified.
+    pub(crate) release: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) component: String,
+}
+
+/// What a try came to.
+pub(crate) struct Made {
+    pub(crate) ended: Ended,
+    /// For later steps of the stage.
+    pub(crate) taken: Taken,
+}
+
+impl Attempt {
+    fn is_effect(&self) -> bool {
+        self.manifest.as_ref().is_some_and(|manifest| manifest.effect)
+    }
+
+    fn is_hermetic(&self) -> bool {
+        self.manifest.as_ref().is_some_and(Manifest::is_hermetic)
+    }
+
+    /// A plain `wasi:cli` program.
+    fn is_plain(&self) -> bool {
+        self.manifest.is_none()
+    }
+
+    /// Whether it may start native commands, which hand on through files.
+    fn runs_commands(&self) -> bool {
+        !self.grant.exec.is_empty()
+    }
+}
+
+/// Makes the try. Always comes back with an end.
+pub(crate) async fn make(shared: &Arc<Shared>, room: &Room, attempt: Attempt, stop: CancellationToken) -> Made {
+    let started = Instant::now();
+    shared.teller.reset(&attempt.name);
+    let (number, effect, allow_failure) = (attempt.number, attempt.is_effect(), attempt.prepared.allow_failure);
+    let name = attempt.name.clone();
+    let (why, cause, skipped, taken) = match perform(shared, room, attempt, stop).await {
+        Ok((outcome, taken)) => {
+            let (why, cause, skipped) = outcome::judge(outcome);
+            (why, cause, skipped, taken)
+        }
+        Err(cause) => (Why::Failure, Some(cause), None, Taken::default()),
+    };
+    let heard = shared.teller.take(&name);
+    let ended = Ended {
+        attempt: number,
+        why,
+        cause,
+        skipped,
+        outputs: heard.outputs,
+        effect,
+        allow_failure,
+        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        log_bytes: heard.log_bytes,
+    };
+    Made { ended, taken }
+}
+
+async fn perform(shared: &Arc<Shared>, room: &Room, attempt: Attempt, stop: CancellationToken) -> Result<(Outcome, Taken), Cause> {
+    let folder = TryFolder::make(shared, &attempt).map_err(|error| disk(&error))?;
+    let handover = attempt.runs_commands().then(|| Handover::make(&folder.path)).transpose().map_err(|error| disk(&error))?;
+    let desk = desk(shared, room, &attempt, &folder, handover.as_ref());
+    if attempt.is_effect() && attempt.entry == Entry::Run {
+        intend(shared, room, &attempt).await?;
+    }
+    let (call, _selection) = call(shared, room, &attempt, &folder)?;
+    let outcome = shared.sandbox.run(&attempt.program, call, desk.clone(), stop).await;
+    desk.close().await;
+    let taken = settle(room, &attempt, desk.as_ref(), &outcome, handover.as_ref());
+    if attempt.is_effect() && attempt.entry == Entry::Run {
+        done(shared, &attempt, &outcome).await?;
+    }
+    match taken {
+        Ok(taken) => Ok((outcome, taken)),
+        // A step that failed by itself keeps its own cause.
+        Err(cause) if outcome == Outcome::Success => Err(cause),
+        Err(_) => Ok((outcome, Taken::default())),
+    }
+}
+
+/// Asks a step with effects whether its effect happened.
+pub(crate) async fn probe(shared: &Arc<Shared>, room: &Room, attempt: Attempt, stop: CancellationToken) -> Result<EffectState, Cause> {
+    let folder = TryFolder::make(shared, &attempt).map_err(|error| disk(&error))?;
+    let desk = desk(shared, room, &attempt, &folder, None);
+    let (call, _selection) = call(shared, room, &attempt, &folder)?;
+    let state = shared.sandbox.probe(&attempt.program, call, desk.clone(), stop).await;
+    desk.close().await;
+    state.map_err(|outcome| outcome::judge(outcome).1.unwrap_or_else(|| disk(&std::io::Error::other("no answer"))))
+}
+
+fn desk(shared: &Shared, room: &Room, attempt: &Attempt, folder: &TryFolder, handover: Option<&Handover>) -> Arc<StepDesk> {
+    let mut env = room.base_env(shared);
+    env.extend(handover.into_iter().flat_map(Handover::env).map(|(name, value)| (name, EnvText::Plain(value))));
+    env.push(("TMPDIR".to_owned(), EnvText::Plain(folder.path.display().to_string())));
+    env.extend(attempt.prepared.env.iter().cloned());
+    shared.broker.desk(StepDeskSpec {
+        name: attempt.name.clone(),
+        epoch: attempt.epoch,
+        limits: attempt.limits,
+        workspace: room.workspace.clone(),
+        temporary: folder.path.clone(),
+        env,
+        secret_inputs: attempt.prepared.secrets.clone(),
+        place: room.place.clone(),
+        sink: shared.teller.clone(),
+    })
+}
+
+/// The call, and the copies of files that must live as long as it.
+fn call(shared: &Shared, room: &Room, attempt: &Attempt, folder: &TryFolder) -> Result<(StepCall, Option<Selection>), Cause> {
+    let is_plain = attempt.is_plain();
+    let (workspace, selection) = workspace(room, attempt)?;
+    let call = StepCall {
+        entry: attempt.entry,
+        facts: Facts {
+            run: shared.run.clone(),
+            stage: attempt.name.stage.clone(),
+            step: attempt.name.step.clone(),
+            attempt: attempt.number,
+            idempotency_key: attempt.key.clone(),
+            environment: attempt.environment.clone(),
+            release: attempt.release.clone(),
+        },
+        inputs: attempt.prepared.inputs.clone(),
+        outputs: attempt.manifest.as_ref().map(|manifest| manifest.outputs.clone()),
+        grant: attempt.grant.clone(),
+        limits: attempt.limits,
+        hermetic: attempt.is_hermetic(),
+        workspace,
+        tmp: Some(open(&folder.path.join("tmp")).map_err(|error| disk(&error))?),
+        step_out: is_plain.then(|| open(&folder.path.join("out"))).transpose().map_err(|error| disk(&error))?,
+        args: if is_plain { vec![attempt.name.step.clone()] } else { Vec::new() },
+        env: if is_plain { input_variables(&attempt.prepared.inputs) } else { Vec::new() },
+        ..StepCall::default()
+    };
+    Ok((call, selection))
+}
+
+/// What the step sees as `/workspace`: nothing, everything, or copies of what it was granted.
+fn workspace(room: &Room, attempt: &Attempt) -> Result<(Option<Workspace>, Option<Selection>), Cause> {
+    let files = &attempt.grant.files;
+    if *files == FileGrant::default() {
+        return Ok((None, None));
+    }
+    let writable = !files.write.is_empty();
+    if writable || files.reads_all() && !attempt.is_hermetic() {
+        let folder = room.open_workspace(writable).map_err(|error| disk(&error))?;
+        return Ok((Some(Workspace { folder, writable }), None));
+    }
+    let (folder, selection) = room.select(files)?;
+    Ok((Some(Workspace { folder, writable: false }), Some(selection)))
+}
+
+fn input_variables(inputs: &[(String, Value)]) -> Vec<(String, String)> {
+    let name = |name: &str| format!("INPUT_{}", name.to_ascii_uppercase().replace(['-', ' '], "_"));
+    let text = |value: &Value| match value {
+        Value::Text(text) | Value::Json(text) => text.clone(),
+        other => other.to_json().to_string(),
+    };
+    inputs.iter().map(|(own, value)| (name(own), text(value))).collect()
+}
+
+/// What was handed on, and whether anything leaves the workspace now.
+fn settle(room: &Room, attempt: &Attempt, desk: &StepDesk, outcome: &Outcome, handover: Option<&Handover>) -> Result<Taken, Cause> {
+    if !attempt.grant.files.write.is_empty() {
+        room.remove_escapes(desk)?;
+    }
+    let Some(handover) = handover.filter(|_| *outcome == Outcome::Success || matches!(outcome, Outcome::Failed(_))) else {
+        return Ok(Taken::default());
+    };
+    let taken = handover.take()?;
+    scripts::check_sizes(&taken.outputs)?;
+    let outputs = taken.outputs.iter().map(|(name, value)| Note::Output { name: name.clone(), value: Value::Text(value.clone()) });
+    let summary = taken.summary.iter().map(|markdown| Note::Summary { markdown: markdown.clone() });
+    // The desk is closed; what scripts hand on goes the same way through the redactor.
+    let _ = desk.step().tell_redacted(outputs.chain(summary).collect());
+    Ok(taken)
+}
+
+async fn intend(shared: &Shared, room: &Room, attempt: &Attempt) -> Result<(), Cause> {
+    let kind = EventKind::EffectIntent {
+        stage: attempt.name.stage.clone(),
+        step: attempt.name.step.clone(),
+        key: attempt.key.clone().unwrap_or_default(),
+        fence: room.fence(),
+        component: attempt.component.clone(),
+        inputs: attempt.prepared.record.clone(),
+    };
+    room.check_effect()?;
+    shared.commit(kind).await?;
+    room.effect_began();
+    Ok(())
+}
+
+async fn done(shared: &Shared, attempt: &Attempt, outcome: &Outcome) -> Result<(), Cause> {
+    let kind = EventKind::EffectDone {
+        stage: attempt.name.stage.clone(),
+        step: attempt.name.step.clone(),
+        key: attempt.key.clone().unwrap_or_default(),
+        applied: *outcome == Outcome::Success,
+    };
+    shared.commit(kind).await
+}
+
+/// The folder of one try, removed with everything in it at its end.
+struct TryFolder {
+    path: PathBuf,
+}
+
+impl TryFolder {
+    fn make(shared: &Shared, attempt: &Attempt) -> std::io::Result<Self> {
+        let path = shared.temporary(&attempt.name, attempt.epoch);
+        fs::create_dir_all(path.join("tmp"))?;
+        if attempt.is_plain() {
+            fs::create_dir(path.join("out"))?;
+        }
+        Ok(Self { path })
+    }
+}
+
+impl Drop for TryFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+pub(crate) fn open(path: &Path) -> std::io::Result<OwnedFd> {
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?)
+}
+
+/// The disk said no.
+pub(crate) fn disk(error: &std::io::Error) -> Cause {
+    let full = error.raw_os_error() == Some(rustix::io::Errno::NOSPC.raw_os_error());
+    let code = if full { "E-DISK-FULL" } else { "E-DISK" };
+    Cause { code: code.into(), message: format!("the state folder cannot be used: {error}"), help: None, exit: 4 }
+}
+
+/// A try that ended before it began.
+pub(crate) fn unmade(number: u32, cause: Cause) -> Ended {
+    Ended {
+        attempt: number,
+        why: Why::Failure,
+        cause: Some(cause),
+        skipped: None,
+        outputs: Map::new(),
+        effect: false,
+        allow_failure: false,
+        duration_ms: 0,
+        log_bytes: 0,
+    }
+}
+
+/// A try that did not stop when it was asked to.
+pub(crate) fn killed(number: u32) -> Ended {
+    let cause = Cause { code: "E-CANCELLED".into(), message: "the step did not stop by itself and was ended".into(), help: None, exit: 130 };
+    Ended { why: Why::Cancelled, ..unmade(number, cause) }
+}

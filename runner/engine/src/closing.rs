@@ -1,0 +1,87 @@
+//! The end of a stage: its release recorded, its locks and containers gone.
+
+use std::sync::Arc;
+
+use sealock_events::{Cause, DeploymentResult, EventKind};
+use sealock_plan::evaluate::Maps;
+
+use crate::deployments;
+use crate::prepare;
+use crate::room::Room;
+use crate::shared::Shared;
+use crate::verifying::{self, Ready};
+
+/// Ends everything of a stage. Gives what its deployment came to, and why ending failed.
+pub(crate) async fn close(
+    shared: &Arc<Shared>,
+    room: Arc<Room>,
+    verifiers: Option<Vec<Ready>>,
+    rolled_back: Option<DeploymentResult>,
+    is_saga: bool,
+) -> (Option<DeploymentResult>, Option<Cause>) {
+    let Some(mut room) = sole(room).await else {
+        return (None, Some(bug()));
+    };
+    let ended = end_deployment(shared, &mut room, verifiers, rolled_back, is_saga).await;
+    room.close(shared).await;
+    ended
+}
+
+async fn end_deployment(
+    shared: &Arc<Shared>,
+    room: &mut Room,
+    verifiers: Option<Vec<Ready>>,
+    rolled_back: Option<DeploymentResult>,
+    is_saga: bool,
+) -> (Option<DeploymentResult>, Option<Cause>) {
+    let Some(deployment) = room.deployment.get().cloned() else {
+        return (None, None);
+    };
+    let (release, live) = (deployment.release().to_owned(), deployments::live(&deployment));
+    drop(deployment);
+    let verified = verifiers.filter(|_| is_saga).map(|ready| ready.iter().filter_map(|one| verifying::record(shared, one)).collect());
+    let succeeded = verified.is_some();
+    let told = deployments::end(shared, room, verified).await;
+    let result = match (rolled_back, succeeded, &told) {
+        (Some(result), ..) => result,
+        (None, true, Ok(())) => DeploymentResult::Verified,
+        _ => DeploymentResult::Unchanged,
+    };
+    let kind = EventKind::DeploymentFinished {
+        stage: room.stage.clone(),
+        environment: room.environment().unwrap_or_default().to_owned(),
+        result,
+        release,
+        live,
+        url: url(shared, room),
+    };
+    shared.recorder.tell(kind);
+    (Some(result), told.err())
+}
+
+fn url(shared: &Shared, room: &Room) -> Option<String> {
+    let own = room.environment().and_then(|name| shared.plan.environments.get(name))?;
+    let mut known = Maps::default();
+    known.0.insert("github".into(), shared.plan.github.clone().into());
+    known.0.insert("inputs".into(), shared.plan.inputs.clone().into());
+    known.0.insert("vars".into(), shared.plan.vars.clone().into());
+    prepare::text(own.url.as_ref()?, &known).ok()
+}
+
+/// Tasks that just ended may hold the room for a moment more.
+async fn sole(mut room: Arc<Room>) -> Option<Room> {
+    const TRIES: u32 = 500;
+    const PAUSE_MS: u64 = 10;
+    for _ in 0..TRIES {
+        match Arc::try_unwrap(room) {
+            Ok(own) => return Some(own),
+            Err(shared) => room = shared,
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(PAUSE_MS)).await;
+    }
+    None
+}
+
+fn bug() -> Cause {
+    Cause { code: "E-BUG".into(), message: "something still uses the stage's room".into(), help: None, exit: 70 }
+}

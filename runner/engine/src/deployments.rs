@@ -1,0 +1,334 @@
+//! A deployment's locks, its verification, and its way back.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use sealock_broker::ssh::{HostKey, SshAddress, SshAuth, SshLimits, SshTarget};
+use sealock_contract::manifest::{InputType, Source};
+use sealock_contract::{ErrorKind, Manifest, StepError, Value, grant::Capability};
+use sealock_deploy::{Deployment, DeploymentSpec, LockEvent, Outcome, RunFacts, TargetSpec, Verifier, Verify};
+use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind, Waiting};
+use sealock_plan::{PlannedEnvironment, PlannedTarget, SshLogin};
+use sealock_sandbox::CancellationToken;
+use sealock_secrets::Vault;
+
+use crate::attempt::{self, Attempt};
+use crate::machine::{self, RolledBack};
+use crate::outcome::cause_of;
+use crate::room::{Room, highest_epoch};
+use crate::shared::{Settings, Shared};
+use crate::verifying;
+
+/// The machines of an environment, with their logins.
+///
+/// # Errors
+///
+/// A login's secret that is missing, or a key or address that cannot be one.
+pub fn targets(environment: &PlannedEnvironment, vault: &Vault, settings: &Settings) -> Result<Vec<TargetSpec>, Cause> {
+    environment.targets.iter().map(|target| one_target(target, vault, settings)).collect()
+}
+
+fn one_target(target: &PlannedTarget, vault: &Vault, settings: &Settings) -> Result<TargetSpec, Cause> {
+    let refused = |code: &str, message: String| Cause {
+        code: code.to_owned(),
+        message: format!("target `{}`: {message}", target.name),
+        help: None,
+        exit: sealock_diagnostics::codes::exit(code),
+    };
+    let address = SshAddress::new(&target.user, &target.host, target.port).map_err(|error| refused("E-SSH-NAME", error.to_string()))?;
+    let keys = target.host_keys.iter().map(|key| key.parse::<HostKey>());
+    let host_keys = keys.collect::<Result<Vec<_>, _>>().map_err(|error| refused("E-SSH-HOSTKEY-FORMAT", error.to_string()))?;
+    let auth = match &target.login {
+        SshLogin::Key(secret) => {
+            let bytes = vault.get(secret).ok_or_else(|| refused("E-SECRET-MISSING", format!("the secret `{secret}` is not there")))?;
+            SshAuth::Key { secret: secret.clone(), bytes }
+        }
+        SshLogin::Agent => {
+            let socket = settings.ssh_agent.clone();
+            SshAuth::Agent(socket.ok_or_else(|| refused("E-SSH-AGENT", "there is no ssh agent: SSH_AUTH_SOCK is not set".to_owned()))?)
+        }
+    };
+    let ssh = SshTarget { name: target.name.clone(), address, host_keys, auth };
+    Ok(TargetSpec { ssh, directory: target.directory.clone(), sudo: target.sudo.clone() })
+}
+
+/// Takes the locks of the stage's targets.
+///
+/// # Errors
+///
+/// A target that cannot be reached or used, uncommitted changes, or a branch that may not deploy there.
+pub(crate) async fn begin(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    environment: &PlannedEnvironment,
+    stop: &CancellationToken,
+) -> Result<machine::Deployment, Cause> {
+    refuse_dirty(&shared.settings, environment)?;
+    refuse_branch(shared, environment)?;
+    let facts = RunFacts {
+        run: shared.run.clone(),
+        who: shared.settings.who.clone(),
+        commit: shared.plan.github.get("sha").and_then(|sha| sha.as_str()).map(str::to_owned),
+        dirty: shared.settings.dirty_files > 0,
+    };
+    let targets = targets(environment, shared.broker.vault(), &shared.settings)?;
+    let spec = DeploymentSpec { targets, facts, limits: SshLimits::default() };
+    let tell = |event| tell_lock(shared, &room.stage, event);
+    let deployment = Deployment::begin(spec, &tell, stop).await.map_err(|error| cause_of(error.into()))?;
+    let deployment = Arc::new(deployment);
+    let begun = described(&deployment, environment, highest_epoch(&deployment));
+    let verify = Arc::new(Verifying { shared: Arc::downgrade(shared), room: Arc::downgrade(room) });
+    shared.targets.begin(&room.stage, deployment.clone(), verify);
+    let _ = room.deployment.set(deployment);
+    Ok(begun)
+}
+
+fn described(deployment: &Deployment, environment: &PlannedEnvironment, fence: u64) -> machine::Deployment {
+    let names = deployment.names();
+    machine::Deployment {
+        environment: environment.name.clone(),
+        release: deployment.release().to_owned(),
+        fence,
+        previous: names.iter().map(|name| (name.clone(), deployment.previous(name).map(|release| release.id))).collect(),
+        targets: names,
+    }
+}
+
+fn refuse_dirty(settings: &Settings, environment: &PlannedEnvironment) -> Result<(), Cause> {
+    if settings.dirty_files == 0 || settings.allow_dirty {
+        return Ok(());
+    }
+    Err(Cause {
+        code: "E-DEPLOY-DIRTY".into(),
+        message: format!("{} uncommitted files would be deployed to `{}`", settings.dirty_files, environment.name),
+        help: Some("commit them, leave them out with `--no-dirty`, or deploy them with `--allow-dirty`, which the ledger then says".into()),
+        exit: 3,
+    })
+}
+
+fn refuse_branch(shared: &Shared, environment: &PlannedEnvironment) -> Result<(), Cause> {
+    let branch = shared.plan.github.get("ref").and_then(|name| name.as_str()).and_then(|name| name.strip_prefix("refs/heads/"));
+    let allowed = |branch: &str| environment.branches.iter().any(|glob| sealock_contract::grant::Pattern(glob.clone()).matches(branch));
+    if environment.branches.is_empty() || branch.is_some_and(allowed) {
+        return Ok(());
+    }
+    let found = branch.map_or_else(|| "no branch is checked out".to_owned(), |branch| format!("found `{branch}`"));
+    Err(Cause {
+        code: "E-DEPLOY-BRANCH".into(),
+        message: format!("`{}` takes deployments from {}; {found}", environment.name, environment.branches.join(", ")),
+        help: None,
+        exit: 3,
+    })
+}
+
+fn tell_lock(shared: &Shared, stage: &str, event: LockEvent) {
+    if let LockEvent::Waiting { target, holder } = event {
+        let since = sealock_events::Timestamp::from_unix_ms(i64::try_from(holder.since).unwrap_or(0).saturating_mul(1000));
+        let waiting = Waiting::Lock { target, holder: format!("{} ({})", holder.run, holder.who), since: since.to_string() };
+        shared.recorder.tell(EventKind::Waiting { stage: Some(stage.to_owned()), step: None, waiting });
+    } else if let LockEvent::TakenOver { target, before, .. } = event {
+        let message = format!("took over the stale lock of {target}, which {} ({}) held", before.run, before.who);
+        shared.recorder.tell(EventKind::Annotation {
+            stage: stage.to_owned(),
+            step: String::new(),
+            level: sealock_events::LogLevel::Notice,
+            message,
+            title: None,
+            file: None,
+            line: None,
+            column: None,
+            end_line: None,
+            end_column: None,
+        });
+    }
+}
+
+/// Runs the stage's verifying steps between batches.
+struct Verifying {
+    shared: Weak<Shared>,
+    room: Weak<Room>,
+}
+
+impl Verify for Verifying {
+    fn verify(&self, targets: Vec<String>) -> BoxFuture<'_, Result<(), StepError>> {
+        Box::pin(async move {
+            let (Some(shared), Some(room)) = (self.shared.upgrade(), self.room.upgrade()) else {
+                return Err(StepError::new(ErrorKind::Cancelled, "E-CANCELLED", "the stage is over"));
+            };
+            verifying::between_batches(&shared, &room, &targets).await
+        })
+    }
+}
+
+/// What a rollback needs of the driver.
+pub(crate) struct Way {
+    /// The rollback of each effect step, newest first.
+    pub(crate) undo: Vec<Attempt>,
+    /// The stage's own rollback steps.
+    pub(crate) extra: Vec<Attempt>,
+}
+
+/// Goes back: undoes effects, runs the stage's own rollback steps, verifies what is live then.
+pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) -> RolledBack {
+    let started = Instant::now();
+    let Some(deployment) = room.deployment.get() else {
+        return RolledBack { result: DeploymentResult::Unchanged, live: Vec::new(), duration_ms: 0 };
+    };
+    let mut undone = true;
+    for attempt in way.undo {
+        undone &= part(shared, room, attempt, "undo").await;
+    }
+    for attempt in way.extra {
+        undone &= part(shared, room, attempt, "run").await;
+    }
+    undone &= leave_none_current(deployment).await;
+    let back = is_back(deployment);
+    let result = match (undone, back) {
+        (true, true) if verify_old(shared, room, deployment).await => DeploymentResult::RolledBackVerified,
+        (true, true) => DeploymentResult::RolledBackUnverified,
+        _ => DeploymentResult::RollbackFailed,
+    };
+    record(deployment, result).await;
+    RolledBack { result, live: live(deployment), duration_ms: elapsed_ms(started) }
+}
+
+async fn part(shared: &Arc<Shared>, room: &Arc<Room>, attempt: Attempt, what: &str) -> bool {
+    let step = attempt.name.step.clone();
+    let made = attempt::make(shared, room, attempt, CancellationToken::new()).await;
+    let outcome = made.ended.why.conclusion();
+    shared.recorder.tell(EventKind::RollbackStep {
+        stage: room.stage.clone(),
+        step,
+        what: what.to_owned(),
+        outcome,
+        cause: made.ended.cause,
+        duration_ms: made.ended.duration_ms,
+    });
+    outcome == Conclusion::Success
+}
+
+/// On a first deployment there is nothing to go back to: none is current.
+async fn leave_none_current(deployment: &Deployment) -> bool {
+    let mut done = true;
+    for target in deployment.names() {
+        let is_ours = deployment.current(&target).is_some_and(|release| release.id == deployment.release());
+        if is_ours && deployment.previous(&target).is_none() {
+            done &= deployment.switch(&target, None).await.is_ok();
+        }
+    }
+    done
+}
+
+/// Whether every target's `current` is what it was before.
+fn is_back(deployment: &Deployment) -> bool {
+    deployment.names().iter().all(|target| {
+        let (current, previous) = (deployment.current(target), deployment.previous(target));
+        current.as_ref().is_none_or(|release| release.id != deployment.release())
+            && current.map(|release| release.id) == previous.map(|release| release.id)
+    })
+}
+
+/// Runs the verifiers stored with what is live now, each release's on its own targets.
+async fn verify_old(shared: &Arc<Shared>, room: &Arc<Room>, deployment: &Deployment) -> bool {
+    let mut by_release: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+    for (target, release) in live(deployment) {
+        if let Some(release) = release {
+            by_release.entry(release).or_default().push(target);
+        }
+    }
+    let mut verified = true;
+    for (release, targets) in by_release {
+        let verifiers = targets.first().map(|target| deployment.verifiers(target, &release)).unwrap_or_default();
+        for verifier in verifiers {
+            verified &= verifying::stored(shared, room, &verifier, &release, &targets).await;
+        }
+    }
+    verified
+}
+
+async fn record(deployment: &Deployment, result: DeploymentResult) {
+    if result != DeploymentResult::RollbackFailed {
+        return;
+    }
+    for target in deployment.names() {
+        // What cannot be told now stands as `switching` in the ledger, which is not verified either.
+        let _ = deployment.record(&target, deployment.release(), Outcome::Failed, &[], &[]).await;
+    }
+}
+
+/// What is live, by target.
+pub(crate) fn live(deployment: &Deployment) -> Vec<(String, Option<String>)> {
+    let current = |name: String| {
+        let release = deployment.current(&name).map(|release| release.id);
+        (name, release)
+    };
+    deployment.names().into_iter().map(current).collect()
+}
+
+/// Ends the deployment: a successful one is verified in every ledger; all locks go.
+///
+/// # Errors
+///
+/// When a ledger could not be told.
+pub(crate) async fn end(shared: &Shared, room: &mut Room, verified: Option<Vec<Verifier>>) -> Result<(), Cause> {
+    shared.targets.end(&room.stage);
+    let Some(deployment) = room.deployment.take() else {
+        return Ok(());
+    };
+    let Some(deployment) = only_owner(deployment).await else {
+        return Err(Cause { code: "E-BUG".into(), message: "something still uses the deployment".into(), help: None, exit: 70 });
+    };
+    match verified {
+        Some(verifiers) => deployment.verified(&verifiers).await.map_err(cause_of),
+        None => {
+            deployment.finish().await;
+            Ok(())
+        }
+    }
+}
+
+/// Requests in flight hold the deployment for a moment after their step ended.
+async fn only_owner(mut deployment: Arc<Deployment>) -> Option<Deployment> {
+    const TRIES: u32 = 200;
+    const PAUSE_MS: u64 = 10;
+    for _ in 0..TRIES {
+        match Arc::try_unwrap(deployment) {
+            Ok(own) => return Some(own),
+            Err(shared) => deployment = shared,
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(PAUSE_MS)).await;
+    }
+    None
+}
+
+/// The input in which a verifier is told its targets: the one that its request for targets names.
+pub(crate) fn targets_input(manifest: &Manifest) -> Option<String> {
+    manifest.requests.iter().find_map(|request| match request.source() {
+        Source::Input(name) if request.capability == Capability::Targets => Some(name),
+        _ => None,
+    })
+}
+
+/// `inputs` with only these targets.
+pub(crate) fn narrow(manifest: &Manifest, mut inputs: Vec<(String, Value)>, targets: &[String]) -> Vec<(String, Value)> {
+    let Some(name) = targets_input(manifest) else {
+        return inputs;
+    };
+    if manifest.inputs.get(&name).is_none_or(|spec| spec.kind != InputType::List) {
+        return inputs;
+    }
+    if let Some((_, Value::Items(own))) = inputs.iter_mut().find(|(own, _)| *own == name) {
+        own.retain(|target| targets.contains(target));
+    }
+    inputs
+}
+
+fn elapsed_ms(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Marks an effect: the same in every attempt, in `probe`, and in `rollback`.
+pub(crate) fn effect_key(run: &str, stage: &str, step: &str) -> String {
+    sealock_contract::Digest::of(format!("{run}\n{stage}\n{step}").as_bytes()).hex()[..32].to_owned()
+}

@@ -1,0 +1,172 @@
+//! A run, from its acceptance to its last event.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use sealock_broker::containers::{ContainersHandler, Engine, Scope};
+use sealock_broker::http::{Http, SystemResolver};
+use sealock_broker::place::Place;
+use sealock_broker::{Broker, Family};
+use sealock_contract::limits::EPOCH_TICK_MS;
+use sealock_deploy::TargetsHandler;
+use sealock_events::{Cause, EventKind, FanOut, PlannedStage, PlannedStep, Retired, RunResult, Wall};
+use sealock_journal::{Journal, RunLog};
+use sealock_plan::Plan;
+use sealock_sandbox::{CancellationToken, Program, Sandbox};
+use sealock_secrets::Vault;
+use sealock_workspace::{Checkout, RunFolder};
+
+use crate::addresses::Addresses;
+use crate::driver::{Driver, Verdict};
+use crate::recorder::Recorder;
+use crate::shared::{Settings, Shared};
+use crate::telling::Teller;
+
+/// Everything that a run is made from.
+pub struct RunSpec {
+    /// What to run.
+    pub plan: Plan,
+    /// Where it is recorded; the run is in it already.
+    pub journal: Journal,
+    /// Where logs go.
+    pub log: RunLog,
+    /// Who hears of it.
+    pub sinks: FanOut,
+    /// The secrets that the plan names.
+    pub vault: Vault,
+    /// Runs steps.
+    pub sandbox: Sandbox,
+    /// Loaded, by the name under which the plan has them.
+    pub programs: HashMap<String, Program>,
+    /// The commit's files.
+    pub checkout: Checkout,
+    /// The run's own folder.
+    pub folder: RunFolder,
+    /// Where native commands run.
+    pub host: Arc<dyn Place>,
+    /// The wall that they get.
+    pub wall: Wall,
+    /// The container engine.
+    pub engine: Engine,
+    /// More certificates to trust, in PEM form.
+    pub extra_roots: Vec<u8>,
+    /// What native commands are given: search path, home.
+    pub host_env: Vec<(String, String)>,
+    /// How it was asked for.
+    pub settings: Settings,
+    /// How many stages run at once.
+    pub jobs: usize,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct RunEnd {
+    /// What the process exits with.
+    pub exit: u8,
+    /// Why, when the record itself could not be kept and no sink heard it.
+    pub unrecorded: Option<Cause>,
+    /// Sinks that failed.
+    pub retired: Vec<Retired>,
+}
+
+/// Runs to the end. `cancel` asks for it; `kill` ends at once and leaves the run as it is.
+pub async fn run(spec: RunSpec, cancel: &CancellationToken, kill: &CancellationToken) -> RunEnd {
+    let started = Instant::now();
+    let run = spec.folder.run().to_owned();
+    let (recorder, recording) = Recorder::start(run.clone(), spec.journal, spec.log, spec.sinks);
+    let plan = Arc::new(spec.plan);
+    recorder.tell(run_started(&plan, &spec.settings));
+    recorder.tell(planned(&plan, spec.wall));
+    let targets = Arc::new(TargetsHandler::new());
+    let engine = spec.engine;
+    let http = Http::new(Arc::new(SystemResolver), Arc::new(Addresses::of(&plan)), spec.extra_roots);
+    let scope = Scope::new(&engine, run.clone());
+    let broker = Broker::builder(plan.grants.clone(), spec.vault)
+        .handler(Family::Http, Arc::new(http))
+        .handler(Family::Containers, Arc::new(ContainersHandler::new(scope.clone())))
+        .handler(Family::Targets, targets.clone())
+        .build();
+    let ticker = tick(&spec.sandbox);
+    let shared = Arc::new(Shared {
+        teller: Teller::new(recorder.clone()),
+        run,
+        plan,
+        recorder: recorder.clone(),
+        broker,
+        sandbox: spec.sandbox,
+        programs: spec.programs,
+        checkout: spec.checkout,
+        folder: spec.folder,
+        host: spec.host,
+        engine,
+        targets,
+        host_env: spec.host_env,
+        settings: spec.settings,
+        epochs: AtomicU64::new(1),
+        opened: Mutex::default(),
+    });
+    let verdict = Driver::new(shared.clone(), spec.jobs).drive(cancel, kill).await;
+    ticker.abort();
+    if let Err(error) = scope.close().await {
+        tracing::warn!(%error, "containers of the run were not removed");
+    }
+    let unrecorded = finish(&recorder, &shared.run, &verdict, started).await;
+    drop((recorder, shared));
+    let retired = tokio::task::spawn_blocking(move || recording.finish()).await.unwrap_or_default();
+    RunEnd { exit: unrecorded.as_ref().map_or(verdict.exit, |cause| cause.exit), unrecorded, retired }
+}
+
+/// A guest that never asks for anything is looked at this often.
+fn tick(sandbox: &Sandbox) -> tokio::task::JoinHandle<()> {
+    let ticker = sandbox.ticker();
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(Duration::from_millis(EPOCH_TICK_MS));
+        loop {
+            interval.tick().await;
+            ticker.tick();
+        }
+    })
+}
+
+async fn finish(recorder: &Recorder, run: &str, verdict: &Verdict, started: Instant) -> Option<Cause> {
+    let next = match (verdict.result, &verdict.cause) {
+        (RunResult::Success, _) | (_, None) => None,
+        (_, Some(_)) => Some(format!("sealock show {run}")),
+    };
+    let kind = EventKind::RunFinished {
+        result: verdict.result,
+        exit: verdict.exit,
+        cause: verdict.cause.clone(),
+        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        next,
+    };
+    recorder.commit(kind).await.err().map(crate::shared::unrecorded)
+}
+
+fn run_started(plan: &Plan, settings: &Settings) -> EventKind {
+    let fact = |name: &str| plan.github.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty()).map(str::to_owned);
+    EventKind::RunStarted {
+        pipeline: plan.name.clone(),
+        file: plan.file.clone(),
+        commit: fact("sha"),
+        reference: fact("ref"),
+        dirty_files: settings.dirty_files,
+        plan: plan.digest().to_string(),
+    }
+}
+
+fn planned(plan: &Plan, wall: Wall) -> EventKind {
+    let stages = plan.stages.iter().map(|stage| PlannedStage {
+        stage: stage.name.clone(),
+        needs: stage.needs.clone(),
+        environment: stage.environment.clone(),
+        steps: stage
+            .steps
+            .iter()
+            .map(|step| PlannedStep { step: step.key.clone(), name: step.title.clone(), plugin: step.plugin.clone() })
+            .collect(),
+    });
+    EventKind::Plan { stages: stages.collect(), wall }
+}
