@@ -62,7 +62,9 @@ fn read(problems: &mut Problems, text: &str, tree: &Tree, damaged: &[Span]) -> O
     problems.append(std::mem::take(&mut reader.problems));
     if let Some(pipeline) = &pipeline {
         let is_lost = |name: &str| reader.lost(name);
-        let subject = Subject { pipeline, written: &reader.written, is_lost: &is_lost, offers: &reader.offers };
+        let secrets = pipeline.secrets.iter().map(|secret| secret.value.as_str()).collect();
+        let subject =
+            Subject { pipeline, written: &reader.written, is_lost: &is_lost, secrets, offers: &reader.offers };
         check(problems, &subject);
     }
     pipeline

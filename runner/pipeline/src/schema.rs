@@ -35,7 +35,7 @@ fn definition_name(shape: &Shape) -> String {
 }
 
 fn define(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
-    let object = object(shape, Value::Bool(false), definitions);
+    let object = object(shape, &Value::Bool(false), definitions);
     match shape.short {
         Some(short) => json!({"anyOf": [of(short, definitions), object]}),
         None => object,
@@ -43,7 +43,7 @@ fn define(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value 
 }
 
 /// A map with the keys of `shape` and, behind all others, `others`.
-fn object(shape: &'static Shape, others: Value, definitions: &mut Map<String, Value>) -> Value {
+fn object(shape: &'static Shape, others: &Value, definitions: &mut Map<String, Value>) -> Value {
     let mut properties = Map::new();
     for key in shape.keys {
         let mut property = of(key.form, definitions);
@@ -92,7 +92,7 @@ fn of(form: Form, definitions: &mut Map<String, Value>) -> Value {
         Form::Object(shape) => reference(shape, definitions),
         Form::Open(shape, others) => {
             let others = of(*others, definitions);
-            object(shape, others, definitions)
+            object(shape, &others, definitions)
         }
         Form::Either(forms) => {
             let forms: Vec<Value> = forms.iter().map(|form| of(*form, definitions)).collect();

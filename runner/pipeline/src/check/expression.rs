@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use sealock_diagnostics::{Diagnostic, Span};
-use sealock_expression::{Expression, FindingKind, Reference, SecretUseKind, Taint, TaintSource};
+use sealock_expression::{Expression, FindingKind, Reference, SecretUseKind, Taint, TaintSource, Template};
 
 use super::Subject;
 use super::reach::StepIds;
@@ -24,7 +24,7 @@ pub(super) fn check(diagnostics: &mut Problems, subject: &Subject<'_>) {
             WrittenSource::Text(text) => {
                 text.template()
                     .into_iter()
-                    .flat_map(|t| t.expressions())
+                    .flat_map(Template::expressions)
                     .for_each(|expression| place.check(expression));
             }
             WrittenSource::Condition(condition) => place.check(condition.expression()),

@@ -74,11 +74,11 @@ fn axes(matrix: &Matrix) -> Option<&Entries<Axis>> {
 
 /// The matrix, when no expression stands in it.
 fn known(matrix: &Matrix) -> Option<KnownMatrix> {
-    let axis = |axis: &Axis| match axis {
+    let values_of = |axis: &Axis| match axis {
         Axis::Values(values) => values.iter().map(|value| value.to_json()).collect::<Option<Vec<_>>>(),
         Axis::Computed(_) => None,
     };
-    let axes = axes(matrix)?.iter().map(|entry| Some((entry.key.value.clone(), axis(&entry.value)?)));
+    let axes = axes(matrix)?.iter().map(|entry| Some((entry.key.value.clone(), values_of(&entry.value)?)));
     Some(KnownMatrix {
         axes: axes.collect::<Option<_>>()?,
         include: listed(&matrix.include)?,

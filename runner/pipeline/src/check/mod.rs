@@ -8,6 +8,8 @@ mod reach;
 mod taint;
 mod variables;
 
+use std::collections::HashSet;
+
 use crate::model::Pipeline;
 use crate::problems::{Offers, Problems};
 use crate::read::Written;
@@ -19,6 +21,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) written: &'a [Written],
     /// Whether a name stood in a line that was taken out, so that its absence means nothing.
     pub(crate) is_lost: &'a dyn Fn(&str) -> bool,
+    /// The names of `secrets`.
+    pub(crate) secrets: HashSet<&'a str>,
     /// Near names.
     pub(crate) offers: &'a Offers,
 }

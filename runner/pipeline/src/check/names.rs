@@ -32,10 +32,10 @@ fn check_logins(diagnostics: &mut Problems, subject: &Subject<'_>) {
 
 /// The error for a secret that is not declared.
 pub(super) fn undeclared_secret(subject: &Subject<'_>, name: &str, span: Span) -> Option<Diagnostic> {
-    let declared = subject.pipeline.secrets.iter().map(|secret| secret.value.as_str());
-    if declared.clone().any(|secret| secret == name) || (subject.is_lost)(name) {
+    if subject.secrets.contains(name) || (subject.is_lost)(name) {
         return None;
     }
+    let declared = subject.pipeline.secrets.iter().map(|secret| secret.value.as_str());
     let help = match subject.offers.nearest(name, declared) {
         Some(near) => format!("there is `{near}`"),
         None => format!("declare it at the top of the file: `secrets: [{name}]`"),

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use sealock_expression::{Expression, PathPart, Reference, Taint};
+use sealock_expression::{Expression, PathPart, Reference, Taint, Template};
 
 use super::graph;
 use super::variables::Variables;
@@ -69,7 +69,7 @@ impl<'a> Tainted<'a> {
     }
 
     fn taints(&self, text: &Text, slot: Slot, owner: Owner) -> bool {
-        let mut expressions = text.template().into_iter().flat_map(|template| template.expressions());
+        let mut expressions = text.template().into_iter().flat_map(Template::expressions);
         expressions.any(|expression| self.taint(expression, slot, owner).is_some())
     }
 

@@ -1,5 +1,6 @@
 //! `environments`: where deployments go.
 
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use super::stage::port as read_port;
@@ -93,22 +94,24 @@ impl FromStr for SshAddress {
             return Err(SshAddressError::NoUser(text.to_owned()));
         }
         let bad = || SshAddressError::BadHost(address.to_owned());
-        let (host, port) = match address.strip_prefix('[') {
-            Some(rest) => {
-                let (host, after) = rest.split_once(']').ok_or_else(bad)?;
-                host.parse::<std::net::Ipv6Addr>().map_err(|_| bad())?;
-                (host, if after.is_empty() { None } else { Some(after.strip_prefix(':').ok_or_else(bad)?) })
-            }
-            None => {
-                let (host, port) = address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port)));
-                let is_host_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-                let is_host = !host.is_empty() && !host.starts_with(['-', '.']) && host.chars().all(is_host_char);
-                (is_host.then_some(host).ok_or_else(bad)?, port)
-            }
-        };
+        let (host, port) = split_address(address).ok_or_else(bad)?;
         let port = port.map_or(Some(SSH_PORT), read_port).ok_or_else(bad)?;
         Ok(Self { user: user.to_owned(), host: host.to_owned(), port })
     }
+}
+
+/// The host, and the port when there is one.
+fn split_address(address: &str) -> Option<(&str, Option<&str>)> {
+    if let Some(rest) = address.strip_prefix('[') {
+        let (host, after) = rest.split_once(']')?;
+        host.parse::<Ipv6Addr>().ok()?;
+        let port = if after.is_empty() { None } else { Some(after.strip_prefix(':')?) };
+        return Some((host, port));
+    }
+    let (host, port) = address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port)));
+    let is_host_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_host = !host.is_empty() && !host.starts_with(['-', '.']) && host.chars().all(is_host_char);
+    is_host.then_some((host, port))
 }
 
 #[cfg(test)]

@@ -49,8 +49,8 @@ impl Reader<'_> {
             let name = Spanned::new(name.clone(), field.key);
             self.check_id(&name, "the axis");
             let of = format!("axis `{}` of {subject}", name.value);
-            let axis = self.axis(field.node, &of);
-            axes.push(name, axis.unwrap_or_else(|| unread(field.key)));
+            let values = self.axis(field.node, &of);
+            axes.push(name, values.unwrap_or_else(|| unread(field.key)));
         }
         axes
     }

@@ -177,9 +177,9 @@ impl Reader<'_> {
 /// A name for the variable that carries `expression`: its last word, as variables are written.
 fn variable_for(expression: &str) -> String {
     let is_word_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let words =
+    let mut words =
         expression.split(|c| !is_word_char(c)).filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
-    words.last().map_or_else(|| "VALUE".to_owned(), |word| word.to_ascii_uppercase().replace('-', "_"))
+    words.next_back().map_or_else(|| "VALUE".to_owned(), |word| word.to_ascii_uppercase().replace('-', "_"))
 }
 
 fn empty(span: sealock_diagnostics::Span) -> Step {

@@ -230,18 +230,14 @@ impl Builder<'_> {
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Stop> {
-        match self.anchors.get(&anchor).copied().flatten() {
-            Some(node) => {
-                self.expand(self.tree.node(node).size, span)?;
-                self.add(node, span)
-            }
-            None => {
-                let message = "an alias stands inside what it stands for";
-                self.problems.push(Diagnostic::error("E-YAML-ALIAS", message, span));
-                let node = self.broken(span);
-                self.add(node, span)
-            }
+        if let Some(node) = self.anchors.get(&anchor).copied().flatten() {
+            self.expand(self.tree.node(node).size, span)?;
+            return self.add(node, span);
         }
+        let message = "an alias stands inside what it stands for";
+        self.problems.push(Diagnostic::error("E-YAML-ALIAS", message, span));
+        let node = self.broken(span);
+        self.add(node, span)
     }
 
     fn expand(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {

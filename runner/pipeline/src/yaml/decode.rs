@@ -11,24 +11,24 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// # Errors
 ///
 /// `E-YAML-SIZE` for more than 1 MiB, `E-YAML-ENCODING` for anything but UTF-8.
-pub fn decode(bytes: &[u8]) -> Result<String, Diagnostic> {
+pub fn decode(bytes: &[u8]) -> Result<String, Box<Diagnostic>> {
     if bytes.len() > FILE_BYTES_MAX {
-        return Err(too_large(bytes.len()));
+        return Err(Box::new(too_large(bytes.len())));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(encoding("the file is UTF-16", None));
+        return Err(Box::new(encoding("the file is UTF-16", None)));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.to_owned()),
-        Err(error) => Err(not_utf8(bytes, error.valid_up_to())),
+        Err(error) => Err(Box::new(not_utf8(bytes, error.valid_up_to()))),
     }
 }
 
 /// The size of `text` and every character in it that YAML does not take.
-pub(crate) fn check_characters(text: &str) -> Result<(), Diagnostic> {
+pub(crate) fn check_characters(text: &str) -> Result<(), Box<Diagnostic>> {
     if text.len() > FILE_BYTES_MAX {
-        return Err(too_large(text.len()));
+        return Err(Box::new(too_large(text.len())));
     }
     let text_after_mark = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let skipped = text.len() - text_after_mark.len();
@@ -36,13 +36,13 @@ pub(crate) fn check_characters(text: &str) -> Result<(), Diagnostic> {
         return Ok(());
     };
     let span = Span::new(skipped + at, skipped + at + found.len_utf8());
-    Err(match found {
+    Err(Box::new(match found {
         BYTE_ORDER_MARK => encoding("a byte-order mark stands inside the file", Some(span))
             .help("delete the invisible character U+FEFF; it may only be the first of a file"),
         '\0' => encoding("the file holds a NUL character", Some(span)),
         c => encoding(&format!("the file holds the control character U+{:04X}", c as u32), Some(span))
             .help("write it as an escape in double quotes, such as \"\\e\""),
-    })
+    }))
 }
 
 /// YAML's printable characters.
@@ -61,7 +61,7 @@ fn too_large(bytes: usize) -> Diagnostic {
 }
 
 fn not_utf8(bytes: &[u8], at: usize) -> Diagnostic {
-    let line = bytes[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let line = bytes[..at].split(|&byte| byte == b'\n').count();
     let column = String::from_utf8_lossy(bytes[..at].rsplit(|&byte| byte == b'\n').next().unwrap_or_default());
     let column = column.chars().count() + 1;
     let message = format!("the file is not UTF-8: byte 0x{:02x} at line {line}, column {column}", bytes[at]);

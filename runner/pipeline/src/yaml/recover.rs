@@ -26,7 +26,7 @@ pub(crate) struct Document {
 pub(crate) fn read(text: &str) -> Document {
     let mut problems = Problems::default();
     if let Err(found) = check_characters(text) {
-        problems.push(found);
+        problems.push(*found);
         return Document { tree: None, problems, damaged: Vec::new() };
     }
     let mut recovery = Recovery { original: text, text: without_mark(text), damaged: Vec::new(), problems };

@@ -371,26 +371,17 @@ stages:
     needs: [a]
     matrix: { python: [a, b], include: [{ python: a, extra: 1 }] }
     name: ${{ matrix.pyton }} ${{ matrix.extra }} ${{ env.NOWHERE }}
-    services: { db: postgres:15 }
     steps:
-      - id: one
-        uses: notify
+      - uses: notify
         with:
           a: ${{ inputs.relase }}
           b: ${{ needs.a.outputs.imag }}
           c: ${{ needs.other.result }}
           d: ${{ needs.a.status }}
-          e: ${{ steps.two.outcome }}
-          f: ${{ steps.three.outcome }}
-          g: ${{ stage.services.dv.ports['5432'] }}
-          h: ${{ steps.one.outputs.x }}
-          i: ${{ github.event.anything.at.all }}
-          j: ${{ env.SET_BY_A_SCRIPT }}
-      - id: two
-        uses: notify
-        with: { a: \"${{ steps.one.output }}\", b: \"${{ stage.services.db.ports['5432'] }}\" }
+          e: ${{ github.event.anything.at.all }}
+          f: ${{ env.SET_BY_A_SCRIPT }}
 ";
-    assert_snapshot!(check_text(file), @r#"
+    assert_snapshot!(check_text(file), @r"
     error[E-EXPR-KEY]: `matrix.pyton`: the matrix has no `pyton`
       --> p.yml:12:15
        |
@@ -406,76 +397,109 @@ stages:
        |                                                       ^^^^^^^^^^^
 
     error[E-EXPR-KEY]: `inputs.relase`: there is no input `relase`
-      --> p.yml:18:18
+      --> p.yml:16:18
        |
-    18 |           a: ${{ inputs.relase }}
+    16 |           a: ${{ inputs.relase }}
        |                  ^^^^^^^^^^^^^
        |
        = help: there is `release`
 
     error[E-EXPR-KEY]: `needs.a.outputs.imag`: stage `a` has no output `imag`
-      --> p.yml:19:18
+      --> p.yml:17:18
        |
-    19 |           b: ${{ needs.a.outputs.imag }}
+    17 |           b: ${{ needs.a.outputs.imag }}
        |                  ^^^^^^^^^^^^^^^^^^^^
        |
        = help: there is `image`
 
     error[E-EXPR-KEY]: `needs.other.result`: `other` is not in `needs` of stage `b`
-      --> p.yml:20:18
+      --> p.yml:18:18
        |
-    20 |           c: ${{ needs.other.result }}
+    18 |           c: ${{ needs.other.result }}
        |                  ^^^^^^^^^^^^^^^^^^
        |
        = help: add `other` to `needs` of this stage
 
     error[E-EXPR-KEY]: `needs.a.status`: there is no `status` in it
-      --> p.yml:21:18
+      --> p.yml:19:18
        |
-    21 |           d: ${{ needs.a.status }}
+    19 |           d: ${{ needs.a.status }}
        |                  ^^^^^^^^^^^^^^
        |
        = help: there are `result`, `outputs`, `cells`
+    ");
+}
 
+#[test]
+fn steps_and_services_are_known_by_name() {
+    let file = "
+name: x
+stages:
+  a:
+    services: { db: postgres:15 }
+    steps:
+      - id: one
+        uses: notify
+        with:
+          a: ${{ steps.two.outcome }}
+          b: ${{ steps.three.outcome }}
+          c: ${{ stage.services.dv.ports['5432'] }}
+          d: ${{ steps.one.outputs.x }}
+      - id: two
+        uses: notify
+        with: { a: \"${{ steps.one.output }}\", b: \"${{ stage.services.db.ports['5432'] }}\" }
+    rollback:
+      - uses: notify
+        with: { a: \"${{ steps.two.outcome }}\" }
+";
+    assert_snapshot!(check_text(file), @r#"
     error[E-EXPR-KEY]: `steps.two.outcome`: step `two` has not run yet
-      --> p.yml:22:18
+      --> p.yml:10:18
        |
-    22 |           e: ${{ steps.two.outcome }}
+    10 |           a: ${{ steps.two.outcome }}
        |                  ^^^^^^^^^^^^^^^^^
        |
        = help: a step reads what ran before it: move this step behind that one
 
-    error[E-EXPR-KEY]: `steps.three.outcome`: no step of stage `b` has the id `three`
-      --> p.yml:23:18
+    error[E-EXPR-KEY]: `steps.three.outcome`: no step of stage `a` has the id `three`
+      --> p.yml:11:18
        |
-    23 |           f: ${{ steps.three.outcome }}
+    11 |           b: ${{ steps.three.outcome }}
        |                  ^^^^^^^^^^^^^^^^^^^
        |
        = help: give the step that is meant `id: three`
 
-    error[E-EXPR-KEY]: `stage.services.dv.ports.5432`: stage `b` has no service `dv`
-      --> p.yml:24:18
+    error[E-EXPR-KEY]: `stage.services.dv.ports.5432`: stage `a` has no service `dv`
+      --> p.yml:12:18
        |
-    24 |           g: ${{ stage.services.dv.ports['5432'] }}
+    12 |           c: ${{ stage.services.dv.ports['5432'] }}
        |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
        |
        = help: there is `db`
 
     error[E-EXPR-KEY]: `steps.one.outputs.x`: step `one` has not run yet
-      --> p.yml:25:18
+      --> p.yml:13:18
        |
-    25 |           h: ${{ steps.one.outputs.x }}
+    13 |           d: ${{ steps.one.outputs.x }}
        |                  ^^^^^^^^^^^^^^^^^^^
        |
        = help: a step reads what ran before it: move this step behind that one
 
     error[E-EXPR-KEY]: `steps.one.output`: there is no `output` in it
-      --> p.yml:30:25
+      --> p.yml:16:25
        |
-    30 |         with: { a: "${{ steps.one.output }}", b: "${{ stage.services.db.ports['5432'] }}" }
+    16 |         with: { a: "${{ steps.one.output }}", b: "${{ stage.services.db.ports['5432'] }}" }
        |                         ^^^^^^^^^^^^^^^^
        |
        = help: there is `outputs`
+
+    error[E-KEY-CONFLICT]: stage `a` has `rollback` and no `environment`
+      --> p.yml:18:9
+       |
+    18 |       - uses: notify
+       |         ^
+       |
+       = help: these steps run when a deployment is rolled back: name its `environment`, or remove them
     "#);
 }
 

@@ -22,7 +22,10 @@ fn the_whole_example_is_read_as_it_is_written() {
     let test = pipeline.stages.get("test").expect("a stage");
     let Call::Run { script, .. } = &test.steps[1].call else { panic!("a script") };
     assert!(script.starts_with("pytest"));
-    assert_eq!(test.steps[1].timeout.as_ref().and_then(|t| t.known().copied()).map(|t| t.as_millis()), Some(600_000));
+    assert_eq!(
+        test.steps[1].timeout.as_ref().and_then(|t| t.known().copied()).map(sealock_pipeline::Duration::as_millis),
+        Some(600_000)
+    );
     let Call::Uses { plugin, with } = &test.steps[2].call else { panic!("a plugin") };
     assert_eq!(plugin.value, PluginName::Named("test-report".into()));
     assert_eq!(with.names().collect::<Vec<_>>(), ["report"]);

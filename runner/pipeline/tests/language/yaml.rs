@@ -40,7 +40,7 @@ fn merge_keys_count_towards_the_same_budget() {
 fn anchors_that_nothing_uses_stop_at_the_budget() {
     let mut file = "name: x\nenv:\n".to_owned();
     for number in 0..100_000 {
-        let _ = write!(file, "  ? &a{number} x\n");
+        let _ = writeln!(file, "  ? &a{number} x");
     }
     let file = &file[..1024 * 1024];
     assert_eq!(codes(file).lines().last().map(|line| line.contains("E-YAML-ANCHOR-BUDGET")), Some(true));

@@ -1,7 +1,7 @@
 //! Keys of contexts, where the file says which there are.
 
 use sealock_diagnostics::Diagnostic;
-use sealock_expression::{PathPart, Reference};
+use sealock_expression::{Expression, PathPart, Reference};
 
 use super::super::reach;
 use super::super::variables::holds_secret;
@@ -58,7 +58,7 @@ impl Place<'_> {
             let text = variable.text;
             if holds_secret(text) {
                 let secret =
-                    text.template().and_then(|template| template.expressions().find_map(|one| one.as_secret()));
+                    text.template().and_then(|template| template.expressions().find_map(Expression::as_secret));
                 let secret = secret.unwrap_or_default();
                 let message = format!("`env.{name}` holds the secret `{secret}`");
                 let found = Diagnostic::error("E-EXPR-SECRET", message, self.span(reference.at.clone()))
