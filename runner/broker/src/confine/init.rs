@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -70,7 +71,7 @@ impl Init<'_> {
         // Whoever kills the zygote, or the init, kills the program.
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| (SetupStage::Limits, error.into()))?;
         let order = read_order(File::from(order)).map_err(at(SetupStage::Order))?;
-        prison::furnish(self.namespaces, user, group, &order.wall.hidden).map_err(at(SetupStage::Namespaces))?;
+        prison::furnish(self.namespaces, user, group, &order.wall).map_err(at(SetupStage::Namespaces))?;
         if self.namespaces == Namespaces::None {
             let own = rustix::process::getpid();
             rustix::process::set_child_subreaper(Some(own)).map_err(|error| (SetupStage::Limits, error.into()))?;
@@ -212,7 +213,7 @@ fn prepare(
     let at = |stage| move |error: io::Error| (stage, error);
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| (SetupStage::Limits, error.into()))?;
     rustix::process::setsid().map_err(|error| (SetupStage::Limits, error.into()))?;
-    rustix::process::fchdir(folder).map_err(|error| (SetupStage::Streams, error.into()))?;
+    enter(&order.folder, folder).map_err(at(SetupStage::Streams))?;
     for (number, stream) in (0..).zip(streams) {
         system::set_stream(stream.as_raw_fd(), number).map_err(at(SetupStage::Streams))?;
     }
@@ -221,6 +222,15 @@ fn prepare(
     rights::confine(system_rights, &order.wall).map_err(at(SetupStage::Landlock))?;
     system::reset_signals();
     Ok(())
+}
+
+/// Goes to `path`. The descriptor alone would lead to a mount outside the program's own; the path alone, to
+/// whatever somebody has put there meanwhile.
+fn enter(path: &Path, folder: &OwnedFd) -> io::Result<()> {
+    rustix::process::chdir(path)?;
+    let (here, expected) = (rustix::fs::stat(".")?, rustix::fs::fstat(folder)?);
+    let is_same = here.st_dev == expected.st_dev && here.st_ino == expected.st_ino;
+    if is_same { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESTALE)) }
 }
 
 fn execute(order: &Order) -> io::Error {

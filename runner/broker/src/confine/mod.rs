@@ -21,7 +21,8 @@
 //!
 //! # What it does not stop
 //!
-//! The network; reading files of `/etc` that the runner's user may read; on kernels before Linux 7.1,
+//! The network; without own mounts, changing modes, owners, and times of files that the runner's user owns;
+//! reading files of `/etc` that the runner's user may read; on kernels before Linux 7.1,
 //! connecting to a socket in the file system that is not [hidden](WallSpec::hidden). [`Wall`] says which
 //! parts stand.
 

@@ -15,6 +15,9 @@ pub struct Order {
     pub args: Vec<String>,
     /// Its whole environment; values may be secrets.
     pub env: Vec<(String, Vec<u8>)>,
+    /// The path of the folder that it starts in. It must still be the folder that the descriptor beside
+    /// the order is of.
+    pub folder: PathBuf,
     /// What it may touch.
     pub wall: WallSpec,
 }

@@ -1,10 +1,11 @@
 //! Namespaces, and the mounts that belong to them.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_bind_recursive, mount_change};
 
+use super::order::WallSpec;
 use super::system;
 use super::wall::Namespaces;
 
@@ -22,7 +23,7 @@ pub(super) fn available(most: Namespaces) -> Namespaces {
     let works = |&kind: &Namespaces| {
         let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
         match system::fork(flags(kind)) {
-            Ok(system::Fork::Child) => system::exit(i32::from(furnish(kind, user, group, &[]).is_err())),
+            Ok(system::Fork::Child) => system::exit(i32::from(furnish(kind, user, group, &WallSpec::default()).is_err())),
             Ok(system::Fork::Parent(child)) => {
                 let ended = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty());
                 ended.ok().flatten().is_some_and(|(_, status)| status.exit_status() == Some(0))
@@ -38,24 +39,31 @@ pub(super) fn available(most: Namespaces) -> Namespaces {
     kinds.iter().copied().find(works).unwrap_or(Namespaces::None)
 }
 
-/// Makes new namespaces habitable, from inside: own `/proc` and `/dev/shm`, without the sockets of `hidden`.
-/// `user` and `group` are those outside.
-pub(super) fn furnish(kind: Namespaces, user: u32, group: u32, hidden: &[PathBuf]) -> io::Result<()> {
+/// Makes new namespaces habitable, from inside: own `/proc` and `/dev/shm`, without the sockets of `hidden`,
+/// and nothing writable but the folders of `writable`. Landlock alone would leave modes, owners, and times
+/// of every file open to change. `user` and `group` are those outside.
+pub(super) fn furnish(kind: Namespaces, user: u32, group: u32, wall: &WallSpec) -> io::Result<()> {
     match kind {
         Namespaces::None => return Ok(()),
         Namespaces::Privileged => {}
         Namespaces::User => map_user(user, group)?,
     }
+    let writable = || wall.writable.iter().filter(|path| path.exists());
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
+    for folder in writable() {
+        mount_bind_recursive(folder, folder)?;
+    }
+    system::set_mounts(Path::new("/"), false)?;
+    for folder in writable() {
+        system::set_mounts(folder, true)?;
+    }
     let quiet = MountFlags::NOSUID | MountFlags::NODEV;
     mount("proc", "/proc", "proc", quiet | MountFlags::NOEXEC, None)?;
     if Path::new("/dev/shm").is_dir() {
         mount("shm", "/dev/shm", "tmpfs", quiet, Some(c"mode=1777,size=50%"))?;
     }
-    for path in hidden {
-        if path.exists() {
-            mount_bind("/dev/null", path)?;
-        }
+    for path in wall.hidden.iter().filter(|path| path.exists()) {
+        mount_bind("/dev/null", path)?;
     }
     Ok(())
 }

@@ -44,18 +44,21 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::KILL);
 
-/// Limits and capabilities that are the same for every program, taken once from the process that all come
-/// from: what is taken from a bounding set is taken from what is executed, not from who takes it.
+/// Limits that are the same for every program, set once for the process that all come from.
 pub(super) fn limit_for_good() -> io::Result<()> {
     at_most(Resource::Core, 0)?;
     at_most(Resource::Nofile, OPEN_FILES_MAX)?;
     at_most(Resource::Nproc, PROCESSES_MAX)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
+    Ok(())
+}
+
+/// Takes capabilities from what is executed. Every new user namespace has them all again.
+fn drop_capabilities() {
     for capability in CapabilitySet::all().difference(KEPT).iter() {
         // Without CAP_SETPCAP there is nothing to drop, and this says so.
         let _ = rustix::thread::remove_capability_from_bounding_set(capability);
     }
-    Ok(())
 }
 
 fn at_most(resource: Resource, most: u64) -> io::Result<()> {
@@ -63,9 +66,10 @@ fn at_most(resource: Resource, most: u64) -> io::Result<()> {
     Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 
-/// Limits of this program, and no way to get privileges.
+/// Limits of this program, no capabilities that matter, and no way to get them.
 pub(super) fn limit(spec: &WallSpec) -> io::Result<()> {
     at_most(Resource::Fsize, spec.file_bytes_max)?;
+    drop_capabilities();
     Ok(rustix::thread::set_no_new_privs(true)?)
 }
 

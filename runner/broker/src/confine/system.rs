@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::RawFd;
+use std::path::Path;
 
 use rustix::process::Pid;
 
@@ -60,6 +61,24 @@ pub(super) fn close_on_execute(first: RawFd) {
     // SAFETY: sets flags on descriptors; closes none. Where the kernel does not know it, every descriptor
     // has been opened with that flag already.
     unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+}
+
+/// Makes every mount below `path` read-only and deaf to setuid bits, or, with `writable`, writable again; in
+/// both cases hidden from the namespaces that they were copied from.
+pub(super) fn set_mounts(path: &Path, writable: bool) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_encoded_bytes())?;
+    let attributes = libc::mount_attr {
+        attr_set: if writable { 0 } else { libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID },
+        attr_clr: if writable { libc::MOUNT_ATTR_RDONLY } else { 0 },
+        propagation: libc::MS_SLAVE,
+        userns_fd: 0,
+    };
+    let (size, flags) = (size_of_val(&attributes), libc::AT_RECURSIVE);
+    // SAFETY: the path and the attributes are read and outlive the call; the size is theirs.
+    let set = unsafe {
+        libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, path.as_ptr(), flags, &raw const attributes, size)
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Sends `signal` to every process that this one may signal, except itself; only meant in an own PID

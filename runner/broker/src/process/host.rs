@@ -1,6 +1,6 @@
 //! Native programs on this machine, behind its wall.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::confine::{Channel, End, LaunchFailure, Order, SetupStage, Streams, Wall, WallSpec, Zygote};
 use crate::output::OutputPump;
-use crate::place::{EnvValue, Launch, Place, Program, Stdin};
+use crate::place::{Launch, Place, Program, Stdin};
 use crate::running::{Running, Started};
 use crate::step::Step;
 
@@ -52,13 +52,14 @@ impl Host {
         self.zygote.wall()
     }
 
-    fn order(&self, step: &Step, program: &Program, args: Vec<String>, env: &[(String, EnvValue)]) -> Order {
+    fn order(&self, step: &Step, launch: &mut Launch, folder: PathBuf) -> Order {
         let workspace = step.workspace().path();
-        let program = match program {
+        let program = match &launch.program {
             Program::Named(name) => name.clone(),
             Program::InWorkspace(path) => workspace.join(path).to_string_lossy().into_owned(),
         };
-        let mut env: Vec<_> = env.iter().map(|(name, value)| (name.clone(), value.bytes().to_vec())).collect();
+        let args = std::mem::take(&mut launch.args);
+        let mut env: Vec<_> = launch.env.iter().map(|(name, value)| (name.clone(), value.bytes().to_vec())).collect();
         if !env.iter().any(|(name, _)| name == "TMPDIR") {
             env.push(("TMPDIR".to_owned(), step.temporary().as_os_str().as_encoded_bytes().to_vec()));
         }
@@ -69,12 +70,13 @@ impl Host {
         if step.grant().files.writes_all() { &mut writable } else { &mut readable }.push(workspace.to_owned());
         let hidden = self.spec.hidden.clone();
         let file_bytes_max = step.limits().written_bytes;
-        Order { program, args, env, wall: WallSpec { readable, writable, hidden, file_bytes_max } }
+        Order { program, args, env, folder, wall: WallSpec { readable, writable, hidden, file_bytes_max } }
     }
 
-    async fn launch(&self, step: &Arc<Step>, launch: Launch) -> Result<Arc<dyn Running>, Refusal> {
-        let order = self.order(step, &launch.program, launch.args, &launch.env);
+    async fn launch(&self, step: &Arc<Step>, mut launch: Launch) -> Result<Arc<dyn Running>, Refusal> {
         let folder = step.open_cwd(&launch.cwd)?;
+        let path = path_of(&folder).map_err(|error| no_streams(&error))?;
+        let order = self.order(step, &mut launch, path);
         let (stdin, feed) = open_stdin(launch.stdin).map_err(|error| no_streams(&error))?;
         let (stdout, out) = open_output(&launch.stdout).map_err(|error| no_streams(&error))?;
         let (stderr, err) = open_output(&launch.stderr).map_err(|error| no_streams(&error))?;
@@ -121,6 +123,10 @@ fn open_output(pump: &OutputPump) -> std::io::Result<(OwnedFd, Option<pipe::Rece
     }
     let (reader, writer) = std::io::pipe()?;
     Ok((writer.into(), Some(pipe::Receiver::from_owned_fd(reader.into())?)))
+}
+
+fn path_of(folder: &OwnedFd) -> std::io::Result<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{}", folder.as_raw_fd()))
 }
 
 fn nowhere() -> std::io::Result<OwnedFd> {

@@ -20,7 +20,7 @@ pub struct RemoteDesk {
     calls: AtomicU64,
     open: Arc<Open>,
     frames: mpsc::UnboundedSender<Vec<u8>>,
-    tasks: [tokio::task::JoinHandle<()>; 2],
+    reader: tokio::task::JoinHandle<()>,
 }
 
 type Waiting = HashMap<u64, oneshot::Sender<Result<Response, Refusal>>>;
@@ -55,8 +55,10 @@ impl RemoteDesk {
     fn start(from: OwnedReadHalf, to: OwnedWriteHalf) -> Self {
         let open = Arc::new(Open(Mutex::new(Some(Waiting::new()))));
         let (frames, queue) = mpsc::unbounded_channel();
-        let tasks = [tokio::spawn(write_frames(queue, to)), tokio::spawn(hand_out(from, open.clone()))];
-        Self { calls: AtomicU64::new(0), open, frames, tasks }
+        // Ends by itself once everything is written and `frames` is gone: notes that were told are not lost.
+        tokio::spawn(write_frames(queue, to));
+        let reader = tokio::spawn(hand_out(from, open.clone()));
+        Self { calls: AtomicU64::new(0), open, frames, reader }
     }
 
     async fn ask(&self, request: Request) -> Result<Response, Refusal> {
@@ -104,7 +106,7 @@ impl Desk for RemoteDesk {
 
 impl Drop for RemoteDesk {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        self.reader.abort();
     }
 }
 

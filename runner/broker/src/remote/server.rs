@@ -61,7 +61,7 @@ async fn greet(
     to: &mut (impl AsyncWrite + Unpin),
 ) -> Result<(), ServeError> {
     let first = tokio::time::timeout(Duration::from_secs(HELLO_SECONDS), frame::read(from)).await;
-    let Ok(Some(Up::Hello { protocol, step, epoch })) = first.map_err(|_| ServeError::Hello)? else {
+    let Some(Up::Hello { protocol, step, epoch }) = first.map_err(|_| ServeError::Hello)?? else {
         return Err(ServeError::Hello);
     };
     let is_right = protocol == PROTOCOL && step == *desk.step().name() && epoch == desk.step().epoch();
