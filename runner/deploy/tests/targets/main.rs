@@ -1,0 +1,13 @@
+//! Deployments against a real OpenSSH server on loopback, and an SSH client against hostile ones.
+//!
+//! Each test starts its own server, on a port of its own, in a folder of its own, and fails when there is no
+//! `sshd`. What a target's script does is tried with `dash`, BusyBox, and `bash` as the target's `sh`.
+
+mod desk;
+mod hostile;
+mod locks;
+mod proxy;
+mod releases;
+mod scripted;
+mod scripts;
+mod sshd;
