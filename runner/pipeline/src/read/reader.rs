@@ -129,11 +129,12 @@ impl<'a> Reader<'a> {
         self.unread.contains(name) || self.damaged.iter().any(|span| self.file[span.start..span.end].contains(name))
     }
 
-    /// Whether a line was taken out inside `span` or right behind it.
+    /// Whether a line was taken out inside `span`, right before it, or right behind it.
     pub(super) fn is_damaged(&self, span: Span) -> bool {
+        let is_gap = |from: usize, to: usize| from <= to && self.file[from..to].trim().is_empty();
         let touches = |lost: &Span| {
-            let is_gap = |from: usize| self.file[from.min(lost.start)..lost.start].trim().is_empty();
-            span.start <= lost.end && (lost.start <= span.end || is_gap(span.end))
+            let overlaps = span.start <= lost.end && lost.start <= span.end;
+            overlaps || is_gap(span.end, lost.start) || is_gap(lost.end, span.start)
         };
         self.damaged.iter().any(touches)
     }
@@ -141,7 +142,7 @@ impl<'a> Reader<'a> {
     /// Reports that `subject` is not what was expected; says nothing about what is broken already.
     pub(super) fn mismatch(&mut self, node: NodeId, subject: &str, expected: &str) {
         let node = self.tree.node(node);
-        if matches!(node.kind, Kind::Broken) {
+        if matches!(node.kind, Kind::Broken) || self.is_damaged(node.span) {
             return;
         }
         let message = format!("{subject} is {}, expected {expected}", found(&node.kind));

@@ -67,11 +67,14 @@ impl Recovery<'_> {
     /// Reports the error and takes its line out; false when that cannot help.
     fn take_out(&mut self, error: &SyntaxError) -> bool {
         let opening = is_open_quote(&error.kind).then(|| open_quote(&self.text, error.at)).flatten();
-        let error = &SyntaxError { at: opening.unwrap_or(error.at), kind: error.kind.clone(), ..*error };
+        let keyword = is_unexpected_value(&error.kind).then(|| word_without_colon(&self.text, error.at)).flatten();
+        let at = opening.or(keyword.map(|word| word.start)).unwrap_or(error.at);
+        let error = &SyntaxError { at, kind: error.kind.clone(), ..*error };
         let lost = self.lost(error);
         let has_content = self.text[lost.start..lost.end].bytes().any(|byte| !byte.is_ascii_whitespace());
         if self.problems.is_empty() || !self.follows_from_damage(lost) {
-            self.problems.push(syntax_error(&self.text, error));
+            let found = keyword.map(|word| no_colon(&self.text, word));
+            self.problems.push(found.unwrap_or_else(|| syntax_error(&self.text, error)));
         }
         if !has_content || self.problems.len() >= SYNTAX_ERRORS_MAX {
             return false;
@@ -140,6 +143,29 @@ fn open_quote(text: &str, at: usize) -> Option<usize> {
     None
 }
 
+fn is_unexpected_value(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::MappingValueNotAllowed)
+}
+
+/// The line before that of `at`, when it is one word less deep: a key whose colon was forgotten, so that
+/// what belongs to it was taken for more of its text.
+fn word_without_colon(text: &str, at: usize) -> Option<Span> {
+    let line = line_around(text, at);
+    let before = text[..line.start].trim_end();
+    let previous = line_around(text, before.len());
+    let word = text[previous.start..previous.end].trim();
+    let is_key_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_key = word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(is_key_char);
+    let start = previous.start + indent(text, previous.start);
+    (is_key && indent(text, previous.start) < indent(text, at)).then(|| Span::new(start, start + word.len()))
+}
+
+fn no_colon(text: &str, word: Span) -> Diagnostic {
+    let name = &text[word.start..word.end];
+    Diagnostic::error("E-YAML-SYNTAX", format!("`{name}` has no colon behind it"), word)
+        .help(format!("write `{name}:`"))
+}
+
 /// As many bytes of nothing as the character has.
 fn blanked(c: char) -> String {
     if c == '\n' || c == '\r' { c.to_string() } else { " ".repeat(c.len_utf8()) }
@@ -168,7 +194,7 @@ fn syntax_error(text: &str, error: &SyntaxError) -> Diagnostic {
         return Diagnostic::error("E-YAML-SYNTAX", format!("`{opened}` is not closed"), Span::new(open, open + 1))
             .label("opened here")
             .note(Span::new(error.at.min(line.end), error.at.min(line.end)), "and still open here")
-            .maybe_help(help(&error.kind));
+            .help("close every `[` with `]` and every `{` with `}`");
     }
     let start = error.at.min(line.end);
     let span = Span::new(start, text[start..].chars().next().map_or(start, |c| start + c.len_utf8()));
@@ -189,6 +215,10 @@ fn help(kind: &ErrorKind) -> Option<String> {
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
             "line it up with the keys that it belongs to"
         }
+        ErrorKind::ExpectedBlockSequenceEntry => "start the item with `- `, or line it up with what it belongs to",
+        ErrorKind::SimpleKeyExpected => "write `key: value`, or indent the line deeper than what it belongs to",
+        ErrorKind::InvalidTrailingSingleQuotedScalar => "write a quote inside single quotes twice: `'it''s'`",
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => "write a quote inside double quotes as `\\\"`",
         _ => return None,
     };
     Some(text.to_owned())

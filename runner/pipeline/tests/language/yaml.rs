@@ -395,6 +395,61 @@ stages:
 }
 
 #[test]
+fn a_forgotten_colon_is_one_mistake() {
+    assert_snapshot!(check_text("name: x\nstages:\n  a:\n    steps\n      - run: make\n      - run: test\n  b:\n    steps: [{ run: x, tiemout: 5m }]\n"), @r"
+    error[E-YAML-SYNTAX]: `steps` has no colon behind it
+     --> p.yml:4:5
+      |
+    4 |     steps
+      |     ^^^^^
+      |
+      = help: write `steps:`
+
+    error[E-KEY-UNKNOWN]: step 1 of stage `b` has no key `tiemout`
+     --> p.yml:8:23
+      |
+    8 |     steps: [{ run: x, tiemout: 5m }]
+      |                       ^^^^^^^ not a key of a step
+      |
+      = help: there is `timeout`; it bounds one attempt
+    ");
+}
+
+#[test]
+fn an_unclosed_bracket_is_shown_where_it_opens() {
+    assert_snapshot!(check_text("name: x\nstages:\n  a:\n    needs: [b\n    steps:\n      - run: make\n  b:\n    steps: [{ run: x, tiemout: 5m }]\n"), @r"
+    error[E-YAML-SYNTAX]: `[` is not closed
+     --> p.yml:4:12
+      |
+    4 |     needs: [b
+      |            ^ opened here
+    5 |     steps:
+      |          - and still open here
+      |
+      = help: close every `[` with `]` and every `{` with `}`
+
+    error[E-KEY-UNKNOWN]: step 1 of stage `b` has no key `tiemout`
+     --> p.yml:8:23
+      |
+    8 |     steps: [{ run: x, tiemout: 5m }]
+      |                       ^^^^^^^ not a key of a step
+      |
+      = help: there is `timeout`; it bounds one attempt
+    ");
+}
+
+#[test]
+fn lines_that_do_not_line_up_cost_nothing_but_themselves() {
+    assert_snapshot!(codes("name: x\nstages:\n  a:\n    steps:\n      - run: make\n     timeout: 5m\n  b:\n    steps:\n      - run: |\n        echo\n        tiemout: 5m\n      - rnu: x\n      - run: 'it's'\n"), @r"
+    6:6 E-YAML-SYNTAX
+    10:9 E-YAML-SYNTAX
+    11:9 E-KEY-UNKNOWN
+    12:9 E-KEY-UNKNOWN
+    13:18 E-YAML-SYNTAX
+    ");
+}
+
+#[test]
 fn an_empty_file_is_told_how_to_start() {
     assert_snapshot!(check_text("# nothing\n"), @r"
     error[E-EMPTY]: the file holds nothing
