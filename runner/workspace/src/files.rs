@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, ioctl_ficlone};
 pub(crate) fn code(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "E-DISK-FULL",
-        _ => "E-WORKSPACE-DISK",
+        _ => "E-DISK",
     }
 }
 

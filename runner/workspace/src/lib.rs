@@ -33,6 +33,6 @@ pub use checkout::{Checkout, CheckoutError, Warning, prune};
 pub use hash_files::{HashFilesError, hash_files};
 pub use links::{Escape, EscapeKind, LinkRules, escaping};
 pub use repository::{Commit, Facts, Remote, Repository, RepositoryError, Uncommitted};
-pub use run_folder::{RunFolder, RunFolderError, discard};
+pub use run_folder::{RunFolder, RunFolderError};
 pub use selection::{Selection, SelectionError};
 pub use view::{Swept, View, ViewError, ViewKind};

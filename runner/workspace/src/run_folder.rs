@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::files;
+
 /// `<state>/runs/<run>`, locked for as long as this value lives.
 ///
 /// The lock is the kernel's: it is gone when the process is, however that ended.
@@ -50,7 +52,7 @@ impl RunFolderError {
         match self {
             Self::Held { .. } => "E-RUN-HELD",
             Self::Name { .. } => "E-RUN-UNKNOWN",
-            Self::Make { source, .. } => crate::files::code(source),
+            Self::Make { source, .. } => files::code(source),
         }
     }
 }
@@ -90,21 +92,16 @@ impl RunFolder {
     pub fn run(&self) -> &str {
         &self.run
     }
-}
 
-/// Removes the workspaces of a run that is over: its stages and its layer. Its log stays.
-///
-/// # Errors
-///
-/// When the run lives in another process, or something cannot be removed.
-pub fn discard(folder: RunFolder) -> io::Result<()> {
-    for name in ["stages", "layer"] {
-        match fs::remove_dir_all(folder.path.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    /// Removes the workspaces of a run that is over, its stages and its layer, and lets go of it. Its log stays.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub fn discard(self) -> io::Result<()> {
+        files::remove(&self.path.join("stages"))?;
+        files::remove(&self.path.join("layer"))
     }
-    Ok(())
 }
 
 /// Whether a process holds the run in `folder`; no when it has no lock file.

@@ -1,5 +1,7 @@
 //! What a step must not leave behind, and what hermetic steps see.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod kit;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! From a repository to what a stage sees.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod kit;
 
 use std::fs;
@@ -312,6 +314,21 @@ fn a_run_is_held_by_one_process() {
     drop(held);
     RunFolder::create(&scene.state(), "r1").unwrap();
     assert_eq!(RunFolder::create(&scene.state(), "../x").unwrap_err().code(), "E-RUN-UNKNOWN");
+}
+
+#[test]
+fn a_run_that_is_over_leaves_its_log_alone() {
+    let scene = Scene::new();
+    let folder = scene.run("r1");
+    let mut view = View::create(&scene.checkout(&folder), &folder, "test").unwrap();
+    view.keep();
+    let (upper, log) = (view.upper(), folder.path().join("log.jsonl"));
+    drop(view);
+    assert!(upper.is_none_or(|upper| upper.is_dir()), "kept");
+    fs::write(&log, "").unwrap();
+    let left = folder.path().to_owned();
+    folder.discard().unwrap();
+    assert!(log.exists() && !left.join("stages").exists() && !left.join("layer").exists());
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Notes {
             let (kind, value) = (&record[..space], OsStr::from_bytes(&record[space + 1..]));
             let path = PathBuf::from(value);
             match kind {
-                b"boot" => notes.boot = value.to_str()?.to_owned(),
+                b"boot" => value.to_str()?.clone_into(&mut notes.boot),
                 b"link" => drop(notes.links.insert(path)),
                 b"pointer" => notes.warnings.push(Warning::LfsPointer(path)),
                 b"submodule" => notes.warnings.push(Warning::MissingSubmodule(path)),

@@ -54,7 +54,7 @@ impl ViewKind {
 pub struct View {
     home: PathBuf,
     path: PathBuf,
-    root: Option<OwnedFd>,
+    root: OwnedFd,
     kind: ViewKind,
     no_overlay: Option<io::Error>,
     links: Arc<BTreeSet<PathBuf>>,
@@ -114,23 +114,23 @@ impl View {
         overlay::unmount(&path);
         files::remove(&home).and_then(|()| fs::create_dir_all(&path)).map_err(failed)?;
         let mounted = if overlay { overlay::mount(checkout, &home, &path) } else { Err(not_tried()) };
+        // Should something fail from here on, the next view of this stage, or a sweep, unmounts it.
         let (kind, no_overlay) = match mounted {
             Ok(()) => (ViewKind::Overlay, None),
             Err(error) => (copy_of(checkout, &path).map_err(failed)?, Some(error)),
         };
-        let mut view = Self {
-            home: home.clone(),
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let root = open(&path, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
+        Ok(Self {
+            home,
             path,
-            root: None,
+            root,
             kind,
             no_overlay,
             links: Arc::clone(&checkout.links),
             leaving: Arc::clone(&checkout.leaving),
             keep: false,
-        };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        view.root = Some(open(&view.path, flags, Mode::empty()).map_err(|error| failed(error.into()))?);
-        Ok(view)
+        })
     }
 
     /// Where it is, in the host's mount namespace: also the Docker engine of this machine sees it there.
@@ -140,7 +140,7 @@ impl View {
 
     /// The workspace as an open folder (`O_PATH`), for the sandbox and the broker.
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.root.as_ref().expect("only drop takes it").as_fd()
+        self.root.as_fd()
     }
 
     /// What it is made of.
@@ -222,7 +222,6 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
-        drop(self.root.take());
         if self.kind == ViewKind::Overlay {
             overlay::unmount(&self.path);
         }

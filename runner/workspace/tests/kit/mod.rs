@@ -1,6 +1,6 @@
 //! Real repositories, made with the `git` command in temporary folders.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its own part, and a test may panic")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,0 +1,82 @@
+//! How long the journal keeps a run waiting: 10,000 events in groups, as a run of hermetic steps makes them,
+//! against the same bytes appended to a file that is synced once a group.
+//!
+//! One JSON line, milliseconds.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::time::Instant;
+
+use sealock_events::{Event, EventKind, Timestamp, VERSION};
+use sealock_journal::{Journal, RunHead};
+
+const EVENTS: u64 = 10_000;
+const GROUP: usize = 200;
+
+fn main() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    let events: Vec<Event> = (1..=EVENTS).map(event).collect();
+    let start = Instant::now();
+    let mut journal = Journal::open(state.path()).expect("a journal");
+    let open_ms = ms(start);
+    journal.begin(&head()).expect("a new run");
+    let start = Instant::now();
+    for group in events.chunks(GROUP) {
+        journal.commit(group).expect("room on the disk");
+    }
+    let commit_ms = ms(start);
+    let start = Instant::now();
+    let read = journal.events("run").expect("the run").flatten().count();
+    let read_ms = ms(start);
+    let peer_ms = appended(&events, &state.path().join("peer"));
+    let line = serde_json::json!({
+        "bench": "journal", "events": read, "group": GROUP, "open_ms": open_ms, "commit_ms": commit_ms,
+        "read_ms": read_ms, "peer_append_fsync_ms": peer_ms,
+    });
+    #[expect(clippy::print_stdout, reason = "this is the bench's answer")]
+    {
+        println!("{line}");
+    }
+}
+
+fn appended(events: &[Event], path: &std::path::Path) -> f64 {
+    let mut file = File::create(path).expect("a file");
+    let start = Instant::now();
+    for group in events.chunks(GROUP) {
+        let mut lines = Vec::new();
+        for event in group {
+            serde_json::to_writer(&mut lines, event).expect("plain data");
+            lines.push(b'\n');
+        }
+        file.write_all(&lines).and_then(|()| file.sync_data()).expect("room on the disk");
+    }
+    ms(start)
+}
+
+fn event(seq: u64) -> Event {
+    let kind = EventKind::StepStarted {
+        stage: "test (3.11)".into(),
+        step: format!("{seq}"),
+        name: "run the tests".into(),
+        plugin: "shell".into(),
+        attempt: 1,
+        at: None,
+    };
+    Event { v: VERSION, seq, sub: 0, time: Timestamp::from_unix_ms(1_700_000_000_000), run: "run".into(), kind }
+}
+
+fn head() -> RunHead {
+    RunHead {
+        run: "run".into(),
+        pipeline: "bench".into(),
+        file: "bench.yml".into(),
+        commit: None,
+        plan_digest: "sha256:00".into(),
+        plan_json: "{}".into(),
+        started: Timestamp::default(),
+    }
+}
+
+fn ms(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
