@@ -1,2 +1,84 @@
 //! Sealock's command line: arguments, environment, exit codes, wiring.
-fn main() {}
+//!
+//! # Invariants
+//!
+//! - The zygote that starts native commands is forked before there are threads and before a secret is read.
+//! - Standard output carries the answer, standard error the telling.
+//! - Only this crate reads the environment and ends the process.
+
+mod args;
+mod catalogue;
+mod commands;
+mod environment;
+mod exit_code;
+mod failure;
+mod file;
+mod native;
+mod output;
+mod planning;
+mod programs;
+mod secrets;
+mod shell;
+mod signals;
+mod targets;
+mod wall;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use sealock_broker::confine::Zygote;
+
+use args::{Cli, Command};
+use environment::Process;
+use failure::Failure;
+use shell::Shell;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = start(cli);
+    match result {
+        Ok(exit) => ExitCode::from(exit),
+        Err((mut shell, failure)) => {
+            match &mut shell {
+                Some(shell) => shell.tell(&failure.text()),
+                None => anstream::eprint!("{}", failure.text()),
+            }
+            ExitCode::from(failure.exit())
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<u8, (Option<Shell>, Failure)> {
+    let mut shell = Shell::new(cli.global, variable).map_err(|failure| (None, failure))?;
+    let result = act(cli.command, &mut shell);
+    result.map_err(|failure| (Some(shell), failure))
+}
+
+fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {
+    match command {
+        Command::Check(check) => check.run(shell),
+        Command::Plan(plan) => plan.run(shell, &process()?),
+        Command::Run(run) => run.run(shell, process()?),
+        Command::Eval(eval) => eval.run(shell),
+        Command::Runs(runs) => runs.run(shell),
+        Command::Show(show) => show.run(shell),
+        Command::Status(status) => status.run(shell, &process()?),
+        Command::Unlock(unlock) => unlock.run(shell, &process()?),
+        Command::Explain(explain) => explain.run(shell),
+        Command::Completions(completions) => Ok(completions.run(shell)),
+        Command::Man(man) => man.run(shell),
+        Command::Version(version) => Ok(version.run(shell, &process()?)),
+        Command::Compile(compile) => compile.run(),
+    }
+}
+
+/// The process, with its zygote forked.
+fn process() -> Result<Process, Failure> {
+    let zygote = Zygote::start().map_err(|error| Failure::new("E-WALL", failure::chain(&error)))?;
+    Ok(Process::new(zygote))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -105,9 +105,9 @@ async fn perform(shared: &Arc<Shared>, room: &Room, attempt: Attempt, stop: Canc
         intend(shared, room, &attempt).await?;
     }
     let (call, _selection) = call(shared, room, &attempt, &folder)?;
-    let outcome = shared.sandbox.run(&attempt.program, call, desk.clone(), stop).await;
+    let outcome = shared.sandbox.run(&attempt.program, call, desk.clone(), &stop).await;
     desk.close().await;
-    let taken = settle(room, &attempt, desk.as_ref(), &outcome, handover.as_ref());
+    let taken = settle(shared, room, &attempt, desk.as_ref(), &outcome, handover.as_ref());
     if attempt.is_effect() && attempt.entry == Entry::Run {
         done(shared, &attempt, &outcome).await?;
     }
@@ -124,7 +124,7 @@ pub(crate) async fn probe(shared: &Arc<Shared>, room: &Room, attempt: Attempt, s
     let folder = TryFolder::make(shared, &attempt).map_err(|error| disk(&error))?;
     let desk = desk(shared, room, &attempt, &folder, None);
     let (call, _selection) = call(shared, room, &attempt, &folder)?;
-    let state = shared.sandbox.probe(&attempt.program, call, desk.clone(), stop).await;
+    let state = shared.sandbox.probe(&attempt.program, call, desk.clone(), &stop).await;
     desk.close().await;
     state.map_err(|outcome| outcome::judge(outcome).1.unwrap_or_else(|| disk(&std::io::Error::other("no answer"))))
 }
@@ -202,7 +202,7 @@ fn input_variables(inputs: &[(String, Value)]) -> Vec<(String, String)> {
 }
 
 /// What was handed on, and whether anything leaves the workspace now.
-fn settle(room: &Room, attempt: &Attempt, desk: &StepDesk, outcome: &Outcome, handover: Option<&Handover>) -> Result<Taken, Cause> {
+fn settle(shared: &Shared, room: &Room, attempt: &Attempt, desk: &StepDesk, outcome: &Outcome, handover: Option<&Handover>) -> Result<Taken, Cause> {
     if !attempt.grant.files.write.is_empty() {
         room.remove_escapes(desk)?;
     }
@@ -211,10 +211,12 @@ fn settle(room: &Room, attempt: &Attempt, desk: &StepDesk, outcome: &Outcome, ha
     };
     let taken = handover.take()?;
     scripts::check_sizes(&taken.outputs)?;
-    let outputs = taken.outputs.iter().map(|(name, value)| Note::Output { name: name.clone(), value: Value::Text(value.clone()) });
-    let summary = taken.summary.iter().map(|markdown| Note::Summary { markdown: markdown.clone() });
-    // The desk is closed; what scripts hand on goes the same way through the redactor.
-    let _ = desk.step().tell_redacted(outputs.chain(summary).collect());
+    // The desk is closed; what scripts hand on passes the same redactor.
+    let redactor = shared.broker.vault().redactor();
+    let clean = |text: &String| redactor.redact_text(text).into_owned();
+    let outputs = taken.outputs.iter().map(|(name, value)| Note::Output { name: clean(name), value: Value::Text(clean(value)) });
+    let summary = taken.summary.iter().map(|markdown| Note::Summary { markdown: clean(markdown) });
+    let _ = desk.step().tell(outputs.chain(summary).collect());
     Ok(taken)
 }
 

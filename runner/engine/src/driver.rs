@@ -20,7 +20,7 @@ use crate::prepare::{self, Prepared};
 use crate::room::{HandedOn, Room};
 use crate::shared::Shared;
 use crate::stage_spec::{self, OwnContainer, OwnService, StageSpec};
-use crate::verifying::{self, Ready};
+use crate::verifying::Ready;
 
 /// A step that runs.
 struct Running {

@@ -243,8 +243,8 @@ async fn open_network(scope: &Arc<Scope>, spec: &StageSpec) -> Result<Option<Sta
         return Ok(None);
     }
     // Ports of an internal network cannot be published: only a stage whose steps are on it can do without the world.
-    let outside = spec.outside_network || spec.container.is_none();
-    scope.network(outside).await.map(Some).map_err(crate::outcome::cause_of)
+    let made = if spec.outside_network || spec.container.is_none() { scope.network().await } else { scope.internal_network().await };
+    made.map(Some).map_err(crate::outcome::cause_of)
 }
 
 async fn open_services(

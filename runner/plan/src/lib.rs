@@ -28,5 +28,5 @@ pub use catalogue::{Catalogue, CatalogueError, Wanted};
 pub use frozen::*;
 pub use not_yet::not_yet;
 pub use request::{Facts, Request};
-pub use stages::{Planned, plan};
+pub use stages::{Planned, environment, plan};
 pub use steps::SHELL;

@@ -40,6 +40,20 @@ pub fn plan(request: Request<'_>) -> Planned {
     Planned { plan: (!failed).then_some(plan), diagnostics }
 }
 
+/// Freezes one environment of the pipeline, for commands that need no run. `None` when there is none of that name,
+/// or something about it is wrong.
+pub fn environment(request: Request<'_>, name: &str) -> (Option<crate::PlannedEnvironment>, Vec<Diagnostic>) {
+    let mut planner = Planner::new(request);
+    planner.settle_contexts();
+    let Some(entry) = request.pipeline.environments.entry(name) else {
+        let help = near::offer(name, request.pipeline.environments.names());
+        return (None, vec![Diagnostic::error("E-ENVIRONMENT-UNKNOWN", format!("there is no environment `{name}`"), None).maybe_help(help)]);
+    };
+    let frozen = environments::environment(&mut planner, entry);
+    let failed = planner.diagnostics.iter().any(Diagnostic::is_error);
+    ((!failed).then_some(frozen), planner.diagnostics)
+}
+
 /// What all parts of planning share.
 pub(crate) struct Planner<'a> {
     pub(crate) request: Request<'a>,
@@ -63,16 +77,21 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn freeze(&mut self) -> Plan {
-        let pipeline = self.request.pipeline;
+    /// What is known before the run: facts, inputs, and the pipeline's `env`.
+    fn settle_contexts(&mut self) -> (Map<String, Json>, Vec<EnvEntry>) {
         let inputs = self.inputs();
         self.known.0.insert("github".into(), self.request.facts.github.clone().into());
         self.known.0.insert("vars".into(), self.request.facts.vars.clone().into());
         self.known.0.insert("inputs".into(), inputs.clone().into());
-        let env = self.env(&pipeline.env);
-        let environment_values = self.plain_env(&env, Map::new());
-        self.known.0.insert("env".into(), environment_values.into());
+        let env = self.env(&self.request.pipeline.env);
+        let values = self.plain_env(&env, Map::new());
+        self.known.0.insert("env".into(), values.into());
+        (inputs, env)
+    }
 
+    fn freeze(&mut self) -> Plan {
+        let pipeline = self.request.pipeline;
+        let (inputs, env) = self.settle_contexts();
         let stages = self.stages();
         let environments = environments::freeze(self, &stages);
         let concurrency = pipeline.concurrency.as_ref().map(|own| self.concurrency(own));

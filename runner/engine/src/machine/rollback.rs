@@ -7,12 +7,17 @@ use super::messages::{Command, RolledBack, StageId};
 use super::stage::Phase;
 use super::Machine;
 
+/// Another run holds the environment.
+const EXIT_FENCED: u8 = 7;
+
 impl Machine {
     /// No step is left: a deployment that began an effect and did not succeed goes back.
     pub(super) fn end_of_steps(&mut self, id: StageId, out: &mut Vec<Command>) {
         let stage = &self.stages[id.0];
         let failed = stage.has_failed() || stage.cancelled;
-        if stage.deployment.is_some() && stage.is_saga && failed {
+        // Who holds the targets now answers for them: a fenced run does nothing more there.
+        let fenced = stage.failure.as_ref().is_some_and(|cause| cause.exit == EXIT_FENCED);
+        if stage.deployment.is_some() && stage.is_saga && failed && !fenced {
             return self.roll_back(id, out);
         }
         self.close(id, out);

@@ -115,3 +115,35 @@ mod grants {
         Ok(rows.into_iter().map(|row| (row.name, row.grant)).collect())
     }
 }
+
+impl Plan {
+    /// The secrets that something in the plan names, in order: these must be there before anything starts.
+    pub fn used_secrets(&self) -> Vec<String> {
+        let mut used = std::collections::BTreeSet::new();
+        used.extend(self.grants.values().flat_map(|grant| grant.secrets.iter().cloned()));
+        for target in self.environments.values().flat_map(|environment| &environment.targets) {
+            if let SshLogin::Key(secret) = &target.login {
+                used.insert(secret.clone());
+            }
+        }
+        let whole = serde_json::to_value(self).expect("a plan holds only maps with text keys");
+        collect_secrets(&whole, &mut used);
+        used.into_iter().filter(|name| self.secrets.contains(name)).collect()
+    }
+}
+
+/// Texts with `${{ secrets.X }}`, wherever they stand.
+fn collect_secrets(value: &serde_json::Value, used: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::String(text) if text.contains("secrets") => {
+            let uses = sealock_expression::Template::parse(text).map(|template| template.secret_uses()).unwrap_or_default();
+            used.extend(uses.into_iter().filter_map(|named| match named.kind {
+                sealock_expression::SecretUseKind::Direct { name } => Some(name),
+                _ => None,
+            }));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect_secrets(item, used)),
+        serde_json::Value::Object(entries) => entries.values().for_each(|entry| collect_secrets(entry, used)),
+        _ => {}
+    }
+}

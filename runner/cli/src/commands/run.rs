@@ -1,0 +1,184 @@
+//! `sealock run [PIPELINE]`
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use sealock_engine::{RunSpec, Settings};
+use sealock_events::FanOut;
+use sealock_journal::{Journal, RunHead, RunLog};
+use sealock_sandbox::Sandbox;
+use sealock_workspace::{Checkout, RunFolder, View};
+
+use crate::catalogue::Plugins;
+use crate::environment::Process;
+use crate::failure::{Failure, chain};
+use crate::native::Native;
+use crate::planning::{PlanArgs, Prepared, Repository};
+use crate::secrets::SecretArgs;
+use crate::shell::Shell;
+use crate::{exit_code, output, programs, signals, wall};
+
+/// Plan and run a pipeline.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to run.
+    #[command(flatten)]
+    plan: PlanArgs,
+    /// Where secrets come from.
+    #[command(flatten)]
+    secrets: SecretArgs,
+    /// How many stages run at once; as many as there are cores without it
+    #[arg(long, value_name = "N", env = "SEALOCK_JOBS", hide_env = true)]
+    jobs: Option<usize>,
+    /// How to show the run
+    #[arg(long, value_enum, default_value_t = Format::Auto, env = "SEALOCK_FORMAT", hide_env = true)]
+    format: Format,
+    /// Leave uncommitted changes out
+    #[arg(long, env = "SEALOCK_NO_DIRTY", hide_env = true)]
+    no_dirty: bool,
+    /// Deploy uncommitted changes; the ledger says so
+    #[arg(long, env = "SEALOCK_ALLOW_DIRTY", hide_env = true, conflicts_with = "no_dirty")]
+    allow_dirty: bool,
+    /// Let native commands that were allowed some network reach all of it: this machine cannot hold them to hosts
+    #[arg(long, env = "SEALOCK_UNCONFINED_NETWORK", hide_env = true)]
+    unconfined_network: bool,
+    /// Where the Docker engine listens
+    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", hide_env = true)]
+    docker_host: Option<String>,
+}
+
+/// How to show a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A moving picture on a terminal, lines elsewhere
+    Auto,
+    /// Lines
+    Plain,
+    /// One event a line, as JSON
+    Jsonl,
+}
+
+impl Run {
+    /// Plans and runs.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way of starting; what happens after that is told by the run.
+    pub fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
+        let repository = Repository::at(shell);
+        let Some(prepared) = self.plan.prepare(shell, &repository)? else {
+            return Ok(exit_code::USAGE);
+        };
+        self.refuse(&prepared)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
+        runtime.block_on(self.start(shell, &repository, prepared, process))
+    }
+
+    /// Nothing of a run that cannot be finished is started.
+    fn refuse(&self, prepared: &Prepared) -> Result<(), Failure> {
+        let not_yet = sealock_plan::not_yet(&prepared.plan);
+        if !not_yet.is_empty() {
+            return Err(Failure::new("E-NOT-YET", format!("this version cannot run {} yet", not_yet.join(", "))));
+        }
+        let unconfined = prepared.plan.stages.iter().find_map(|stage| {
+            let step = stage.steps.iter().find(|step| step.wants_unconfined_network)?;
+            Some((stage, step))
+        });
+        if let Some((stage, step)) = unconfined.filter(|_| !self.unconfined_network) {
+            let message = format!(
+                "step `{}` of stage `{}` ({}:{}) is allowed some network, and this machine cannot hold a native command to it",
+                step.title, stage.name, prepared.plan.file, step.line
+            );
+            return Err(Failure::new("E-NETWORK-UNCONFINED", message).help("let it reach every host, in the open: --unconfined-network"));
+        }
+        Ok(())
+    }
+
+    async fn start(&self, shell: &mut Shell, repository: &Repository, prepared: Prepared, process: Process) -> Result<u8, Failure> {
+        let state = shell.state()?;
+        std::fs::create_dir_all(&state).map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
+        if let Err(error) = View::sweep(&state) {
+            shell.tell(&format!("warning: what a killed run left mounted was not removed: {error}\n"));
+        }
+        let Prepared { plan, git, uncommitted } = prepared;
+        let vault = self.secrets.load(shell, &plan, &process).await?;
+        process.hide();
+        let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
+        let programs = programs::load(shell, &plan, &Plugins::new(repository.root()), &sandbox)?;
+
+        let run = ulid::Ulid::new().to_string();
+        let refused = |code: &'static str, error: &(dyn std::error::Error + 'static)| Failure::new(code, chain(error));
+        let folder = RunFolder::create(&state, &run).map_err(|error| refused(error.code(), &error))?;
+        let uncommitted = Some(&uncommitted).filter(|_| !self.no_dirty);
+        let checkout = Checkout::prepare(&git, &folder, uncommitted).map_err(|error| refused(error.code(), &error))?;
+        for warning in checkout.warnings() {
+            shell.tell(&format!("warning: {}\n", output::warning(warning)));
+        }
+        let mut journal = Journal::open(&state).map_err(|error| refused(error.code(), &error))?;
+        journal.begin(&head(&run, &plan)).map_err(|error| refused(error.code(), &error))?;
+        let log = RunLog::open(&state, &run).map_err(|error| refused(error.code(), &error))?;
+
+        let home = folder.path().join("home");
+        std::fs::create_dir_all(&home).map_err(|error| Failure::new("E-STATE-DIR", error.to_string()))?;
+        let native = Native::from(|name| process.variable(name), &home);
+        let host = process.host(&native, &checkout, &home);
+        let engine = sealock_broker::containers::Engine::connect(self.docker_host.as_deref());
+        let engine = engine.map_err(|error| Failure::new("E-DOCKER-HOST", error.to_string()).maybe_help(error.help.clone()))?;
+        let settings = Settings {
+            unconfined_network: self.unconfined_network,
+            allow_dirty: self.allow_dirty,
+            dirty_files: uncommitted.map_or(0, sealock_workspace::Uncommitted::count),
+            who: process.who(),
+            ssh_agent: process.variable("SSH_AUTH_SOCK").map(PathBuf::from),
+        };
+        let spec = RunSpec {
+            plan,
+            journal,
+            log,
+            sinks: FanOut::new(vec![output::sink(shell, self.format)]),
+            vault,
+            sandbox,
+            programs,
+            checkout,
+            folder,
+            wall: wall::event(host.wall(), self.unconfined_network),
+            host: Arc::new(host),
+            engine,
+            extra_roots: process.extra_roots(),
+            host_env: native.env,
+            settings,
+            jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
+        };
+        let (cancel, kill) = signals::tokens();
+        let end = sealock_engine::run(spec, &cancel, &kill).await;
+        for retired in &end.retired {
+            shell.tell(&format!("warning: the output `{}` failed: {}\n", retired.name, chain(&retired.error)));
+        }
+        if let Some(cause) = &end.unrecorded {
+            shell.tell(&Failure::new("E-JOURNAL-WRITE", cause.message.clone()).text());
+        }
+        Ok(end.exit)
+    }
+}
+
+impl Format {
+    /// Whether lines may move.
+    pub fn is_live(self, shell: &Shell) -> bool {
+        self == Self::Auto && shell.is_live() && std::io::stdout().is_terminal()
+    }
+}
+
+fn head(run: &str, plan: &sealock_plan::Plan) -> RunHead {
+    RunHead {
+        run: run.to_owned(),
+        pipeline: plan.name.clone(),
+        file: plan.file.clone(),
+        commit: plan.github.get("sha").and_then(|sha| sha.as_str()).map(str::to_owned),
+        plan_digest: plan.digest().to_string(),
+        plan_json: serde_json::to_string(plan).expect("a plan holds only maps with text keys"),
+        started: sealock_events::Timestamp::from_unix_ms(jiff::Timestamp::now().as_millisecond()),
+    }
+}

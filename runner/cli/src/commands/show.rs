@@ -1,0 +1,70 @@
+//! `sealock show [RUN]`
+
+use clap::Args;
+use sealock_events::{Event, EventKind};
+use sealock_journal::Journal;
+
+use super::run::Format;
+use crate::failure::{Failure, chain};
+use crate::shell::Shell;
+use crate::{exit_code, output};
+
+/// Show one run again, as it was told. Without a run: the last one.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// A run's id, or its beginning
+    run: Option<String>,
+    /// Only the log of this step: `stage/step`
+    #[arg(long, value_name = "STAGE/STEP")]
+    logs: Option<String>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Auto, env = "SEALOCK_FORMAT", hide_env = true)]
+    format: Format,
+}
+
+impl Show {
+    /// Shows it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such run or step, or the journal cannot be read.
+    pub fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+        let journal = Journal::open(&shell.state()?).map_err(|error| Failure::new(error.code(), chain(&error)))?;
+        let wanted = self.run.as_deref().unwrap_or("latest");
+        let found = journal.run(wanted).map_err(|error| Failure::new(error.code(), chain(&error)))?;
+        let events = journal.merged(&found.run).map_err(|error| Failure::new(error.code(), chain(&error)))?;
+        let events = events.map(|event| event.map_err(|error| Failure::new(error.code(), chain(&error))));
+        match &self.logs {
+            Some(step) => self.logs(shell, step, events),
+            None => self.replay(shell, events),
+        }
+    }
+
+    fn replay(&self, shell: &mut Shell, events: impl Iterator<Item = Result<Event, Failure>>) -> Result<u8, Failure> {
+        let mut sink = output::replay(shell, self.format);
+        for event in events {
+            if sink.receive(&event?).is_err() {
+                break;
+            }
+        }
+        Ok(exit_code::SUCCESS)
+    }
+
+    fn logs(&self, shell: &mut Shell, wanted: &str, events: impl Iterator<Item = Result<Event, Failure>>) -> Result<u8, Failure> {
+        let mut known = false;
+        for event in events {
+            match event?.kind {
+                EventKind::StepStarted { stage, step, .. } if format!("{stage}/{step}") == wanted => known = true,
+                EventKind::Log { stage, step, text, .. } if format!("{stage}/{step}") == wanted => {
+                    known = true;
+                    shell.answer(&format!("{}\n", sealock_diagnostics::escape(&text)));
+                }
+                _ => {}
+            }
+        }
+        if known {
+            return Ok(exit_code::SUCCESS);
+        }
+        Err(Failure::new("E-STEP-UNKNOWN", format!("the run has no step `{wanted}`")).help("steps are written `stage/step`"))
+    }
+}

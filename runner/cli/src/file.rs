@@ -1,0 +1,119 @@
+//! Reads pipeline files, and finds them.
+
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use sealock_diagnostics::{Diagnostic, Source, near};
+
+use crate::failure::Failure;
+use crate::shell::Shell;
+
+/// A pipeline file is opened once, and no larger than this is read: a device or a huge file must not fill memory.
+const FILE_BYTES_MAX: u64 = (1 << 20) + 1;
+
+/// Reads `path` once, without following a link in its last part, and only when it is a regular file.
+///
+/// # Errors
+///
+/// What stands in the way, as a diagnostic without a place.
+pub fn read(path: &Path, name: &str) -> Result<Source, (Source, Diagnostic)> {
+    let nothing = || Source::new(name, "");
+    let refused = |message: String| (nothing(), Diagnostic::error("E-FILE-READ", message, None));
+    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path);
+    let file = opened.map_err(|error| refused(unreadable(path, &error)))?;
+    let metadata = file.metadata().map_err(|error| refused(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(refused("expected a regular file, found a folder, pipe, or device".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| refused(error.to_string()))?;
+    match sealock_pipeline::decode(&bytes) {
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(diagnostic) => Err((nothing(), diagnostic)),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    if path.is_symlink() {
+        return "expected a regular file, found a symbolic link".to_owned();
+    }
+    error.to_string()
+}
+
+/// A pipeline file: where it is, and what messages call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Relative to the repository or the folder of the command.
+    pub name: String,
+}
+
+/// Folders in which pipelines are looked for, in this order.
+const FOLDERS: [&str; 2] = ["pipelines", ".sealock"];
+/// What is taken without a name, in this order.
+const DEFAULTS: [&str; 3] = ["pipelines/main.yml", "pipelines/main.yaml", "sealock.yml"];
+
+/// Finds the pipeline that a person means: `deploy` is `pipelines/deploy.yml`, `.sealock/deploy.yml`, or a path;
+/// nothing is the main one, or the only one.
+///
+/// # Errors
+///
+/// When there is none, or more than one and none is meant; the message lists what was found.
+pub fn find(shell: &Shell, root: &Path, wanted: Option<&str>) -> Result<Found, Failure> {
+    match wanted {
+        Some(wanted) => named(shell, root, wanted),
+        None => default(root),
+    }
+}
+
+fn named(shell: &Shell, root: &Path, wanted: &str) -> Result<Found, Failure> {
+    let names = FOLDERS.iter().flat_map(|folder| ["yml", "yaml"].map(|end| format!("{folder}/{wanted}.{end}")));
+    let in_folders = names.map(|name| (root.join(&name), name)).find(|(path, _)| path.symlink_metadata().is_ok());
+    if let Some((path, name)) = in_folders {
+        return Ok(Found { path, name });
+    }
+    let path = shell.path(Path::new(wanted));
+    if path.symlink_metadata().is_ok() {
+        let name = path.strip_prefix(root).map_or_else(|_| wanted.to_owned(), |name| name.display().to_string());
+        return Ok(Found { path, name });
+    }
+    let found = all(root);
+    let stems: Vec<&str> = found.iter().filter_map(|found| Path::new(&found.name).file_stem()?.to_str()).collect();
+    let message = format!("there is no pipeline `{wanted}` in pipelines/ or .sealock/, and no such file");
+    Err(Failure::new("E-PIPELINE-UNKNOWN", message).maybe_help(near::offer(wanted, stems)))
+}
+
+fn default(root: &Path) -> Result<Found, Failure> {
+    let main = DEFAULTS.iter().map(|name| (root.join(name), *name)).find(|(path, _)| path.symlink_metadata().is_ok());
+    if let Some((path, name)) = main {
+        return Ok(Found { path, name: name.to_owned() });
+    }
+    let mut found = all(root);
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Failure::new("E-PIPELINE-UNKNOWN", "there is no pipeline here").help("write one to pipelines/main.yml; the README has one of twenty lines")),
+        _ => {
+            let names = found.iter().map(|found| found.name.as_str()).collect::<Vec<_>>().join(", ");
+            Err(Failure::new("E-PIPELINE-UNKNOWN", "there are several pipelines here and none is called `main`").help(format!("name one of {names}")))
+        }
+    }
+}
+
+/// Every pipeline of the repository, by name.
+pub fn all(root: &Path) -> Vec<Found> {
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+        let is_pipeline = |path: &Path| path.extension().is_some_and(|end| end == "yml" || end == "yaml");
+        let paths = entries.map(|entry| entry.path()).filter(|path| is_pipeline(path));
+        found.extend(paths.map(|path| {
+            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            Found { path, name }
+        }));
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}

@@ -1,0 +1,72 @@
+//! Where secrets come from.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sealock_plan::Plan;
+use sealock_secrets::{Environment, Files, Provider, Vault};
+
+use crate::environment::Process;
+use crate::failure::{Failure, chain};
+use crate::shell::Shell;
+
+/// Where secrets come from: `SEALOCK_SECRET_<NAME>` of the environment, then files.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SecretArgs {
+    /// A secret from a file; may be given several times
+    #[arg(long = "secret-file", value_name = "NAME=PATH")]
+    files: Vec<String>,
+    /// A folder with one file for each secret
+    #[arg(long, value_name = "DIR", env = "SEALOCK_SECRETS_DIR", hide_env = true)]
+    secrets_dir: Option<PathBuf>,
+}
+
+impl SecretArgs {
+    /// Every secret that the plan names.
+    ///
+    /// # Errors
+    ///
+    /// Every secret that is missing or cannot be one, together.
+    pub async fn load(&self, shell: &mut Shell, plan: &Plan, process: &Process) -> Result<Vault, Failure> {
+        self.load_names(shell, &plan.used_secrets(), process).await
+    }
+
+    /// These secrets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub async fn load_names(&self, shell: &mut Shell, names: &[String], process: &Process) -> Result<Vault, Failure> {
+        let vault = Vault::new();
+        let environment = Environment::new(process.variables());
+        let entries: Vec<String> = self.files.iter().map(|entry| at(shell, entry)).collect();
+        let files = Files::from_entries(entries.iter().map(String::as_str));
+        let files = files.map_err(|error| Failure::new("E-SECRET-READ", chain(&error)))?;
+        let folder = self.secrets_dir.as_ref().map(|folder| Files::in_folder(shell.path(folder)));
+        let mut providers: Vec<&dyn Provider> = vec![&environment, &files];
+        providers.extend(folder.as_ref().map(|folder| folder as &dyn Provider));
+        match sealock_secrets::load(&vault, &providers, names.iter().map(String::as_str)).await {
+            Ok(cautions) => {
+                for caution in cautions {
+                    shell.tell(&format!("warning: {caution}\n"));
+                }
+                Ok(vault)
+            }
+            Err(problems) => Err(refused(&problems)),
+        }
+    }
+}
+
+/// A path of a `NAME=path` entry, as the person meant it.
+fn at(shell: &Shell, entry: &str) -> String {
+    match entry.split_once('=') {
+        Some((name, path)) => format!("{name}={}", shell.path(path.as_ref()).display()),
+        None => entry.to_owned(),
+    }
+}
+
+fn refused(problems: &[sealock_secrets::LoadError]) -> Failure {
+    let code = problems.first().map_or("E-SECRET-MISSING", sealock_secrets::LoadError::code);
+    let texts: Vec<String> = problems.iter().map(|problem| chain(problem)).collect();
+    Failure::new(code, texts.join("; ")).help("set SEALOCK_SECRET_<NAME>, or give a file: --secret-file NAME=PATH")
+}

@@ -1,0 +1,116 @@
+//! Where a command was started and where its words go: the answer to standard output, the telling to standard
+//! error.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use sealock_diagnostics::render::{self, Colour, Report};
+use sealock_diagnostics::{Diagnostic, Source};
+
+use crate::args::{Global, When};
+use crate::failure::Failure;
+
+/// What commands know of the process they run in.
+pub struct Shell {
+    /// The options that every command has.
+    pub global: Global,
+    directory: PathBuf,
+    state: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    no_color: bool,
+}
+
+impl Shell {
+    /// For a process with these options and this environment.
+    ///
+    /// # Errors
+    ///
+    /// When the folder to start in is not there.
+    pub fn new(global: Global, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        let here = match &global.directory {
+            Some(directory) => directory.canonicalize(),
+            None => current_directory(),
+        };
+        let named = || global.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+        let directory = here.map_err(|error| Failure::new("E-FILE-READ", format!("{}: {error}", named().display())))?;
+        let home = variable("HOME").map(PathBuf::from);
+        let base = |name: &str, below: &str| {
+            let own = variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+            own.or_else(|| home.as_ref().map(|home| home.join(below)))
+        };
+        let state = global.state.clone().or_else(|| base("XDG_STATE_HOME", ".local/state").map(|base| base.join("sealock")));
+        let cache = global.cache.clone().or_else(|| base("XDG_CACHE_HOME", ".cache").map(|base| base.join("sealock")));
+        let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Ok(Self { global, directory, state, cache, no_color })
+    }
+
+    /// The folder that the command was started in.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// `path` as the person meant it.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// Where runs are kept.
+    ///
+    /// # Errors
+    ///
+    /// When there is neither an option, a variable, nor a home.
+    pub fn state(&self) -> Result<PathBuf, Failure> {
+        let found = self.state.as_ref().map(|state| self.directory.join(state));
+        found.ok_or_else(|| Failure::new("E-STATE-DIR", "there is no folder for runs: HOME is not set").help("give one with `--state DIR`"))
+    }
+
+    /// Where compiled plugins are kept.
+    ///
+    /// # Errors
+    ///
+    /// When there is neither an option, a variable, nor a home.
+    pub fn cache(&self) -> Result<PathBuf, Failure> {
+        let found = self.cache.as_ref().map(|cache| self.directory.join(cache));
+        found.ok_or_else(|| Failure::new("E-STATE-DIR", "there is no folder for compiled plugins: HOME is not set").help("give one with `--cache DIR`"))
+    }
+
+    /// Whether standard output is a terminal that lines may move on.
+    pub fn is_live(&self) -> bool {
+        std::io::stdout().is_terminal() && !self.global.no_progress
+    }
+
+    /// Whether standard output takes colours.
+    pub fn colour_out(&self) -> Colour {
+        self.colour(std::io::stdout().is_terminal())
+    }
+
+    fn colour(&self, is_terminal: bool) -> Colour {
+        match self.global.color {
+            When::Always => Colour::Ansi,
+            When::Auto if is_terminal && !self.no_color => Colour::Ansi,
+            When::Auto | When::Never => Colour::Plain,
+        }
+    }
+
+    /// Prints the answer. A reader that has gone away is no error.
+    pub fn answer(&mut self, text: &str) {
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    /// Tells something beside the answer.
+    pub fn tell(&mut self, text: &str) {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Tells what is wrong with a file.
+    pub fn diagnostics(&mut self, source: &Source, diagnostics: &[Diagnostic]) {
+        let report = Report { source, diagnostics };
+        let text = render::text(report, self.colour(std::io::stderr().is_terminal()));
+        self.tell(&text);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+fn current_directory() -> std::io::Result<PathBuf> {
+    std::env::current_dir()
+}
