@@ -16,7 +16,7 @@ fn folder() -> &'static PathBuf {
         let shared = option_env!("SEALOCK_PLUGINS_TARGET_DIR").map(PathBuf::from);
         let target = shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guests"));
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--locked", "--target", "wasm32-wasip2"])
+            .args(["build", "--release", "--target", "wasm32-wasip2"])
             .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/Cargo.toml")])
             .arg("--target-dir")
             .arg(&target)
