@@ -1,0 +1,307 @@
+//! A deployment over all targets: prepare everywhere, then switch batch by batch.
+//!
+//! # Invariants
+//!
+//! - Nothing is switched before every target has the images, the release, and a file that its Compose can read.
+//! - A batch is switched only when every target before it runs the release and, between batches, verified it.
+//! - A problem ends the deployment where it stands: taking it back is `rollback`'s, on every target.
+
+use sealock_sdk::targets::Release;
+use sealock_sdk::{Error, Level, Outcome};
+
+use crate::machine::{Fleet, Machine, Started};
+use crate::pin::Pin;
+use crate::problem::invalid;
+use crate::project;
+use crate::report::{Report, Verdict};
+use crate::script::Place;
+
+/// Details of a release that later calls look for.
+pub(crate) mod detail {
+    /// The idempotency key of the deployment that made it.
+    pub(crate) const KEY: &str = "key";
+    /// The Compose project.
+    pub(crate) const PROJECT: &str = "project";
+    /// The compose file's path in the release.
+    pub(crate) const COMPOSE: &str = "compose";
+}
+
+/// What is deployed, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Deployment {
+    pub(crate) key: String,
+    pub(crate) environment: String,
+    /// As the author chose it.
+    pub(crate) project: Option<String>,
+    /// The compose file's path in the workspace and in the release.
+    pub(crate) compose: String,
+    pub(crate) pins: Vec<Pin>,
+    /// Names of the environment's entries.
+    pub(crate) env_names: Vec<String>,
+    pub(crate) executables: Vec<String>,
+    /// How many targets are switched at once.
+    pub(crate) batch: usize,
+    pub(crate) wait_seconds: u64,
+    pub(crate) keep: u32,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deployed {
+    pub(crate) outcome: Outcome,
+    pub(crate) release: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) targets: Vec<String>,
+}
+
+/// A target whose release is staged.
+struct Ready<'a> {
+    machine: Box<dyn Machine + 'a>,
+    name: String,
+    place: Place,
+}
+
+/// The value of a release's detail.
+pub(crate) fn detail_of<'a>(release: &'a Release, name: &str) -> Option<&'a str> {
+    release.details.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+/// Runs `deployment`.
+///
+/// # Errors
+///
+/// What a target or the host answered; whatever was switched by then stays so for `rollback`.
+pub(crate) fn deploy(fleet: &dyn Fleet, deployment: &Deployment) -> Result<Deployed, Error> {
+    let names = fleet.names();
+    if names.is_empty() {
+        let error = invalid("E-TARGET-NONE", "this stage has no targets");
+        return Err(error.help("give the stage an `environment` that has targets"));
+    }
+    let ready = stage_everywhere(fleet, deployment, &names)?;
+    let mut deployed = Deployed {
+        outcome: Outcome::Success,
+        release: ready.first().map(|ready| ready.place.release.clone()),
+        project: ready.first().map(|ready| ready.place.project.clone()),
+        targets: Vec::new(),
+    };
+    if let Some(problem) = prepare_everywhere(fleet, &ready, deployment)? {
+        deployed.outcome = Outcome::Failed(problem);
+        return Ok(deployed);
+    }
+    if let Some(problem) = switch_in_batches(fleet, &ready, deployment, &mut deployed.targets)? {
+        deployed.outcome = Outcome::Failed(problem);
+        return Ok(deployed);
+    }
+    for ready in &ready {
+        if let Err(error) = ready.machine.prune(deployment.keep) {
+            fleet.tell(Level::Warning, &format!("{}: old releases could not be removed: {error}", ready.name));
+        }
+    }
+    Ok(deployed)
+}
+
+fn stage_everywhere<'a>(
+    fleet: &'a dyn Fleet,
+    deployment: &Deployment,
+    names: &[String],
+) -> Result<Vec<Ready<'a>>, Error> {
+    let machines: Vec<_> = names.iter().map(|name| fleet.open(name)).collect::<Result<_, _>>()?;
+    let stage = |(machine, name): (Box<dyn Machine + 'a>, &String)| {
+        let place = stage(machine.as_ref(), deployment).map_err(|error| error.while_doing(name))?;
+        Ok(Ready { machine, name: name.clone(), place })
+    };
+    machines.into_iter().zip(names).map(stage).collect()
+}
+
+fn stage(machine: &dyn Machine, deployment: &Deployment) -> Result<Place, Error> {
+    let project = project_on(machine, deployment)?;
+    for pin in &deployment.pins {
+        machine.pull(&pin.reference)?;
+    }
+    let images: Vec<_> = deployment.pins.iter().map(|pin| (pin.service.clone(), pin.digest.clone())).collect();
+    let details = [(detail::KEY, &deployment.key), (detail::PROJECT, &project), (detail::COMPOSE, &deployment.compose)];
+    let details = details.map(|(name, value)| (name.to_owned(), value.clone()));
+    let release = machine.stage(&images, &details)?;
+    Ok(Place::new(&machine.directory(), &release.id, &project, &deployment.compose))
+}
+
+/// The project that runs there already, or a new one's name. Another name would leave the old containers running.
+fn project_on(machine: &dyn Machine, deployment: &Deployment) -> Result<String, Error> {
+    let recorded = machine.current()?.and_then(|release| detail_of(&release, detail::PROJECT).map(str::to_owned));
+    match (&deployment.project, recorded) {
+        (Some(chosen), Some(recorded)) if *chosen != recorded => {
+            let message = format!("the project is called {chosen}, and {recorded} is what runs");
+            let help = format!("keep `project: {recorded}`, or stop it first: docker compose -p {recorded} down");
+            Err(invalid("E-COMPOSE-PROJECT", message).help(help))
+        }
+        (_, Some(recorded)) => Ok(recorded),
+        (Some(chosen), None) => Ok(chosen.clone()),
+        (None, None) => Ok(project::name(&machine.directory(), &deployment.environment)),
+    }
+}
+
+/// On all targets at once. What Compose says of a file that it takes are warnings.
+fn prepare_everywhere(
+    fleet: &dyn Fleet,
+    ready: &[Ready<'_>],
+    deployment: &Deployment,
+) -> Result<Option<String>, Error> {
+    let start = |ready: &Ready<'_>| {
+        let script = ready.place.prepare(&deployment.env_names, &deployment.executables);
+        ready.machine.start(&script)
+    };
+    let started: Vec<Box<dyn Started>> = ready.iter().map(start).collect::<Result<_, _>>()?;
+    let mut problems = Vec::new();
+    for (ready, started) in ready.iter().zip(started) {
+        let (code, stdout) = started.finish()?;
+        let said = Report::parse(&stdout).said;
+        if code == 0 {
+            said.iter().for_each(|line| fleet.tell(Level::Warning, &format!("{}: {line}", ready.name)));
+        } else {
+            problems.push(format!("{}: Compose does not take the file: {}", ready.name, said.join("\n  ")));
+        }
+    }
+    Ok((!problems.is_empty()).then(|| problems.join("\n")))
+}
+
+fn switch_in_batches(
+    fleet: &dyn Fleet,
+    ready: &[Ready<'_>],
+    deployment: &Deployment,
+    switched: &mut Vec<String>,
+) -> Result<Option<String>, Error> {
+    let batches: Vec<&[Ready<'_>]> = ready.chunks(deployment.batch.max(1)).collect();
+    for (index, batch) in batches.iter().enumerate() {
+        if fleet.is_cancelled() {
+            return Ok(Some(format!("cancelled with {} of {} targets switched", switched.len(), ready.len())));
+        }
+        let names: Vec<String> = batch.iter().map(|ready| ready.name.clone()).collect();
+        switched.extend(names.iter().cloned());
+        let problems = switch(fleet, batch, deployment)?;
+        if !problems.is_empty() {
+            return Ok(Some(problems.join("\n")));
+        }
+        if index + 1 < batches.len() {
+            fleet.verify(&names).map_err(|error| error.while_doing(format_args!("verifying {}", names.join(", "))))?;
+        }
+    }
+    Ok(None)
+}
+
+/// Switches the targets of one batch, all at once.
+fn switch(fleet: &dyn Fleet, batch: &[Ready<'_>], deployment: &Deployment) -> Result<Vec<String>, Error> {
+    for ready in batch {
+        ready.machine.switch_to(&ready.place.release).map_err(|error| error.while_doing(&ready.name))?;
+    }
+    let start = |ready: &Ready<'_>| ready.machine.start(&ready.place.up(deployment.wait_seconds));
+    let started: Vec<Box<dyn Started>> = batch.iter().map(start).collect::<Result<_, _>>()?;
+    let mut problems = Vec::new();
+    for (ready, started) in batch.iter().zip(started) {
+        let report = finish(started.as_ref(), &ready.name)?;
+        report.said.iter().for_each(|line| fleet.tell(Level::Debug, &format!("{}: {line}", ready.name)));
+        match report.problem(&deployment.pins, deployment.wait_seconds) {
+            Some(problem) => problems.push(format!("{}: {problem}", ready.name)),
+            None => fleet.tell(Level::Notice, &running(&ready.name, &ready.place, &report)),
+        }
+    }
+    Ok(problems)
+}
+
+fn running(name: &str, place: &Place, report: &Report) -> String {
+    let healthy = report.containers.iter().filter(|container| container.health == "healthy").count();
+    format!("{name}: {} runs {}, {healthy} of {} containers healthy", place.project, place.release, report.containers.len())
+}
+
+/// The report of a script that starts or stops containers.
+pub(crate) fn finish(started: &dyn Started, name: &str) -> Result<Report, Error> {
+    let (_, stdout) = started.finish().map_err(|error| error.while_doing(name))?;
+    Ok(Report::parse(&stdout))
+}
+
+/// Whether a script that has no images to compare found everything as it should be.
+pub(crate) fn is_ready(report: &Report) -> bool {
+    report.verdict == Verdict::Ready
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{FakeFleet, deployment, failed_report};
+
+    fn outcome(fleet: &FakeFleet, batch: usize) -> Result<Outcome, Error> {
+        deploy(fleet, &deployment(batch)).map(|deployed| deployed.outcome)
+    }
+
+    #[test]
+    fn all_at_once_prepares_everywhere_before_anything_is_switched() {
+        let fleet = FakeFleet::new(&["web1", "web2"]);
+        assert_eq!(outcome(&fleet, 2).expect("good"), Outcome::Success);
+        assert_eq!(
+            fleet.calls(),
+            [
+                "web1 pull acme/web@sha256:aa", "web1 stage", "web2 pull acme/web@sha256:aa", "web2 stage",
+                "web1 prepare", "web2 prepare",
+                "web1 switch r2", "web2 switch r2", "web1 up r2", "web2 up r2",
+                "web1 prune 3", "web2 prune 3",
+            ]
+        );
+    }
+
+    #[test]
+    fn rolling_verifies_a_batch_before_the_next_is_switched() {
+        let fleet = FakeFleet::new(&["web1", "web2"]);
+        assert_eq!(outcome(&fleet, 1).expect("good"), Outcome::Success);
+        let calls = fleet.calls();
+        let from = calls.iter().position(|call| call == "web1 switch r2").expect("switched");
+        assert_eq!(calls[from..from + 5], ["web1 switch r2", "web1 up r2", "verify web1", "web2 switch r2", "web2 up r2"]);
+    }
+
+    #[test]
+    fn rolling_stops_at_the_first_batch_that_is_not_healthy() {
+        let mut fleet = FakeFleet::new(&["web1", "web2"]);
+        fleet.answer("web1 up r2", 1, &failed_report());
+        let Outcome::Failed(why) = outcome(&fleet, 1).expect("an outcome") else { panic!("expected a failure") };
+        assert_eq!(why, "web1: web is unhealthy (container p-web-1)\n  | boom");
+        assert!(!fleet.calls().iter().any(|call| call.starts_with("web2 switch")));
+    }
+
+    #[test]
+    fn a_batch_that_does_not_verify_stops_the_rest() {
+        let mut fleet = FakeFleet::new(&["web1", "web2"]);
+        fleet.refuse("verify web1");
+        let error = outcome(&fleet, 1).expect_err("not verified");
+        assert_eq!(error.message(), "verifying web1: no");
+        assert!(!fleet.calls().iter().any(|call| call.starts_with("web2 switch")));
+    }
+
+    #[test]
+    fn a_file_that_compose_does_not_take_is_found_before_the_switch() {
+        let mut fleet = FakeFleet::new(&["web1", "web2"]);
+        fleet.answer("web2 prepare", 15, "said services.web: no such key\n");
+        let Outcome::Failed(why) = outcome(&fleet, 2).expect("an outcome") else { panic!("expected a failure") };
+        assert_eq!(why, "web2: Compose does not take the file: services.web: no such key");
+        assert!(!fleet.calls().iter().any(|call| call.contains("switch")));
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_switches_nothing() {
+        let mut fleet = FakeFleet::new(&["web1", "web2"]);
+        fleet.refuse("web2 pull acme/web@sha256:aa");
+        assert_eq!(outcome(&fleet, 2).expect_err("no image").message(), "web2: no");
+        assert!(!fleet.calls().iter().any(|call| call.contains("switch")));
+    }
+
+    #[test]
+    fn the_project_that_runs_keeps_its_name() {
+        let mut fleet = FakeFleet::new(&["web1"]);
+        fleet.set_current("web1", "r1", "other-key", "old-name");
+        assert_eq!(deploy(&fleet, &deployment(1)).expect("good").project.as_deref(), Some("old-name"));
+        let chosen = Deployment { project: Some("new-name".into()), ..deployment(1) };
+        assert_eq!(deploy(&fleet, &chosen).expect_err("another name").code(), "E-COMPOSE-PROJECT");
+    }
+
+    #[test]
+    fn without_targets_there_is_nothing_to_deploy_to() {
+        assert_eq!(outcome(&FakeFleet::new(&[]), 1).expect_err("none").code(), "E-TARGET-NONE");
+    }
+}
