@@ -35,7 +35,7 @@ pub(super) struct BuildContext {
 pub(super) struct Dockerfile {
     /// In the workspace.
     pub(super) path: String,
-    /// In the context, when it is in there.
+    /// In the context, when it is in there and not ignored.
     pub(super) inside: Option<String>,
     pub(super) text: String,
 }
@@ -70,8 +70,9 @@ impl BuildContext {
         let dockerfile = read_dockerfile(step, &context, file.unwrap_or("Dockerfile"))?;
         let ignore = read_ignore(step, &context, &dockerfile.path)?;
         let mut entries = Vec::new();
-        let walk = Walk { step, root: &context, ignore: &ignore, keep: dockerfile.inside.as_deref() };
+        let walk = Walk { step, root: &context, ignore: &ignore };
         walk.folder(&folder, "", &Verdict::default(), &mut entries, 0)?;
+        let dockerfile = dockerfile.within(&entries);
         Ok(Arc::new(Self { folder, entries, dockerfile }))
     }
 
@@ -89,6 +90,13 @@ impl BuildContext {
         }
         let file = File::from(opened?);
         if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::ErrorKind::InvalidInput.into()) }
+    }
+}
+
+impl Dockerfile {
+    fn within(mut self, entries: &[Entry]) -> Self {
+        self.inside = self.inside.filter(|inside| entries.iter().any(|entry| entry.path == *inside));
+        self
     }
 }
 
@@ -118,7 +126,9 @@ fn below(folder: &str, file: &str) -> Result<String, Refusal> {
     for segment in file.split('/') {
         match segment {
             "" | "." => {}
-            ".." if segments.pop().is_some() => {}
+            ".." if segments.last().is_some_and(|last| *last != "..") => {
+                segments.pop();
+            }
             other => segments.push(other),
         }
     }
@@ -145,8 +155,6 @@ struct Walk<'a> {
     /// The context in the workspace.
     root: &'a str,
     ignore: &'a Ignore,
-    /// Sent whatever the ignore file says.
-    keep: Option<&'a str>,
 }
 
 impl Walk<'_> {
@@ -178,12 +186,11 @@ impl Walk<'_> {
         depth: usize,
     ) -> Result<(), Refusal> {
         let verdict = self.ignore.judge(&path, verdict);
-        let is_kept = !verdict.ignored || self.keep == Some(&path);
-        let leads_to_kept = self.ignore.takes_back() || self.leads_to_dockerfile(&path);
+        let is_kept = !verdict.ignored;
         let Some(entry) = stat(folder, name, path)? else { return Ok(()) };
         let place = entries.len();
         if entry.kind == Kind::Folder {
-            if !is_kept && !leads_to_kept {
+            if !is_kept && !self.ignore.takes_back() {
                 return Ok(());
             }
             let inner = open_folder(folder, name, &entry.path)?;
@@ -202,10 +209,6 @@ impl Walk<'_> {
             return Err(unusable(self.root, &format!("it holds more than {ENTRIES} files")));
         }
         Ok(())
-    }
-
-    fn leads_to_dockerfile(&self, path: &str) -> bool {
-        self.keep.is_some_and(|keep| keep.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')))
     }
 
     fn may_read(&self, path: &str) -> Result<(), Refusal> {

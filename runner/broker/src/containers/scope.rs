@@ -61,11 +61,26 @@ impl Scope {
     ///
     /// `E-DOCKER-…`.
     pub async fn network(&self) -> Result<StageNetwork, Refusal> {
+        self.make_network(false).await
+    }
+
+    /// Makes a network without a way out: its containers reach each other and nobody else. The engine
+    /// publishes no ports of it.
+    ///
+    /// # Errors
+    ///
+    /// `E-DOCKER-…`.
+    pub async fn internal_network(&self) -> Result<StageNetwork, Refusal> {
+        self.make_network(true).await
+    }
+
+    async fn make_network(&self, internal: bool) -> Result<StageNetwork, Refusal> {
         self.used.store(true, Ordering::SeqCst);
         let name = format!("sealock-{}", label::random());
         let request = NetworkCreateRequest {
             name: name.clone(),
             driver: Some("bridge".to_owned()),
+            internal: Some(internal),
             labels: Some(self.labels(None)),
             ..NetworkCreateRequest::default()
         };

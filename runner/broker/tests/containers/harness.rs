@@ -1,7 +1,7 @@
 //! A run with one step, on the rig's engine.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -91,7 +91,8 @@ pub(crate) struct Bench {
     pub(crate) desk: Arc<StepDesk>,
     pub(crate) told: Arc<Told>,
     pub(crate) run: String,
-    folder: tempfile::TempDir,
+    workspace: PathBuf,
+    _folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -113,11 +114,20 @@ impl Bench {
     }
 
     pub(crate) fn with(grant: Grant, place: Arc<dyn Place>) -> Self {
-        let rig = Rig::find();
         let folder = tempfile::tempdir().expect("a folder");
-        for name in ["workspace", "temporary"] {
-            std::fs::create_dir(folder.path().join(name)).expect("made");
-        }
+        let workspace = folder.path().join("workspace");
+        std::fs::create_dir(&workspace).expect("made");
+        Self::at(grant, place, folder, workspace)
+    }
+
+    /// With a workspace that a container has already.
+    pub(crate) fn with_workspace(grant: Grant, place: Arc<dyn Place>, workspace: &Path) -> Self {
+        Self::at(grant, place, tempfile::tempdir().expect("a folder"), workspace.to_owned())
+    }
+
+    fn at(grant: Grant, place: Arc<dyn Place>, folder: tempfile::TempDir, workspace: PathBuf) -> Self {
+        let rig = Rig::find();
+        std::fs::create_dir(folder.path().join("temporary")).expect("made");
         let name = StepName { stage: "build".into(), step: "image".into() };
         let vault = Vault::new();
         let values = [("TOKEN", "tok-3n-of-the-build"), ("PASSWORD", &rig.password), ("WRONG", "not-the-password")];
@@ -137,14 +147,14 @@ impl Bench {
             name,
             epoch: 1,
             limits: StepLimits::default(),
-            workspace: Arc::new(WorkspaceDir::open(folder.path().join("workspace")).expect("there")),
+            workspace: Arc::new(WorkspaceDir::open(&workspace).expect("there")),
             temporary: folder.path().join("temporary"),
             env: Vec::new(),
             secret_inputs: BTreeMap::from(secret_inputs),
             place,
             sink: told.clone(),
         });
-        Self { rig, engine, scope, desk, told, run, folder }
+        Self { rig, engine, scope, desk, told, run, workspace, _folder: folder }
     }
 
     /// Writes a file of the workspace.
@@ -155,7 +165,7 @@ impl Bench {
     }
 
     pub(crate) fn workspace(&self) -> PathBuf {
-        self.folder.path().join("workspace")
+        self.workspace.clone()
     }
 
     pub(crate) async fn call(&self, request: ContainersRequest) -> Result<Response, Refusal> {
@@ -182,8 +192,24 @@ impl Bench {
     }
 
     pub(crate) async fn start(&self, request: Request) -> Handle {
-        match self.desk.call(request).await {
-            Ok(Response::Running(handle)) => handle,
+        self.desk_answer(request).await.expect("started")
+    }
+
+    pub(crate) async fn desk_answer(&self, request: Request) -> Result<Handle, Refusal> {
+        match self.desk.call(request).await? {
+            Response::Running(handle) => Ok(handle),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn desk_call(&self, request: Request) {
+        assert_eq!(self.desk.call(request).await, Ok(Response::Done));
+    }
+
+    /// The first that it prints.
+    pub(crate) async fn desk_read(&self, running: Handle) -> String {
+        match self.desk.call(Request::ReadOutput { running, error: false, max: 1 << 10 }).await {
+            Ok(Response::Bytes(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
             other => panic!("{other:?}"),
         }
     }
