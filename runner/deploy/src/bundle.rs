@@ -1,7 +1,6 @@
 //! Archives that are sent to targets: a release's folder, and a script with its values.
 
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -218,13 +217,13 @@ pub(crate) fn is_plain_below(path: &str) -> bool {
     };
     let own = [".sealock", "releases", "current"];
     let first = path.split('/').next().unwrap_or_default();
-    path.as_bytes().len() < 1024 && path.split('/').all(is_plain) && !own.contains(&first)
+    path.len() < 1024 && path.split('/').all(is_plain) && !own.contains(&first)
 }
 
 /// Whether `path` can be an environment's directory on a target.
 pub(crate) fn is_directory(path: &str) -> bool {
     let is_path_char = |c: char| c.is_ascii_alphanumeric() || "/._-+@%=".contains(c);
-    let starts_well = !path.starts_with('-') && Path::new(path).as_os_str().as_bytes().len() < 1024;
+    let starts_well = !path.starts_with('-') && path.len() < 1024;
     let has_name = path.split('/').any(|part| !part.is_empty() && part != ".");
     has_name && starts_well && path.chars().all(is_path_char) && path.split('/').all(|part| part != "..")
 }

@@ -41,7 +41,7 @@ impl Held {
 /// dropped, its leases end by themselves.
 pub struct Deployment {
     shared: Arc<Shared>,
-    renewing: Vec<JoinHandle<()>>,
+    renewing: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -82,8 +82,8 @@ impl Deployment {
             match hold(&targets[place], limits, &facts, &token, tell, cancelled).await {
                 Ok(one) => held.push((place, one)),
                 Err(error) => {
-                    let taken: Vec<Held> = held.into_iter().map(|(_, one)| one).collect();
-                    let_go(&taken, &facts.run).await;
+                    let so_far: Vec<Held> = held.into_iter().map(|(_, one)| one).collect();
+                    let_go(&so_far, &facts.run).await;
                     return Err(error);
                 }
             }
@@ -96,8 +96,8 @@ impl Deployment {
         let release = release_id(&facts.run, &held);
         let lost = CancellationToken::new();
         let shared = Arc::new(Shared { facts, release, held, lost, why: OnceLock::new() });
-        let renewing = (0..shared.held.len()).map(|index| tokio::spawn(keep(shared.clone(), index))).collect();
-        Self { shared, renewing }
+        let renewing: Vec<_> = (0..shared.held.len()).map(|index| tokio::spawn(keep(shared.clone(), index))).collect();
+        Self { shared, renewing: Mutex::new(renewing) }
     }
 
     /// The release that this deployment makes: `rN`, the same on all targets. A resumed run keeps its own.
@@ -192,7 +192,7 @@ impl Deployment {
         if !state.releases.iter().any(|id| id == self.release()) {
             state.releases.push(self.release().to_owned());
         }
-        state.ledger.push(record);
+        state.ledger.extend([record]);
         state.ledger.release(self.release()).ok_or_else(|| held.link.refusal("missing", self.release()).into())
     }
 
@@ -221,7 +221,7 @@ impl Deployment {
         self.change(held, "switch", &words, stdin).await?;
         let mut state = held.state();
         state.current = release.map(str::to_owned);
-        records.into_iter().for_each(|record| state.ledger.push(record));
+        state.ledger.extend(records);
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl Deployment {
     /// # Errors
     ///
     /// The first target's that could not be told; the others have been.
-    pub async fn verified(mut self, verifiers: &[Verifier]) -> Result<(), StepError> {
+    pub async fn verified(&self, verifiers: &[Verifier]) -> Result<(), StepError> {
         let told = self.shared.held.iter().map(|held| self.end(held, verifiers));
         let results = join_all(told).await;
         self.stop_renewing();
@@ -270,7 +270,7 @@ impl Deployment {
     }
 
     /// Lets go of all targets. One that cannot be told is free when its lease ends.
-    pub async fn finish(mut self) {
+    pub async fn finish(&self) {
         self.stop_renewing();
         let_go(&self.shared.held, &self.shared.facts.run).await;
     }
@@ -280,7 +280,7 @@ impl Deployment {
         let words = [then, &stdin.len().to_string()];
         self.change(held, "record", &words, stdin).await?;
         let mut state = held.state();
-        records.into_iter().for_each(|record| state.ledger.push(record));
+        state.ledger.extend(records);
         Ok(())
     }
 
@@ -311,8 +311,8 @@ impl Deployment {
         result
     }
 
-    fn stop_renewing(&mut self) {
-        self.renewing.drain(..).for_each(|task| task.abort());
+    fn stop_renewing(&self) {
+        self.renewing.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|task| task.abort());
     }
 }
 
@@ -404,6 +404,8 @@ async fn hold(
     cancelled: &CancellationToken,
 ) -> Result<Held, TargetError> {
     let link = spec.link(limits)?;
+    // A target that was never reached is told at once; only one that was is tried again.
+    link.client.connect().await?;
     let locked = lease::wait(&link, facts, token, tell, cancelled).await?;
     let (epoch, lease, state) = (locked.epoch, locked.lease, Mutex::new(locked.state));
     Ok(Held { link, epoch, sudo: spec.sudo.clone(), lease, state })

@@ -198,7 +198,7 @@ impl TargetError {
             Self::NoFile { .. } => "E-TARGET-FILE",
             Self::Large { .. } => "E-TARGET-LARGE",
             Self::Sudo { .. } => "E-TARGET-SUDO",
-            Self::Unknown { .. } => "E-TARGET-UNKNOWN",
+            Self::Unknown { .. } => "E-OUTCOME-UNKNOWN",
             Self::Failed { .. } => "E-TARGET-FAILED",
             Self::Locked { .. } => "E-TARGET-LOCKED",
             Self::Cancelled { .. } => "E-TARGET-CANCELLED",

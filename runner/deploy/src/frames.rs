@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn an_answer_is_read_however_it_is_cut() {
         let text = "Welcome!\nx n1 ok \nsealock-frames n1\nl ledger {\"a\": 1}\no 9\nx n1 ok \n\ne 1\n!x n1 exit 3\n";
-        let expected = vec![
+        let expected = [
             Frame::Line { name: "ledger".to_owned(), text: "{\"a\": 1}".to_owned() },
             Frame::Out(Bytes::from_static(b"x n1 ok \n")),
         ];

@@ -192,7 +192,7 @@ async fn on_target(place: &Place<'_>, request: TargetsRequest) -> Result<Respons
             place.deployment.switch(&place.name, to).await.map(|()| Response::Done)
         }
         TargetsRequest::Prune { keep, .. } => prune::prune(place, keep).await.map(|()| Response::Done),
-        TargetsRequest::Script(asked) => script::start(place, asked),
+        TargetsRequest::Script(asked) => script::start(place, &asked),
         TargetsRequest::Names | TargetsRequest::Open { .. } | TargetsRequest::Verify { .. } => {
             Err(StepError::new(ErrorKind::Invalid, "E-TARGETS-NONE", "this request names no target"))
         }

@@ -57,7 +57,7 @@ pub enum LockEvent {
 
 /// What a target answered to the wish to lock it.
 pub(crate) enum LockAnswer {
-    Ours { epoch: u64, event: LockEvent, state: TargetState, lease: Lease },
+    Ours(Box<Locked>, LockEvent),
     Theirs(Holder),
 }
 
@@ -109,10 +109,10 @@ fn ours(link: &Link, reply: &Reply, state: TargetState, sent: Instant) -> Result
         "resumed" => LockEvent::Resumed { target, epoch },
         _ => LockEvent::Taken { target, epoch },
     };
-    Ok(LockAnswer::Ours { epoch, event, state, lease: Lease::since(sent) })
+    Ok(LockAnswer::Ours(Box::new(Locked { epoch, state, lease: Lease::since(sent) }), event))
 }
 
-/// A target's lock, waited for.
+/// A target that is ours.
 pub(crate) struct Locked {
     pub(crate) epoch: u64,
     pub(crate) state: TargetState,
@@ -131,9 +131,9 @@ pub(crate) async fn wait(
     loop {
         let asked = cancelled.run_until_cancelled(ask(link, facts, token)).await;
         match asked.ok_or_else(|| TargetError::Cancelled { target: link.name.clone() })?? {
-            LockAnswer::Ours { epoch, event, state, lease } => {
+            LockAnswer::Ours(locked, event) => {
                 tell(event);
-                return Ok(Locked { epoch, state, lease });
+                return Ok(*locked);
             }
             LockAnswer::Theirs(holder) => {
                 let seen = Some((holder.run.clone(), holder.epoch));

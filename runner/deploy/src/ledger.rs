@@ -129,8 +129,8 @@ impl Ledger {
         &self.records
     }
 
-    pub(crate) fn push(&mut self, record: Record) {
-        self.records.push(record);
+    pub(crate) fn extend(&mut self, records: impl IntoIterator<Item = Record>) {
+        self.records.extend(records);
     }
 
     /// What is known of the release called `id`.

@@ -56,9 +56,9 @@ pub(crate) struct Link {
 
 /// A random word that nobody on the target can guess before it is asked with.
 pub(crate) fn nonce() -> String {
-    let mut bytes = [0; 12];
+    let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
 impl Link {

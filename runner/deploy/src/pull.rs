@@ -38,6 +38,7 @@ pub(crate) async fn pull(
     place.deployment.check_one(held)?;
     let secret = password.map(|handle| place.step.secret_bytes(&*place.step.handles().secret(handle)?)).transpose()?;
     let args = [image.to_owned(), registry_of(image).to_owned(), username.unwrap_or_default().to_owned()];
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the type's crate is not imported here")]
     let stdin = secret.as_ref().map(|secret| secret.expose());
     let archive = ScriptBundle { text: PULL, args: &args, stdin, ..ScriptBundle::default() }.archive();
     let (run, key) = (place.deployment.run().to_owned(), place.key.clone());

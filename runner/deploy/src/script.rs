@@ -14,11 +14,11 @@ use crate::deployment::Deployment;
 use crate::handler::Place;
 
 /// Starts a step's script; the step follows it by a handle.
-pub(crate) fn start(place: &Place<'_>, asked: Script) -> Result<Response, Refusal> {
+pub(crate) fn start(place: &Place<'_>, asked: &Script) -> Result<Response, Refusal> {
     let held = place.held()?;
     place.deployment.check_one(held)?;
     let user = allowed_user(place, asked.user.as_deref())?;
-    let archive = bundle(place, &asked)?;
+    let archive = bundle(place, asked)?;
     let (run, key) = (place.deployment.run().to_owned(), place.key.clone());
     let action = Action { key, epoch: held.epoch, run, user, archive };
     let pumps =
@@ -39,12 +39,11 @@ async fn follow(
 ) -> Result<Exit, Refusal> {
     let held = deployment.held(&name)?;
     let running = action::run(&held.link, &action, &mut pumps);
-    let ended = match stop.run_until_cancelled(running).await {
-        Some(ended) => ended,
-        None => {
-            action::kill(&held.link, &action.key).await?;
-            Ok(KILLED)
-        }
+    let ended = if let Some(ended) = stop.run_until_cancelled(running).await {
+        ended
+    } else {
+        action::kill(&held.link, &action.key).await?;
+        Ok(KILLED)
     };
     if matches!(&ended, Err(error) if error.kind == ErrorKind::Quota || error.code == "E-FILE-IO") {
         action::kill(&held.link, &action.key).await?;
@@ -94,6 +93,7 @@ fn bundle(place: &Place<'_>, asked: &Script) -> Result<bytes::Bytes, Refusal> {
     let secret_env = secrets.iter().map(|(name, value)| (*name, value.expose()));
     let env: Vec<_> = plain.chain(secret_env).collect();
     let stdin_secret = asked.stdin_secret.map(secret).transpose()?;
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the type's crate is not imported here")]
     let stdin = stdin_secret.as_ref().map(|secret| secret.expose()).or(asked.stdin_bytes.as_deref());
     check_words(asked, &env)?;
     Ok(ScriptBundle { text: &asked.text, args: &asked.args, env, cwd: &asked.cwd, stdin }.archive())

@@ -81,7 +81,7 @@ pub(crate) fn holder<'a>(lines: impl Iterator<Item = &'a str>, boot: &str, uptim
             _ => {}
         }
     }
-    let lives = of_boot == boot && uptime < until;
-    holder.left_seconds = lives.then(|| until - uptime);
+    let is_live = of_boot == boot && uptime < until;
+    holder.left_seconds = is_live.then(|| until - uptime);
     (!holder.run.is_empty()).then_some(holder)
 }

@@ -74,6 +74,7 @@ pub async fn status(targets: &[TargetSpec], limits: SshLimits) -> Vec<TargetStat
 
 async fn ask(spec: &TargetSpec, limits: SshLimits) -> Result<TargetState, TargetError> {
     let link = spec.link(limits)?;
+    link.client.connect().await?;
     let reply = link.tell(&["status"], Bytes::new()).await?;
     link.client.close().await;
     TargetState::read(&link.name, &reply)
@@ -136,10 +137,11 @@ pub async fn unlock(
     let token = nonce();
     for spec in targets {
         let link = spec.link(limits)?;
+        link.client.connect().await?;
         match lease::ask(&link, facts, &token).await? {
-            LockAnswer::Ours { epoch, event, .. } => {
+            LockAnswer::Ours(locked, event) => {
                 tell(event);
-                link.tell(&["unlock", &epoch.to_string(), &facts.run], Bytes::new()).await?;
+                link.tell(&["unlock", &locked.epoch.to_string(), &facts.run], Bytes::new()).await?;
             }
             LockAnswer::Theirs(Holder { run, who, since, left_seconds, .. }) => {
                 let (target, left_seconds) = (link.name.clone(), left_seconds.unwrap_or(0));

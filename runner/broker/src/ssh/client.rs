@@ -138,12 +138,11 @@ impl SshClient {
 
     async fn channel(&self, live: &Arc<Live>) -> Result<Channel<Msg>, SshError> {
         let ahead = live.spare.lock().await.take();
-        let channel = match ahead {
-            Some(channel) => channel,
-            None => {
-                self.shared.round_trips.fetch_add(1, Ordering::Relaxed);
-                live.connection.channel().await?
-            }
+        let channel = if let Some(channel) = ahead {
+            channel
+        } else {
+            self.shared.round_trips.fetch_add(1, Ordering::Relaxed);
+            live.connection.channel().await?
         };
         tokio::spawn(open_ahead(live.clone()));
         Ok(channel)

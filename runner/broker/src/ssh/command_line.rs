@@ -64,7 +64,7 @@ mod tests {
         let words = ["", "a b", "$(id)", "`id`", "it's", "'", "a\nb", "-rf", "\\", "\"", "*", "~", "!x", "ü"];
         let line = CommandLine::new("printf").word("%s\\n").words(words);
         let output = std::process::Command::new("sh").arg("-c").arg(line.as_str()).output().expect("sh runs");
-        let expected: String = words.iter().map(|word| format!("{word}\n")).collect();
+        let expected = words.map(|word| word.to_owned() + "\n").concat();
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
     }
 }

@@ -119,7 +119,7 @@ async fn words_that_look_like_success_are_none() {
     let spec = sealock_deploy::TargetSpec { ssh: target, directory: "app".to_owned(), sudo: Vec::new() };
     let told = sealock_deploy::status(&[spec], SshLimits::default()).await;
     let error = told[0].told.as_ref().expect_err("there was no answer");
-    assert_eq!(error.code(), "E-TARGET-UNKNOWN", "{error}");
+    assert_eq!(error.code(), "E-OUTCOME-UNKNOWN", "{error}");
     let commands = server.seen.commands.lock().unwrap();
     assert!(commands.iter().all(|command| command.starts_with("'sh' '-c' 'test -f \"$0\"")), "{commands:?}");
 }
@@ -148,4 +148,29 @@ async fn a_directory_that_is_no_plain_path_never_reaches_a_shell() {
         assert_eq!(told[0].told.as_ref().expect_err("refused").code(), "E-TARGET-FAILED", "{directory:?}");
     }
     assert_eq!(server.logins(), 0);
+}
+
+#[tokio::test]
+async fn an_agent_can_prove_the_login() {
+    let sshd = Sshd::start("dash");
+    let socket = sshd.path().join("agent");
+    let agent = std::process::Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).spawn();
+    let mut agent = agent.expect("`ssh-agent` is needed for this test");
+    while !socket.exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut target = sshd.ssh("web1", sshd.port);
+    target.auth = SshAuth::Agent(socket.clone());
+    let empty = run(&SshClient::new(target.clone(), SshLimits::default())).await;
+    let added = std::process::Command::new("ssh-add")
+        .env("SSH_AUTH_SOCK", &socket)
+        .arg("-q")
+        .arg(sshd.path().join("client"))
+        .status();
+    let proven = run(&SshClient::new(target, SshLimits::default())).await;
+    agent.kill().expect("it runs");
+    agent.wait().expect("it ended");
+    assert_eq!(empty.expect_err("it holds no key").code(), "E-SSH-AUTH");
+    assert!(added.expect("`ssh-add` runs").success());
+    assert_eq!(proven.expect("it holds the key").1, SshEnd::Code(0));
 }

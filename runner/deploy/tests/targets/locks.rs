@@ -120,8 +120,8 @@ async fn only_stale_locks_can_be_unlocked() {
     let sshd = Sshd::start("dash");
     let _held = sshd.begin("run1", &["web1"]).await;
     let targets = [sshd.target("web1")];
-    let by_hand = || unlock(&targets, &RUN2, SshLimits::default(), &|_| {});
-    static RUN2: std::sync::LazyLock<sealock_deploy::RunFacts> = std::sync::LazyLock::new(|| facts("run2"));
+    let run2 = facts("run2");
+    let by_hand = || unlock(&targets, &run2, SshLimits::default(), &|_| {});
     let locked = by_hand().await.expect_err("not stale");
     assert!(matches!(&locked, TargetError::Locked { run, .. } if run == "run1"), "{locked}");
     reboot(&sshd, "web1");
