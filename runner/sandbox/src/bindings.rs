@@ -1,6 +1,6 @@
 //! What `bindgen!` makes of `step.wit`: the traits that the files under `capability` implement.
 
-#![expect(missing_docs, clippy::pedantic, reason = "generated")]
+#![allow(clippy::pedantic, reason = "generated")]
 
 wasmtime::component::bindgen!({
     path: "../../plugins/wit",

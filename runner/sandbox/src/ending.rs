@@ -63,10 +63,20 @@ fn trap(error: &wasmtime::Error) -> String {
         None => error.root_cause().to_string(),
     };
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
-    let names = frames.iter().filter_map(|frame| frame.func_name()).take(FRAMES);
-    let names: Vec<String> = names.map(|name| name.chars().take(NAME_CHARS).collect()).collect();
+    let names = frames.iter().filter_map(|frame| frame.func_name()).map(readable);
+    let names: Vec<String> = names.filter(|name| !is_panicking(name)).take(FRAMES).collect();
     let mut text = if names.is_empty() { what } else { format!("{what}, in {}", names.join(" < ")) };
     truncate(&mut text, REASON_BYTES);
     text
 }
 
+
+/// The name as its language writes it, when that is Rust.
+fn readable(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name)).chars().take(NAME_CHARS).collect()
+}
+
+/// Whether a function only ends the guest: what led there is what an author looks for.
+fn is_panicking(name: &str) -> bool {
+    ["std::", "core::", "__rustc", "abort", "<std::", "<core::"].iter().any(|start| name.starts_with(start))
+}

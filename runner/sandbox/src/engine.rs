@@ -24,7 +24,7 @@ pub fn engine_config() -> Config {
 }
 
 /// A string that differs whenever compiled code of another engine would not load: part of a cache key.
-pub fn engine_compatibility(engine: &Engine) -> String {
+pub(crate) fn engine_compatibility(engine: &Engine) -> String {
     use std::hash::{Hash, Hasher};
     let mut hasher = std::hash::DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);

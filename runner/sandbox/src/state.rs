@@ -25,6 +25,7 @@ use crate::notes::Notes;
 const ENTRY_BYTES: usize = 64;
 
 /// A request that a guest is still building.
+#[expect(unreachable_pub, reason = "the generated traits name it")]
 pub struct Draft<T> {
     pub(crate) value: T,
     bytes: usize,

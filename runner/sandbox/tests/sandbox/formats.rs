@@ -1,1 +1,136 @@
-//! later
+//! Bytes that are no step are found before anything runs, and pathological ones end with their compiler.
+
+use std::time::{Duration, Instant};
+
+use sealock_cache::{Compile, CompileFailure};
+use sealock_contract::limits::COMPONENT_BYTES;
+use sealock_sandbox::{Compiler, FormatError, ProgramKind, Sandbox, inspect, read_manifest};
+
+use crate::guests;
+use crate::rig::SANDBOX;
+
+fn wat(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("WebAssembly text")
+}
+
+/// A plain program that imports `import`.
+fn importing(import: &str) -> Vec<u8> {
+    wat(&format!(r#"(component (import "{import}" (instance)) (instance (export "wasi:cli/run@0.2.0")))"#))
+}
+
+#[test]
+fn what_is_no_component_of_ours_is_named() {
+    let said = |bytes: &[u8]| {
+        let error = inspect(bytes).expect_err("it is no step");
+        assert_eq!(error.code(), "E-PLUGIN-FORMAT");
+        error.to_string()
+    };
+    let core = "found a core WebAssembly module, expected a component: build it for `wasm32-wasip2`";
+    assert_eq!(said(&wat("(module)")), core);
+    assert_eq!(
+        said(&wat("(component)")),
+        "it exports neither `sealock:step/step@0.1.0` nor `wasi:cli/run@0.2.x`"
+    );
+    let wrong = "it was made for `sealock:step/step@0.9.0`; this Sealock has version 0.1.x of that interface";
+    assert_eq!(said(&wat(r#"(component (instance (export "sealock:step/step@0.9.0")))"#)), wrong);
+    let wrong = "it was made for `wasi:cli/stdout@0.3.0`; this Sealock has version 0.2.x of that interface";
+    assert_eq!(said(&importing("wasi:cli/stdout@0.3.0")), wrong);
+    for unknown in ["wasi:keyvalue/store@0.2.0", "wasi:cli/telepathy@0.2.0", "acme:tools/root", "sealock:step/sudo@0.1.0"] {
+        assert_eq!(said(&importing(unknown)), format!("it imports `{unknown}`, which no step is given"));
+    }
+    assert_eq!(said(b"\x7fELF"), "it is not a valid component: magic header not detected: bad magic number - expected=[\n    0x0,\n    0x61,\n    0x73,\n    0x6d,\n], actual=[\n    0x7f,\n    0x45,\n    0x4c,\n    0x46,\n] at byte 0");
+}
+
+#[test]
+fn a_component_that_is_cut_short_anywhere_is_refused() {
+    let whole = guests::bytes("guest_polite");
+    let compiler = Compiler::new().expect("a compiler");
+    for length in [0, 4, 8, 100, whole.len() / 2, whole.len() - 1] {
+        assert!(compiler.compile(&whole[..length]).is_err(), "{length} bytes");
+    }
+}
+
+#[test]
+fn too_large_a_component_is_not_read() {
+    let size = usize::try_from(COMPONENT_BYTES).expect("64 bits") + 1;
+    let error = inspect(&vec![0; size]).expect_err("too large");
+    assert!(matches!(error, FormatError::TooLarge { .. }));
+    assert_eq!(error.to_string(), "the component has 67108865 bytes; 64 MiB are the most");
+}
+
+#[test]
+fn a_manifest_is_read_and_a_bomb_or_a_second_one_is_not() {
+    let with_section = |data: &[u8]| {
+        let mut component = wat(r#"(component (instance (export "wasi:cli/run@0.2.0")))"#);
+        let name = b"sealock:manifest";
+        let mut section = vec![u8::try_from(name.len()).expect("short")];
+        section.extend_from_slice(name);
+        section.extend_from_slice(data);
+        component.push(0);
+        let mut length = section.len();
+        while length >= 0x80 {
+            component.push(u8::try_from(length & 0x7f).expect("seven bits") | 0x80);
+            length >>= 7;
+        }
+        component.push(u8::try_from(length).expect("seven bits"));
+        component.extend(section);
+        component
+    };
+    let good = br#"{"name":"x","version":"1.0.0","world":"w"}"#;
+    let manifest = read_manifest(&with_section(good)).expect("a component").expect("a manifest");
+    assert_eq!(manifest.name, "x");
+    assert_eq!(inspect(&with_section(good)).expect("a component").kind, ProgramKind::Command);
+
+    for bad in [&b"{"[..], br#"{"name":"x"}"#, &vec![b' '; 300 << 10]] {
+        assert!(matches!(read_manifest(&with_section(bad)), Err(FormatError::Manifest(_))));
+    }
+    let mut two = with_section(good);
+    two.extend_from_slice(&with_section(good)[wat(r#"(component (instance (export "wasi:cli/run@0.2.0")))"#).len()..]);
+    assert_eq!(read_manifest(&two), Err(FormatError::Manifest("there are two".to_owned())));
+}
+
+#[test]
+fn compiled_code_of_another_engine_or_none_is_refused() {
+    let artifact = Compiler::new().expect("a compiler").compile(&guests::bytes("guest_effect")).expect("it compiles");
+    assert!(SANDBOX.load(&artifact).is_ok());
+    assert!(SANDBOX.load(&artifact[..100]).is_err());
+    assert!(SANDBOX.load(b"not machine code").is_err());
+    assert!(Sandbox::new().expect("another sandbox").load(&artifact).is_ok(), "the settings are one function's");
+    assert_eq!(SANDBOX.compatibility(), Compiler::new().expect("a compiler").compatibility());
+}
+
+/// `examples/compile.rs`, which does what `sealock __compile` does.
+fn child() -> Compile {
+    let folder = std::env::current_exe().expect("this test").with_file_name("");
+    let program = folder.parent().expect("target/PROFILE").join("examples/compile");
+    assert!(program.is_file(), "{} is built with the tests", program.display());
+    Compile::by(program, [""; 0])
+}
+
+#[test]
+fn the_child_compiles_within_its_limits_and_its_code_loads_here() {
+    let code = child().compile(&guests::bytes("guest_polite")).expect("it compiles in 2 GiB and 60 s");
+    assert!(SANDBOX.load(&code).is_ok());
+    let refused = child().compile(b"nonsense").expect_err("no component");
+    assert!(matches!(&refused, CompileFailure::Refused(message) if message.contains("not a valid component")), "{refused}");
+}
+
+#[test]
+fn a_component_that_takes_the_compiler_too_long_ends_with_it() {
+    let table = "0 ".repeat(2_000);
+    let function = format!("(func (param i32) (block (br_table {table} (local.get 0))))");
+    let module = format!("(core module $m {})", function.repeat(3_000));
+    let bomb = wat(&format!(r#"(component {module} (instance (export "wasi:cli/run@0.2.0")))"#));
+    let started = Instant::now();
+    let child = Compile { time: Duration::from_millis(300), ..child() };
+    let failure = child.compile(&bomb).expect_err("it takes longer");
+    assert_eq!((failure.code(), failure.to_string().as_str()), ("E-LIMIT-COMPILE", "compiling it took longer than 0 s"));
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_component_that_takes_the_compiler_too_much_memory_ends_with_it() {
+    let child = Compile { memory_bytes: 96 << 20, ..child() };
+    let failure = child.compile(&guests::bytes("guest_hostile")).expect_err("it takes more");
+    assert!(matches!(failure, CompileFailure::Killed { .. } | CompileFailure::Refused(_)), "{failure}");
+}

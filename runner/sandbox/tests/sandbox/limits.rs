@@ -70,8 +70,8 @@ fn tables_are_limited() {
 }
 
 #[test]
-fn a_component_of_a_thousand_instances_does_not_start() {
-    let instances = "(core instance (instantiate $m))".repeat(1_000);
+fn a_component_of_hundreds_of_instances_does_not_start() {
+    let instances = "(core instance (instantiate $m))".repeat(500);
     let program = compiled(
         &wat::parse_str(format!(
             r#"(component
@@ -157,8 +157,8 @@ fn a_trap_names_the_functions_it_was_in_and_its_words_go_to_the_log() {
     let desk = FakeDesk::closed();
     let outcome = run("guest_hostile", attack("trap", "hunter2-hunter2"), &desk);
     let Outcome::Trapped(text) = outcome else { panic!("expected a trap, found {outcome:?}") };
-    assert!(text.starts_with("wasm `unreachable` instruction executed, in "), "{text}");
-    assert!(text.contains("memory") && text.contains("trap"), "the name section is kept: {text}");
+    let expected = "wasm trap: wasm `unreachable` instruction executed, in guest_hostile::memory::trap < ";
+    assert!(text.starts_with(expected), "{text}");
     assert!(!text.contains("hunter2"), "what the guest wrote goes through the redactor with the log: {text}");
     assert!(desk.lines().iter().any(|line| line.contains("the secret is hunter2-hunter2")));
     assert_next_step_runs();
