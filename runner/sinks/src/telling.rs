@@ -1,0 +1,121 @@
+//! Single events in words, the same for every sink that speaks to people.
+
+use sealock_events::{Conclusion, EventKind, LogLevel, ServiceState, Waiting};
+
+use crate::line::{Line, Tone};
+use crate::story::{Step, Story, place};
+use crate::verdict;
+use crate::words::{count, duration, list, short_commit, short_ref, short_run};
+
+/// `blog-creator  main @ 3f9c2ab (2 uncommitted files)  run 01JD4…`.
+pub(crate) fn header(story: &Story) -> Line {
+    let reference = story.reference.as_deref().map(short_ref).unwrap_or_default();
+    let commit = story.commit.as_deref().map(short_commit);
+    let mut version = match commit {
+        Some(commit) if reference.is_empty() => commit,
+        Some(commit) => format!("{reference} @ {commit}"),
+        None => reference.to_owned(),
+    };
+    if story.dirty_files > 0 {
+        let files = count(usize::try_from(story.dirty_files).unwrap_or(usize::MAX), "uncommitted file");
+        version = format!("{version} ({files})").trim_start().to_owned();
+    }
+    let line = Line::of(Tone::Strong, &story.pipeline).put(Tone::Plain, "  ");
+    let line = if version.is_empty() { line } else { line.put(Tone::Plain, &version).put(Tone::Plain, "  ") };
+    line.put(Tone::Dim, &format!("run {}", short_run(&story.run)))
+}
+
+/// Symbol and word for how something ended.
+pub(crate) fn ending(outcome: Conclusion, conclusion: Conclusion) -> (&'static str, Tone, &'static str) {
+    match (outcome, conclusion) {
+        (Conclusion::Failure, Conclusion::Success) => ("!", Tone::Warn, "failed, which is allowed,"),
+        (_, Conclusion::Failure) => ("✗", Tone::Bad, "failed"),
+        (_, Conclusion::Cancelled) => ("✗", Tone::Warn, "was cancelled"),
+        (Conclusion::Skipped, _) | (_, Conclusion::Skipped) => ("–", Tone::Dim, "had nothing to do"),
+        (_, Conclusion::Success) => ("✓", Tone::Good, "succeeded"),
+    }
+}
+
+/// The word for a level that is worth one.
+pub(crate) fn level(level: LogLevel) -> Option<(Tone, &'static str)> {
+    match level {
+        LogLevel::Trace => Some((Tone::Dim, "trace")),
+        LogLevel::Debug => Some((Tone::Dim, "debug")),
+        LogLevel::Info => None,
+        LogLevel::Notice => Some((Tone::Busy, "notice")),
+        LogLevel::Warning => Some((Tone::Warn, "warning")),
+        LogLevel::Error => Some((Tone::Bad, "error")),
+    }
+}
+
+/// `error: src/app.py:3:7: unused import`.
+pub(crate) fn problem(at: LogLevel, message: &str, place: Option<&str>) -> Line {
+    let (tone, word) = level(at).unwrap_or((Tone::Plain, "note"));
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    let line = Line::of(tone, word).put(Tone::Plain, ": ").put(Tone::Strong, &place);
+    line.put(Tone::Plain, &verdict::headline(message))
+}
+
+/// `waits for …`.
+pub(crate) fn waits_for(waiting: &Waiting) -> String {
+    match waiting {
+        Waiting::Jobs => "waits for a place among the stages that run at once".to_owned(),
+        Waiting::Concurrency { group } => format!("waits for another stage of {group}"),
+        Waiting::Lock { target, holder, since } => format!("waits for {target}, which {holder} holds since {since}"),
+        Waiting::Retry { ms } => format!("is tried again in {}", duration(*ms)),
+        Waiting::Port { port } => format!("waits for port {port} of this machine, which another stage's service has"),
+    }
+}
+
+/// A service's state in words.
+pub(crate) fn service(state: ServiceState) -> (Tone, &'static str) {
+    match state {
+        ServiceState::Starting => (Tone::Busy, "is starting"),
+        ServiceState::Healthy => (Tone::Good, "is healthy"),
+        ServiceState::Failed => (Tone::Bad, "failed"),
+        ServiceState::Stopped => (Tone::Dim, "stopped"),
+    }
+}
+
+/// What was asked for, and the line of the pipeline to write if it should be allowed.
+pub(crate) fn denial(stage: &str, id: &str, step: Option<&Step>, message: &str, help: Option<&str>) -> Vec<Line> {
+    let name = step.map_or(id, |step| step.name.as_str());
+    let plugin = step.map(|step| format!(" ({})", step.plugin)).unwrap_or_default();
+    let line = Line::of(Tone::Bad, "✗ ").put(Tone::Strong, &format!("{stage} / {name}")).put(Tone::Dim, &plugin);
+    let mut lines = vec![line.put(Tone::Bad, "  denied: ").put(Tone::Plain, &verdict::headline(message))];
+    let Some(help) = help else {
+        return lines;
+    };
+    let file = step.and_then(|step| step.at.as_ref()).map(|at| format!("{}   ", place(at))).unwrap_or_default();
+    lines.push(Line::of(Tone::Plain, "  Nothing in this pipeline lets it. If it should:"));
+    lines.push(Line::of(Tone::Plain, "    ").put(Tone::Dim, &file).put(Tone::Strong, help));
+    lines
+}
+
+/// What happened in a deployment.
+pub(crate) fn deployment(kind: &EventKind) -> Vec<Line> {
+    match kind {
+        EventKind::DeploymentStarted { environment, release, targets, fence, .. } => {
+            let text = format!("deploying {release} to {environment}: {} locked (fence {fence})", list(targets));
+            vec![Line::of(Tone::Plain, &text)]
+        }
+        EventKind::Switched { target, release, .. } => {
+            vec![Line::of(Tone::Strong, target).put(Tone::Plain, &format!(" switched to {release}"))]
+        }
+        EventKind::RollbackStarted { environment, release, cause, .. } => {
+            let text = format!("rolling {environment} back from {release}: {}", verdict::headline(&cause.message));
+            vec![Line::of(Tone::Warn, "↩ ").put(Tone::Strong, &text)]
+        }
+        EventKind::RollbackStep { step, what, outcome, cause, duration_ms, .. } => {
+            let (symbol, tone, word) = ending(*outcome, *outcome);
+            let line = Line::of(tone, symbol).put(Tone::Plain, &format!(" rollback: {step}: {what} {word}"));
+            let why =
+                cause.as_ref().map(|cause| format!(": {}", verdict::headline(&cause.message))).unwrap_or_default();
+            vec![line.put(Tone::Plain, &format!(" in {}{why}", duration(*duration_ms)))]
+        }
+        EventKind::RollbackFinished { duration_ms, .. } => {
+            vec![Line::of(Tone::Plain, &format!("rollback ended after {}", duration(*duration_ms)))]
+        }
+        _ => Vec::new(),
+    }
+}
