@@ -154,7 +154,12 @@ async fn a_directory_that_is_no_plain_path_never_reaches_a_shell() {
 async fn an_agent_can_prove_the_login() {
     let sshd = Sshd::start("dash");
     let socket = sshd.path().join("agent");
-    let agent = std::process::Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).spawn();
+    let agent = std::process::Command::new("ssh-agent")
+        .arg("-D")
+        .arg("-a")
+        .arg(&socket)
+        .stdout(std::process::Stdio::null())
+        .spawn();
     let mut agent = agent.expect("`ssh-agent` is needed for this test");
     while !socket.exists() {
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -124,7 +124,7 @@ async fn files_go_there_and_back_and_secrets_are_for_their_owner() {
         let sshd = Sshd::start(shell);
         let counter = Counter::open(sshd.begin("run1", &["web1"]).await, &["web1"]);
         let target = counter.target("web1").await;
-        let bytes: Vec<u8> = (0..300_000u32).map(|number| number as u8).collect();
+        let bytes: Vec<u8> = (0..=255).cycle().take(300_000).collect();
         std::fs::write(counter.workspace.path().join("in.bin"), &bytes).expect("written");
         let (local, remote) = ("in.bin".to_owned(), "shared/deep/in.bin".to_owned());
         let upload = TargetsRequest::Upload { target, local, remote: remote.clone(), mode: 0o640 };

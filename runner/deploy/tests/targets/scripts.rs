@@ -29,7 +29,7 @@ async fn values_reach_a_script_as_they_are_and_its_end_comes_back() {
         asked.stdin_bytes = Some(b"input $HOME\n".to_vec());
         let (exit, out, err) = counter.run(asked).await;
         assert_eq!(exit, Ok(Exit::Code(3)), "{shell}: {err}");
-        let expected: String = odd.iter().map(|word| format!("[{word}]")).collect();
+        let expected = odd.map(|word| ["[", word, "]"].concat()).concat();
         assert_eq!(out, expected + "<'; id; '\n>input $HOME\n", "{shell}");
         assert_eq!(err.trim(), sshd.directory("web1").display().to_string(), "{shell}");
     }
@@ -49,7 +49,7 @@ async fn output_comes_while_the_script_runs_and_in_any_amount() {
         assert_eq!(counter.wait(running).await, Ok(Exit::Code(0)));
         let (exit, out, _) = counter.run(script(target, "seq 1 200000")).await;
         assert_eq!(exit, Ok(Exit::Code(0)));
-        let expected: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
+        let expected: String = (1..=200_000).flat_map(|number: u32| [number.to_string(), "\n".to_owned()]).collect();
         assert!(out == expected, "{shell}: {} of {} bytes", out.len(), expected.len());
     }
 }
@@ -69,7 +69,8 @@ async fn a_cut_connection_loses_nothing_and_runs_nothing_twice() {
             proxy.cut();
         }
         assert_eq!(counter.wait(running).await, Ok(Exit::Code(4)), "{shell}");
-        let expected: String = (1..=10).map(|number| format!("line {number}\n")).collect();
+        let expected: String =
+            (1..=10).flat_map(|number: u32| ["line ".to_owned(), number.to_string(), "\n".to_owned()]).collect();
         assert_eq!(counter.output(running, false).await, expected, "{shell}");
         let began = std::fs::read_to_string(sshd.directory("web1").join("began")).expect("it ran");
         assert_eq!(began, "begun\n", "{shell}: it ran more than once");

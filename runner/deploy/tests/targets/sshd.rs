@@ -188,7 +188,7 @@ fn which(tool: &str) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// With BusyBox, its own programs stand for those that it has.
+/// With `busybox`, its own programs stand for those that it has.
 fn make_bin(bin: &Path, shell: &str) {
     std::fs::create_dir(bin).expect("made");
     let shell_path = which(shell).unwrap_or_else(|| panic!("`{shell}` is needed for this test"));
