@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Instant;
 
 use sealock_events::{Event, EventKind, Timestamp, VERSION};
@@ -12,6 +13,7 @@ use sealock_journal::{Journal, RunHead};
 
 const EVENTS: u64 = 10_000;
 const GROUP: usize = 200;
+const SMALL_RUNS: usize = 21;
 
 fn main() {
     let state = tempfile::tempdir().expect("a temporary folder");
@@ -28,10 +30,13 @@ fn main() {
     let start = Instant::now();
     let read = journal.events("run").expect("the run").flatten().count();
     let read_ms = ms(start);
+    drop(journal);
+    let small_ms = small_runs(state.path());
     let peer_ms = appended(&events, &state.path().join("peer"));
     let line = serde_json::json!({
         "bench": "journal", "events": read, "group": GROUP, "open_ms": open_ms, "commit_ms": commit_ms,
-        "read_ms": read_ms, "peer_append_fsync_ms": peer_ms,
+        "read_ms": read_ms,
+        "small_run_ms": small_ms.0, "small_run_open_ms": small_ms.1, "small_run_close_ms": small_ms.2, "peer_append_fsync_ms": peer_ms,
     });
     #[expect(clippy::print_stdout, reason = "this is the bench's answer")]
     {
@@ -39,7 +44,34 @@ fn main() {
     }
 }
 
-fn appended(events: &[Event], path: &std::path::Path) -> f64 {
+/// What the shortest run costs in a journal that is there: open it, commit twice, close it. All, the opening, and
+/// the closing alone; medians.
+fn small_runs(state: &Path) -> (f64, f64, f64) {
+    let mut all = [Vec::new(), Vec::new(), Vec::new()];
+    for round in 0..SMALL_RUNS {
+        let run = format!("small-{round}");
+        let start = Instant::now();
+        let mut journal = Journal::open(state).expect("a journal");
+        all[1].push(ms(start));
+        journal.begin(&RunHead { run: run.clone(), ..head() }).expect("a new run");
+        for seq in 1..=2 {
+            journal.commit(&[Event { run: run.clone(), ..event(seq) }]).expect("room on the disk");
+        }
+        let closing = Instant::now();
+        drop(journal);
+        all[2].push(ms(closing));
+        all[0].push(ms(start));
+    }
+    let [whole, open, close] = all.map(median);
+    (whole, open, close)
+}
+
+fn median(mut all: Vec<f64>) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+fn appended(events: &[Event], path: &Path) -> f64 {
     let mut file = File::create(path).expect("a file");
     let start = Instant::now();
     for group in events.chunks(GROUP) {

@@ -2,7 +2,8 @@
 //! for what is transient.
 //!
 //! ```text
-//! <state>/journal.db        events, in WAL mode, synced at each commit
+//! <state>/journal.db        events, in WAL mode, synced at each commit (with `-wal` and `-shm` beside it)
+//! <state>/journal.lock      held while a process opens the journal
 //! <state>/journal.reserve   room that is given back when the disk is full
 //! <state>/runs/<run>/log.jsonl   log lines, groups, progress
 //! ```
