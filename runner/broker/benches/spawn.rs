@@ -2,6 +2,8 @@
 //!
 //! Both are waited for to their ends, one after another. The ratio is what counts: it may be 3 at most.
 
+#![expect(clippy::print_stdout, reason = "a bench reports to who runs it")]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::Command as Plain;

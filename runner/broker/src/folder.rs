@@ -10,6 +10,10 @@ use rustix::io::Errno;
 use sealock_contract::seam::Refusal;
 use sealock_contract::{ErrorKind, StepError, grant};
 
+/// The kernel gives up with EAGAIN when somebody renames folders meanwhile: one who does it all the time must
+/// not hold the broker.
+const OPEN_TRIES: usize = 16;
+
 /// A stage's workspace: a descriptor below which everything is opened, and the path by which native
 /// programs know it.
 ///
@@ -87,9 +91,7 @@ impl WorkspaceDir {
             resolve |= ResolveFlags::NO_SYMLINKS;
         }
         let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o644) } else { Mode::empty() };
-        // The kernel gives up with EAGAIN when somebody renames folders meanwhile.
-        const TRIES: usize = 16;
-        for _ in 0..TRIES {
+        for _ in 0..OPEN_TRIES {
             match rustix::fs::openat2(&self.folder, plain.as_str(), flags | OFlags::CLOEXEC, mode, resolve) {
                 Err(Errno::AGAIN) => {}
                 opened => return opened.map_err(|errno| refused(&plain, errno)),

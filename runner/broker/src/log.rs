@@ -76,7 +76,7 @@ impl StepLog {
     }
 
     fn tell_lines(&mut self, told: &mut Vec<Note>) {
-        while let Some(message) = self.lines.next() {
+        for message in self.lines.by_ref() {
             let is_piece = message.len() >= LOG_LINE_BYTES;
             let level = if is_piece { self.levels.front().copied() } else { self.levels.pop_front() };
             told.push(Note::Log { level: level.unwrap_or(Level::Info), message });

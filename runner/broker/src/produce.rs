@@ -47,17 +47,17 @@ impl Walk {
         let mode = rustix::fs::fstat(at)?.st_mode;
         match FileType::from_raw_mode(mode) {
             FileType::RegularFile => file_digest(reopen(at, OFlags::RDONLY)?),
-            FileType::Directory => self.folder(reopen(at, OFlags::RDONLY | OFlags::DIRECTORY)?, 0),
+            FileType::Directory => self.folder(&reopen(at, OFlags::RDONLY | OFlags::DIRECTORY)?, 0),
             kind => Err(odd(kind)),
         }
     }
 
-    fn folder(&mut self, folder: OwnedFd, depth: usize) -> io::Result<Digest> {
+    fn folder(&mut self, folder: &OwnedFd, depth: usize) -> io::Result<Digest> {
         if depth > DEPTH_MAX {
             return Err(io::Error::other(format!("folders are nested more than {DEPTH_MAX} deep")));
         }
         let mut names = Vec::new();
-        for entry in Dir::read_from(&folder)? {
+        for entry in Dir::read_from(folder)? {
             let name = entry?.file_name().to_owned();
             if name.as_bytes() != b"." && name.as_bytes() != b".." {
                 names.push(name);
@@ -70,7 +70,7 @@ impl Walk {
         }
         let mut list = Sha256::new();
         for name in names {
-            let (kind, digest) = self.entry(&folder, &name, depth)?;
+            let (kind, digest) = self.entry(folder, &name, depth)?;
             list.update([kind, b' ']);
             list.update(name.as_bytes_with_nul());
             list.update(digest.as_bytes());
@@ -83,7 +83,7 @@ impl Walk {
         let open = |flags| rustix::fs::openat(folder, name, flags | SAFELY, Mode::empty());
         match FileType::from_raw_mode(mode) {
             FileType::RegularFile => Ok((file_kind(mode), file_digest(open(OFlags::RDONLY)?)?)),
-            FileType::Directory => Ok((b'd', self.folder(open(OFlags::RDONLY | OFlags::DIRECTORY)?, depth + 1)?)),
+            FileType::Directory => Ok((b'd', self.folder(&open(OFlags::RDONLY | OFlags::DIRECTORY)?, depth + 1)?)),
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(folder, name, Vec::new())?;
                 Ok((b'l', Digest::of(target.as_bytes())))

@@ -53,8 +53,7 @@ fn placeholder() -> Result<String, Refusal> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|error| StepError::new(ErrorKind::Io, "E-FILE-IO", format!("no random bytes: {error}")))?;
-    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("sealock-secret-{digits}"))
+    Ok(format!("sealock-secret-{:032x}", u128::from_ne_bytes(random)))
 }
 
 fn reveal(step: &Step, secret: Handle) -> Result<Response, Refusal> {

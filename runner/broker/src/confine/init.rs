@@ -69,7 +69,8 @@ impl Init<'_> {
     ) -> Result<Pid, Failure> {
         let at = |stage| move |error: io::Error| (stage, error);
         // Whoever kills the zygote, or the init, kills the program.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| (SetupStage::Limits, error.into()))?;
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+            .map_err(|error| (SetupStage::Limits, error.into()))?;
         let order = read_order(File::from(order)).map_err(at(SetupStage::Order))?;
         prison::furnish(self.namespaces, user, group, &order.wall).map_err(at(SetupStage::Namespaces))?;
         if self.namespaces == Namespaces::None {
@@ -211,7 +212,8 @@ fn prepare(
     streams: &[OwnedFd; 3],
 ) -> Result<(), Failure> {
     let at = |stage| move |error: io::Error| (stage, error);
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| (SetupStage::Limits, error.into()))?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| (SetupStage::Limits, error.into()))?;
     rustix::process::setsid().map_err(|error| (SetupStage::Limits, error.into()))?;
     enter(&order.folder, folder).map_err(at(SetupStage::Streams))?;
     for (number, stream) in (0..).zip(streams) {

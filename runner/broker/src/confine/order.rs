@@ -63,8 +63,7 @@ pub enum SetupStage {
 }
 
 impl SetupStage {
-    const ALL: [Self; 6] =
-        [Self::Order, Self::Namespaces, Self::Limits, Self::Landlock, Self::Streams, Self::Exec];
+    const ALL: [Self; 6] = [Self::Order, Self::Namespaces, Self::Limits, Self::Landlock, Self::Streams, Self::Exec];
 }
 
 impl fmt::Display for SetupStage {

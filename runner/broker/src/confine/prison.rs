@@ -23,7 +23,9 @@ pub(super) fn available(most: Namespaces) -> Namespaces {
     let works = |&kind: &Namespaces| {
         let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
         match system::fork(flags(kind)) {
-            Ok(system::Fork::Child) => system::exit(i32::from(furnish(kind, user, group, &WallSpec::default()).is_err())),
+            Ok(system::Fork::Child) => {
+                system::exit(i32::from(furnish(kind, user, group, &WallSpec::default()).is_err()))
+            }
             Ok(system::Fork::Parent(child)) => {
                 let ended = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty());
                 ended.ok().flatten().is_some_and(|(_, status)| status.exit_status() == Some(0))

@@ -15,8 +15,24 @@ use super::order::WallSpec;
 
 /// Folders of the system that programs may read and execute; `/proc` is their own.
 pub const SYSTEM_FOLDERS: &[&str] = &[
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/gnu", "/sys",
-    "/dev", "/run/systemd/resolve", "/run/resolvconf", "/var/lib/dpkg", "/var/lib/apt", "/var/cache/fontconfig",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/etc",
+    "/opt",
+    "/nix",
+    "/gnu",
+    "/sys",
+    "/dev",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/var/lib/dpkg",
+    "/var/lib/apt",
+    "/var/cache/fontconfig",
 ];
 
 /// Devices that programs may also write.

@@ -103,9 +103,8 @@ pub(super) fn reset_signals() {
 pub(super) fn landlock_version() -> u32 {
     const VERSION: libc::c_uint = 1;
     // SAFETY: with this flag the kernel reads no memory.
-    let version = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION)
-    };
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION) };
     u32::try_from(version).unwrap_or(0)
 }
 

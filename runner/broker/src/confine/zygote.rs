@@ -76,8 +76,8 @@ impl Zygote {
         if found != 1 {
             return Err(ZygoteError::Threads { found });
         }
-        let (here, there) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(io::Error::from)?;
+        let (here, there) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .map_err(io::Error::from)?;
         match system::fork(0)? {
             system::Fork::Parent(_) => Ok(Self { socket: here, wall: OnceLock::new() }),
             system::Fork::Child => {
@@ -108,7 +108,12 @@ impl Zygote {
     /// # Errors
     ///
     /// When the wall could not be built, or the program is not there or cannot be executed.
-    pub async fn spawn(&self, order: &Order, folder: BorrowedFd<'_>, streams: Streams) -> Result<Channel, LaunchFailure> {
+    pub async fn spawn(
+        &self,
+        order: &Order,
+        folder: BorrowedFd<'_>,
+        streams: Streams,
+    ) -> Result<Channel, LaunchFailure> {
         let failed = |stage| move |error| LaunchFailure { stage, error };
         let (here, there) = StdUnixStream::pair().map_err(failed(SetupStage::Streams))?;
         here.set_nonblocking(true).map_err(failed(SetupStage::Streams))?;

@@ -56,13 +56,15 @@ fn check_framing(parts: &http::response::Parts) -> Result<(), Refusal> {
     let lengths = parts.headers.get_all(header::CONTENT_LENGTH);
     let has_both = parts.headers.contains_key(header::TRANSFER_ENCODING) && lengths.iter().next().is_some();
     if has_both || parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
-        let message = "the server's answer can be read in two ways: it has both a length and an encoding, or switches protocols";
+        let message =
+            "the server's answer can be read in two ways: it has both a length and an encoding, or switches protocols";
         return Err(StepError::new(ErrorKind::Remote, "E-HTTP-PROTOCOL", message));
     }
     let bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let announced = lengths.iter().filter_map(|length| length.to_str().ok()?.parse::<u64>().ok()).max();
     if bytes > HTTP_HEADER_BYTES || announced.is_some_and(|length| length > HTTP_BODY_BYTES) {
-        let message = format!("the answer is longer than {HTTP_HEADER_BYTES} bytes of headers and {HTTP_BODY_BYTES} of body");
+        let message =
+            format!("the answer is longer than {HTTP_HEADER_BYTES} bytes of headers and {HTTP_BODY_BYTES} of body");
         return Err(StepError::new(ErrorKind::Quota, "E-HTTP-TOO-LARGE", message));
     }
     Ok(())

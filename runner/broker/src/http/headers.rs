@@ -13,8 +13,18 @@ const TARGET: &str = "sealock-target";
 /// Fields that say how a message is framed, where it goes, or what becomes of the connection. Those are the
 /// broker's: two readings of one of them are two requests.
 const OURS: &[&str] = &[
-    "host", "connection", "keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate", "te", "trailer",
-    "transfer-encoding", "upgrade", "http2-settings", "expect",
+    "host",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+    "expect",
 ];
 
 /// Checked header fields.
@@ -65,10 +75,8 @@ fn check_size(headers: &[(String, Vec<u8>)]) -> Result<(), Refusal> {
     if headers.len() <= HTTP_HEADERS && bytes <= HTTP_HEADER_BYTES {
         return Ok(());
     }
-    let message = format!(
-        "{} headers of {bytes} bytes; {HTTP_HEADERS} of {HTTP_HEADER_BYTES} bytes are the most",
-        headers.len()
-    );
+    let message =
+        format!("{} headers of {bytes} bytes; {HTTP_HEADERS} of {HTTP_HEADER_BYTES} bytes are the most", headers.len());
     Err(StepError::new(ErrorKind::Quota, "E-HTTP-TOO-LARGE", message))
 }
 

@@ -67,13 +67,11 @@ impl Http {
     async fn send(&self, step: &Arc<Step>, request: HttpRequest) -> Result<Response, Refusal> {
         let limit = Duration::from_millis(request.timeout_ms.unwrap_or(TIMEOUT_MS));
         let start = Instant::now();
-        match tokio::time::timeout(limit, self.exchange(step, request, start)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let message = format!("no answer came within {} ms", limit.as_millis());
-                Err(StepError::new(ErrorKind::Timeout, "E-HTTP-TIMEOUT", message).retryable())
-            }
-        }
+        let late = || {
+            let message = format!("no answer came within {} ms", limit.as_millis());
+            Err(StepError::new(ErrorKind::Timeout, "E-HTTP-TIMEOUT", message).retryable())
+        };
+        tokio::time::timeout(limit, self.exchange(step, request, start)).await.unwrap_or_else(|_| late())
     }
 
     async fn exchange(&self, step: &Arc<Step>, request: HttpRequest, start: Instant) -> Result<Response, Refusal> {
@@ -103,7 +101,11 @@ impl Http {
         resolve::every(&*self.resolver, &host, port).await
     }
 
-    async fn secure(&self, url: &url::Url, socket: tokio::net::TcpStream) -> Result<(dial::Socket, Option<i64>), Refusal> {
+    async fn secure(
+        &self,
+        url: &url::Url,
+        socket: tokio::net::TcpStream,
+    ) -> Result<(dial::Socket, Option<i64>), Refusal> {
         if !url.is_secure {
             return Ok((dial::Socket::Plain(socket), None));
         }

@@ -13,7 +13,8 @@ use crate::step::Step;
 /// The URL of a request; the secret itself, when the text is the placeholder of a secret that may stand
 /// there and is bound to the host in it.
 pub(super) fn url(step: &Step, text: &str) -> Result<Url, Refusal> {
-    let is_meant = |secret: &&std::sync::Arc<SecretHandle>| secret.place == Some(Place::Url) && secret.placeholder == text;
+    let is_meant =
+        |secret: &&std::sync::Arc<SecretHandle>| secret.place == Some(Place::Url) && secret.placeholder == text;
     let secrets = step.handles().secrets();
     let Some(secret) = secrets.iter().find(is_meant) else {
         return url::parse(text);
@@ -70,7 +71,8 @@ fn is_bound(secret: &SecretHandle, endpoint: &Endpoint) -> bool {
 
 fn unbound(secret: &SecretHandle, endpoint: &Endpoint) -> Refusal {
     let mut refusal = never(&endpoint.to_string());
-    refusal.message = format!("the secret `{}` goes to {} only, and names {endpoint}", secret.input, secret.hosts.join(", "));
+    refusal.message =
+        format!("the secret `{}` goes to {} only, and names {endpoint}", secret.input, secret.hosts.join(", "));
     refusal.help = None;
     refusal
 }

@@ -18,6 +18,7 @@ pub(super) const PROTOCOL: u32 = 1;
 
 /// From the sandbox.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "it is read, taken apart, and gone; nobody keeps a list of them")]
 pub(super) enum Up {
     /// First, and only then: for whom it believes to ask.
     Hello { protocol: u32, step: StepName, epoch: u64 },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::future::BoxFuture;
 use sealock_broker::http::{Http, Resolver};
 use sealock_contract::grant::{NetworkGrant, Reach};
 use sealock_contract::limits::HTTP_BODY_BYTES;
@@ -86,14 +87,36 @@ async fn what_only_looks_granted_is_denied() {
     assert_eq!(send(&rig, get(server.url("/api/x"))).await.map(|answer| answer.status), Ok(200));
     let at = |rest: &str| format!("http://{}", rest.replace("PORT", &port.to_string()));
     let urls = [
-        "evil.example:PORT/api", "localhost:PORT/api", "127.0.0.2:PORT/api", "127.0.0.1:1/api", "127.0.0.1/api",
-        "127.0.0.1:PORT/", "127.0.0.1:PORT/apix", "127.0.0.1:PORT/api/../admin", "127.0.0.1:PORT/api/%2e%2e/admin",
-        "127.0.0.1:PORT/api/%2E./admin", "127.0.0.1:PORT/api\\..\\admin", "127.0.0.1:PORT@evil.example/api",
-        "good@evil.example:PORT/api", "127.0.0.1:PORT\\@evil.example/api", "0x7f.1:PORT/api", "0x7f000001:PORT/api",
-        "2130706433:PORT/api", "127.1:PORT/api", "0177.0.0.1:PORT/api", "[::ffff:7f00:1:PORT/api",
-        "[::ffff:169.254.169.254]:PORT/api", "[::1]:PORT/api", "169.254.169.254:PORT/api", "xn--127-zu4b.example:PORT/api",
-        "good.example.evil.example:PORT/api", "evil.example%2f.good.example:PORT/api", "good.example:PORT:80/api",
-        "127.0.0.1 evil.example:PORT/api", "127.0.0.1:PORT/api\r\nx: y", "",
+        "evil.example:PORT/api",
+        "localhost:PORT/api",
+        "127.0.0.2:PORT/api",
+        "127.0.0.1:1/api",
+        "127.0.0.1/api",
+        "127.0.0.1:PORT/",
+        "127.0.0.1:PORT/apix",
+        "127.0.0.1:PORT/api/../admin",
+        "127.0.0.1:PORT/api/%2e%2e/admin",
+        "127.0.0.1:PORT/api/%2E./admin",
+        "127.0.0.1:PORT/api\\..\\admin",
+        "127.0.0.1:PORT@evil.example/api",
+        "good@evil.example:PORT/api",
+        "127.0.0.1:PORT\\@evil.example/api",
+        "0x7f.1:PORT/api",
+        "0x7f000001:PORT/api",
+        "2130706433:PORT/api",
+        "127.1:PORT/api",
+        "0177.0.0.1:PORT/api",
+        "[::ffff:7f00:1:PORT/api",
+        "[::ffff:169.254.169.254]:PORT/api",
+        "[::1]:PORT/api",
+        "169.254.169.254:PORT/api",
+        "xn--127-zu4b.example:PORT/api",
+        "good.example.evil.example:PORT/api",
+        "evil.example%2f.good.example:PORT/api",
+        "good.example:PORT:80/api",
+        "127.0.0.1 evil.example:PORT/api",
+        "127.0.0.1:PORT/api\r\nx: y",
+        "",
     ];
     for url in urls.iter().map(|rest| at(rest)).chain(["/api".into(), format!("ftp://127.0.0.1:{port}/api")]) {
         assert_eq!(send(&rig, get(&url)).await.expect_err(&url).code, "E-GRANT-NETWORK", "{url}");
@@ -103,9 +126,17 @@ async fn what_only_looks_granted_is_denied() {
         assert_eq!(send(&rig, request).await.expect_err(method).code, "E-GRANT-NETWORK", "{method}");
     }
     let fields = [
-        ("Host", "evil.example"), ("Connection", "upgrade"), ("Upgrade", "websocket"), ("Transfer-Encoding", "chunked"),
-        ("Content-Length", "5"), ("TE", "trailers"), ("Expect", "100-continue"), ("x", "a\r\nHost: evil.example"),
-        ("x\r\nHost: evil.example", "y"), ("sealock-timing", "1"), ("proxy-authorization", "x"),
+        ("Host", "evil.example"),
+        ("Connection", "upgrade"),
+        ("Upgrade", "websocket"),
+        ("Transfer-Encoding", "chunked"),
+        ("Content-Length", "5"),
+        ("TE", "trailers"),
+        ("Expect", "100-continue"),
+        ("x", "a\r\nHost: evil.example"),
+        ("x\r\nHost: evil.example", "y"),
+        ("sealock-timing", "1"),
+        ("proxy-authorization", "x"),
     ];
     for (name, value) in fields {
         let headers = vec![(name.to_owned(), value.as_bytes().to_vec())];
@@ -160,21 +191,21 @@ async fn a_name_that_leads_inside_is_denied_unless_it_was_granted_so() {
     assert!(server.seen().concat().contains(&format!("host: app.example:{port}\r\n")));
 }
 
+/// Names that the test keeps, too.
+struct Shared(Arc<Names>);
+
+impl Resolver for Shared {
+    fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, std::io::Result<Vec<std::net::IpAddr>>> {
+        self.0.resolve(host)
+    }
+}
+
 /// DNS rebinding: the second answer of a name is never asked for.
 #[tokio::test]
 async fn a_name_is_resolved_once_and_the_address_checked_is_the_one_dialled() {
     let server = Server::ok("inside").await;
     let port = server.port;
     let names = Arc::new(Names::default().with("app.example", &[&["192.0.2.1", "127.0.0.1"], &["127.0.0.1"]]));
-    struct Shared(Arc<Names>);
-    impl Resolver for Shared {
-        fn resolve<'a>(
-            &'a self,
-            host: &'a str,
-        ) -> futures_util::future::BoxFuture<'a, std::io::Result<Vec<std::net::IpAddr>>> {
-            self.0.resolve(host)
-        }
-    }
     let rig = spec(vec![entry(&format!("app.example:{port}"))], Shared(names.clone())).build();
     let denial = send(&rig, get(format!("http://app.example:{port}/"))).await.expect_err("inside");
     assert_eq!((denial.code.as_str(), names.asked.load(Ordering::SeqCst)), ("E-GRANT-NETWORK", 1));
@@ -188,7 +219,8 @@ async fn a_placeholder_is_swapped_in_its_place_and_for_its_hosts_only() {
     let mut spec = spec(vec![entry(&at(&bound)), entry(&at(&other))], Names::default());
     spec.secrets = vec![("TOKEN", "hunter2-hunter2"), ("NOWHERE", "nowhere-nowhere")];
     spec.grant.secrets = vec!["TOKEN".into(), "NOWHERE".into()];
-    spec.inputs.extend([secret_input("TOKEN", Some(Place::Header), &[&at(&bound)]), secret_input("NOWHERE", None, &[])]);
+    spec.inputs
+        .extend([secret_input("TOKEN", Some(Place::Header), &[&at(&bound)]), secret_input("NOWHERE", None, &[])]);
     let rig = spec.build();
     let (token, nowhere) = (rig.placeholder("TOKEN").await, rig.placeholder("NOWHERE").await);
     for server in [&bound, &other] {
@@ -259,9 +291,24 @@ async fn a_server_that_misbehaves_is_one_clear_error() {
         ("a long header", long, Then::Close, "E-HTTP-TOO-LARGE"),
         ("many headers", many, Then::Close, "E-HTTP-TOO-LARGE"),
         ("a long body, announced", announced, Then::Hang, "E-HTTP-TOO-LARGE"),
-        ("two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx".into(), Then::Close, "E-HTTP-PROTOCOL"),
-        ("a length and chunks", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".into(), Then::Close, "E-HTTP-PROTOCOL"),
-        ("another protocol", "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".into(), Then::Hang, "E-HTTP-PROTOCOL"),
+        (
+            "two lengths",
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx".into(),
+            Then::Close,
+            "E-HTTP-PROTOCOL",
+        ),
+        (
+            "a length and chunks",
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".into(),
+            Then::Close,
+            "E-HTTP-PROTOCOL",
+        ),
+        (
+            "another protocol",
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".into(),
+            Then::Hang,
+            "E-HTTP-PROTOCOL",
+        ),
         ("SSH", "SSH-2.0-OpenSSH_9.6\r\n".into(), Then::Close, "E-HTTP-PROTOCOL"),
     ];
     for (what, answer, then, code) in cases {
@@ -283,7 +330,8 @@ async fn a_body_that_is_too_long_or_breaks_off_is_one_clear_error() {
     }
 }
 
-const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000";
+const ZEROS: &str =
+    "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000";
 
 #[tokio::test]
 async fn nobody_there_is_said_so() {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use sealock_broker::StepDesk;
 use sealock_broker::remote::{FRAME_BYTES_MAX, FrameError, RemoteDesk, ServeError, serve};
+use sealock_contract::limits::{HANDLES, HOST_CALL_BYTES};
 use sealock_contract::seam::{
     Build, Command, ContainersRequest, Desk, Exit, Handle, HttpRequest, Level, Note, Refusal, Request, Response, Stdio,
     TargetsRequest,
 };
-use sealock_contract::limits::{HANDLES, HOST_CALL_BYTES};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
@@ -52,7 +52,8 @@ async fn what_is_not_granted_is_refused_whatever_the_sandbox_believes() {
     spec.grant.exec = vec!["sh".into()];
     let rig = spec.build();
     let desk = connect(&rig).await;
-    let http = |url: &str| Request::Http(HttpRequest { method: "GET".into(), url: url.into(), ..HttpRequest::default() });
+    let http =
+        |url: &str| Request::Http(HttpRequest { method: "GET".into(), url: url.into(), ..HttpRequest::default() });
     let secret = ask(&desk, Request::SecretOpen { input: "TOKEN".into() }).await;
     let Ok(Response::Secret { handle: secret, .. }) = secret else { panic!("{secret:?}") };
     let lies = [

@@ -196,7 +196,10 @@ async fn it_sees_no_other_process_and_gets_no_privilege() {
         let sys_admin = 1 << 21;
         assert_eq!(u64::from_str_radix(mask, 16).expect("a number") & sys_admin, 0, "{out}");
         if kind != Namespaces::None {
-            assert_eq!(rig.sh("ls -d /proc/[0-9]* | wc -l").await.1.trim().parse::<u32>().map(|count| count < 6), Ok(true));
+            assert_eq!(
+                rig.sh("ls -d /proc/[0-9]* | wc -l").await.1.trim().parse::<u32>().map(|count| count < 6),
+                Ok(true)
+            );
             assert_ne!(rig.sh(&format!("kill -0 {own}")).await.0, Exit::Code(0));
         }
     }

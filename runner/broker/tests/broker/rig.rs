@@ -1,7 +1,7 @@
 //! A broker with one step, and what it told.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use sealock_broker::confine::{Namespaces, Zygote};
@@ -137,12 +137,12 @@ impl RigSpec {
         }
         let broker = builder.build();
         let told = Arc::new(Told::default());
-        let desk = broker.desk(desk_spec(&self, folder.path().into(), told.clone(), "1", 1));
+        let desk = broker.desk(desk_spec(&self, folder.path(), told.clone(), "1", 1));
         Rig { folder, broker, told, desk, spec: self }
     }
 }
 
-fn desk_spec(spec: &RigSpec, folder: PathBuf, sink: Arc<Told>, step: &str, epoch: u64) -> StepDeskSpec {
+fn desk_spec(spec: &RigSpec, folder: &Path, sink: Arc<Told>, step: &str, epoch: u64) -> StepDeskSpec {
     StepDeskSpec {
         name: name(step),
         epoch,
@@ -159,7 +159,7 @@ fn desk_spec(spec: &RigSpec, folder: PathBuf, sink: Arc<Told>, step: &str, epoch
 impl Rig {
     /// Another desk of the same broker.
     pub(crate) fn desk_for(&self, step: &str, epoch: u64) -> Arc<StepDesk> {
-        self.broker.desk(desk_spec(&self.spec, self.folder.path().into(), self.told.clone(), step, epoch))
+        self.broker.desk(desk_spec(&self.spec, self.folder.path(), self.told.clone(), step, epoch))
     }
 
     pub(crate) fn workspace(&self, path: &str) -> PathBuf {

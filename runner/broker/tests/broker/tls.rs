@@ -76,7 +76,8 @@ async fn a_good_certificate_is_taken_and_its_days_are_counted() {
     let answer = answer.expect("a good certificate");
     let days: i64 = header(&answer, "sealock-certificate-days").and_then(|days| days.parse().ok()).expect("a number");
     // 2095-06-01 is day 45807 since 1970.
-    let today = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() / 86_400;
+    let today =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs() / 86_400;
     let expected = 45_807 - i64::try_from(today).expect("a small number");
     assert!((expected - 1..=expected).contains(&days), "{days} of {expected}");
 }
