@@ -5,7 +5,6 @@ use std::sync::Arc;
 use sealock_contract::grant::{Capability, denied};
 use sealock_contract::seam::{Answer, Handle, Refusal, Request, Response};
 use sealock_contract::{ErrorKind, StepError};
-use sealock_secrets::SecretBytes;
 
 use crate::handler::Handler;
 use crate::handles::{Object, SecretHandle};
@@ -23,7 +22,7 @@ impl Handler for Secrets {
                     Ok(Response::Text(step.handles().secret(secret)?.placeholder.clone()))
                 }
                 Request::SecretReveal { secret } => reveal(step, secret),
-                Request::SecretMask { value } => mask(step, value),
+                Request::SecretMask { value } => step.mask(value).map(|()| Response::Done),
                 _ => Err(StepError::new(ErrorKind::Other, "E-DESK-HANDLER", "this is not a request for secrets")),
             }
         })
@@ -60,11 +59,4 @@ fn reveal(step: &Step, secret: Handle) -> Result<Response, Refusal> {
     let secret = step.handles().secret(secret)?;
     step.grant().check_reveal(&secret.input)?;
     Ok(Response::Bytes(step.secret_bytes(&secret)?.expose().to_vec()))
-}
-
-fn mask(step: &Step, value: String) -> Result<Response, Refusal> {
-    let refused =
-        |refusal: sealock_secrets::Refusal| StepError::new(ErrorKind::Invalid, refusal.code(), refusal.to_string());
-    step.vault().hide("derived by the step", &SecretBytes::new(value)).map_err(refused)?;
-    Ok(Response::Done)
 }

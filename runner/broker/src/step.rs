@@ -83,7 +83,12 @@ pub struct Step {
     logged_bytes: AtomicU64,
     outputs: AtomicU64,
     written_bytes: AtomicU64,
+    masks: AtomicU64,
 }
+
+/// Values that a step may have masked beside its secrets: each makes the search for all of them anew, and a
+/// million would stop every log of the run.
+const MASKS_MAX: u64 = 1_000;
 
 impl Step {
     pub(crate) fn new(spec: StepDeskSpec, grant: Grant, vault: Vault, handles: HandleTable) -> Self {
@@ -107,6 +112,7 @@ impl Step {
             logged_bytes: AtomicU64::new(0),
             outputs: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
+            masks: AtomicU64::new(0),
         }
     }
 
@@ -264,6 +270,17 @@ impl Step {
         }
         let message = format!("the step has had {limit} bytes written and may not write more");
         Err(StepError::new(ErrorKind::Quota, LimitName::WrittenBytes.code(), message))
+    }
+
+    /// Masks a value that the step derived itself.
+    pub(crate) fn mask(&self, value: String) -> Result<(), Refusal> {
+        if self.masks.fetch_add(1, Ordering::Relaxed) >= MASKS_MAX {
+            let message = format!("the step has had {MASKS_MAX} values masked and may not have more");
+            return Err(StepError::new(ErrorKind::Quota, "E-LIMIT-MASKS", message));
+        }
+        let refused =
+            |refusal: sealock_secrets::Refusal| StepError::new(ErrorKind::Invalid, refusal.code(), refusal.to_string());
+        self.vault.hide("derived by the step", &SecretBytes::new(value)).map_err(refused)
     }
 
     /// Takes notes from the sandbox.

@@ -163,6 +163,16 @@ async fn one_call_and_one_table_have_a_most() {
 }
 
 #[tokio::test]
+async fn a_step_cannot_slow_the_redactor_down_without_end() {
+    let rig = RigSpec::default().build();
+    let mask = |number: u32| rig.desk.call(Request::SecretMask { value: format!("derived-value-{number}") });
+    for number in 0..1_000 {
+        assert_eq!(mask(number).await, Ok(Response::Done));
+    }
+    assert_eq!(mask(1_000).await.expect_err("too many").code, "E-LIMIT-MASKS");
+}
+
+#[tokio::test]
 async fn near_and_far_give_the_same() {
     let (near, far) = (with_secret().build(), with_secret().build());
     let remote = connect(&far).await;

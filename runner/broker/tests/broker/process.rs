@@ -322,3 +322,42 @@ async fn a_step_that_may_not_write_the_workspace_cannot_by_a_program() {
     let command = Command { stdout: Stdio::File("source".into()), ..sh("echo x") };
     assert_eq!(rig.start(command).await.expect_err("not granted").code, "E-GRANT-FILES");
 }
+
+#[tokio::test]
+async fn it_reads_the_tool_chains_writes_the_caches_and_misses_the_sockets_that_it_is_given() {
+    for zygote in every_wall() {
+        let kind = zygote.wall().namespaces;
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["tools", "cache", "run"] {
+            std::fs::create_dir(at(name)).expect("made");
+        }
+        std::fs::write(at("tools/tool"), "tool").expect("written");
+        let _engine = std::os::unix::net::UnixListener::bind(at("run/engine.sock")).expect("a socket");
+        let mut spec = behind(zygote);
+        spec.host.readable = vec![at("tools"), at("run"), at("absent")];
+        spec.host.writable = vec![at("cache")];
+        spec.host.hidden = vec![at("run/engine.sock"), at("absent")];
+        let rig = spec.build();
+        let (tools, cache, run) = (at("tools"), at("cache"), at("run"));
+        let (tools, cache, run) = (tools.display(), cache.display(), run.display());
+        assert_eq!(
+            rig.sh(&format!("cat {tools}/tool && echo x > {cache}/kept")).await,
+            (Exit::Code(0), "tool".into(), String::new())
+        );
+        assert_ne!(rig.sh(&format!("echo x > {tools}/tool")).await.0, Exit::Code(0));
+        if kind != Namespaces::None {
+            assert_ne!(rig.sh(&format!("test -S {run}/engine.sock")).await.0, Exit::Code(0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_processes_that_fork_on_are_all_dead_afterwards() {
+    let bomb = "f() { n=$1; [ $n -gt 0 ] || exec sleep 4646.001; f $((n - 1)) & f $((n - 1)) & wait; }; (setsid sh -c 'sleep 4646.001' &); f 6 & sleep 0.3; exit 0";
+    for zygote in every_wall() {
+        let rig = behind(zygote).build();
+        assert_eq!(rig.sh(bomb).await.0, Exit::Code(0));
+        assert_eq!(alive("4646.00"), 0);
+    }
+}

@@ -83,6 +83,7 @@ pub(crate) struct RigSpec {
     pub(crate) inputs: BTreeMap<String, SecretInput>,
     pub(crate) env: Vec<(String, EnvText)>,
     pub(crate) zygote: Arc<Zygote>,
+    pub(crate) host: HostSpec,
     pub(crate) http: Option<Arc<dyn Handler>>,
 }
 
@@ -96,6 +97,7 @@ impl Default for RigSpec {
             inputs: BTreeMap::new(),
             env: vec![("PATH".into(), EnvText::Plain("/usr/local/bin:/usr/bin:/bin".into()))],
             zygote: strongest(),
+            host: HostSpec::default(),
             http: None,
         }
     }
@@ -151,7 +153,7 @@ fn desk_spec(spec: &RigSpec, folder: &Path, sink: Arc<Told>, step: &str, epoch: 
         temporary: folder.join("temporary"),
         env: spec.env.clone(),
         secret_inputs: spec.inputs.clone(),
-        place: Arc::new(Host::new(spec.zygote.clone(), HostSpec::default())),
+        place: Arc::new(Host::new(spec.zygote.clone(), spec.host.clone())),
         sink,
     }
 }
