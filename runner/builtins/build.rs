@@ -4,10 +4,8 @@
 //! workspace into a target folder of their own, `<target>/plugins` or what `SEALOCK_PLUGINS_TARGET_DIR` names.
 
 #![expect(clippy::disallowed_methods, reason = "a build script is told everything by the environment")]
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo through its output")]
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -113,12 +111,11 @@ fn embed(plugin: &Plugin, target: &Path, out: &Path) -> Result<String, Box<dyn E
     let (wasm, text) = (out.join(format!("{name}.wasm")), out.join(format!("{name}.json")));
     fs::write(&wasm, &bytes)?;
     fs::write(&text, &json)?;
-    let mut row = String::new();
-    writeln!(
-        row,
-        "    Builtin {{ name: {name:?}, bytes: include_bytes!({wasm:?}), manifest: include_str!({text:?}) }},"
-    )?;
-    Ok(row)
+    Ok(format!(
+        "    Builtin {{ name: {name:?}, bytes: include_bytes!({:?}), manifest: include_str!({:?}) }},\n",
+        wasm.display().to_string(),
+        text.display().to_string(),
+    ))
 }
 
 /// Where the section is in the component, Rust's linker decides; there is one.

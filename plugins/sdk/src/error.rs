@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::fmt;
 
-pub use crate::bindings::sealock::step::base::ErrorKind;
 use crate::bindings::sealock::step::base;
+pub use crate::bindings::sealock::step::base::ErrorKind;
 
 /// Why a step could not do what it is for.
 ///

@@ -149,7 +149,9 @@ mod tests {
 
     #[test]
     fn what_no_registry_takes_is_refused_with_what_was_found() {
-        for written in ["", "Acme/web", "web:", "web:a b", "web@sha256:12", "a//b", "-rf", "web\n", "../web", "${X}/web"] {
+        for written in
+            ["", "Acme/web", "web:", "web:a b", "web@sha256:12", "a//b", "-rf", "web\n", "../web", "${X}/web"]
+        {
             assert!(written.parse::<Reference>().is_err(), "{written:?}");
         }
         let error = "web@sha256:12".parse::<Reference>().expect_err("a short digest");

@@ -247,10 +247,8 @@ impl FromInput for SecretMap {
         let Some(keys) = Vec::<String>::from_input(name)? else {
             return Ok(None);
         };
-        let entries: Result<BTreeMap<_, _>, Error> = keys
-            .into_iter()
-            .map(|key| Ok((key.clone(), required::<Secret>(&format!("{name}.{key}"))?)))
-            .collect();
+        let entries: Result<BTreeMap<_, _>, Error> =
+            keys.into_iter().map(|key| Ok((key.clone(), required::<Secret>(&format!("{name}.{key}"))?))).collect();
         Ok(Some(Self(entries?)))
     }
 }

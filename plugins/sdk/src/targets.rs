@@ -4,8 +4,8 @@
 
 pub use crate::bindings::sealock::step::targets::{Release, ReleaseState, Script, Target};
 
-use crate::bindings::sealock::step::targets;
 use crate::Error;
+use crate::bindings::sealock::step::targets;
 use crate::process::Running;
 
 /// The targets of this stage's environment, in the pipeline's order.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Digest, ImageId};
 pub use crate::bindings::sealock::step::base::Value;
+use crate::{Digest, ImageId};
 
 impl From<String> for Value {
     fn from(text: String) -> Self {

@@ -53,11 +53,7 @@ macro_rules! same {
     };
 }
 
-same!(
-    ErrorKind,
-    base::ErrorKind,
-    [Denied, NotFound, Invalid, Timeout, Cancelled, Quota, Io, Remote, Failed, Other]
-);
+same!(ErrorKind, base::ErrorKind, [Denied, NotFound, Invalid, Timeout, Cancelled, Quota, Io, Remote, Failed, Other]);
 same!(Level, log::Level, [Trace, Debug, Info, Notice, Warning, Error]);
 same!(ReleaseState, targets::ReleaseState, [Switching, Verified, RolledBack, Failed]);
 

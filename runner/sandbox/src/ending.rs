@@ -70,7 +70,6 @@ fn trap(error: &wasmtime::Error) -> String {
     text
 }
 
-
 /// The name as its language writes it, when that is Rust.
 fn readable(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name)).chars().take(NAME_CHARS).collect()

@@ -20,16 +20,36 @@ const LINKED: &[(&str, &str, &[&str])] = &[
         "sealock:step",
         STEP_VERSION,
         &[
-            "base", "inputs", "outputs", "log", "lifecycle", "facts", "secrets", "secrets-reveal", "process",
-            "containers", "targets", "git", "cache", "artifacts",
+            "base",
+            "inputs",
+            "outputs",
+            "log",
+            "lifecycle",
+            "facts",
+            "secrets",
+            "secrets-reveal",
+            "process",
+            "containers",
+            "targets",
+            "git",
+            "cache",
+            "artifacts",
         ],
     ),
     (
         "wasi:cli",
         WASI_VERSION,
         &[
-            "environment", "exit", "stdin", "stdout", "stderr", "terminal-input", "terminal-output", "terminal-stdin",
-            "terminal-stdout", "terminal-stderr",
+            "environment",
+            "exit",
+            "stdin",
+            "stdout",
+            "stderr",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stdin",
+            "terminal-stdout",
+            "terminal-stderr",
         ],
     ),
     ("wasi:clocks", WASI_VERSION, &["monotonic-clock", "wall-clock"]),
@@ -176,7 +196,9 @@ impl Outline {
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentImportSection(section) if depth == 0 => outline.take_imports(section)?,
                 Payload::ComponentExportSection(section) if depth == 0 => outline.take_exports(section)?,
-                Payload::CustomSection(section) if section.name() == SECTION => outline.take_manifest(section.data())?,
+                Payload::CustomSection(section) if section.name() == SECTION => {
+                    outline.take_manifest(section.data())?;
+                }
                 _ => {}
             }
         }

@@ -51,9 +51,10 @@ impl Notes {
 
     /// One message, as lines; long lines are split.
     pub(crate) fn log(&self, level: Level, message: &str) -> Result<(), LimitHit> {
-        message.split('\n').flat_map(pieces).try_for_each(|piece| {
-            self.charged(piece.len(), Note::Log { level, message: piece.to_owned() })
-        })
+        message
+            .split('\n')
+            .flat_map(pieces)
+            .try_for_each(|piece| self.charged(piece.len(), Note::Log { level, message: piece.to_owned() }))
     }
 
     /// An annotation; past the limit it is only counted.

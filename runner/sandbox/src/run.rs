@@ -30,8 +30,8 @@ use crate::limiter::Limiter;
 use crate::notes::{Notes, truncate};
 use crate::program::{Entries, Program};
 use crate::state::{StepState, http_ctx};
-use crate::step_out;
 use crate::stdio::LogStream;
+use crate::step_out;
 
 /// Random bytes of one call: a terabyte must not be made.
 const RANDOM_BYTES: u64 = 1 << 20;
@@ -210,13 +210,7 @@ fn prepare(
         http: http_ctx(),
         sender: Sender::new(Arc::clone(&desk), notes.clone(), Arc::clone(&grant), call.hermetic),
         limiter: Limiter::new(limits.memory_bytes),
-        files: FileWatch::new(
-            notes.clone(),
-            Arc::clone(&grant),
-            workspace,
-            limits.written_bytes,
-            limits.written_files,
-        ),
+        files: FileWatch::new(notes.clone(), Arc::clone(&grant), workspace, limits.written_bytes, limits.written_files),
         desk,
         notes: notes.clone(),
         facts: call.facts,

@@ -2,9 +2,7 @@
 
 use sealock_contract::StepError;
 use sealock_contract::grant::Capability;
-use sealock_contract::seam::{
-    Build, ContainerCommand, ContainersRequest, Credentials, Mount, Push, Request, Response,
-};
+use sealock_contract::seam::{Build, ContainerCommand, ContainersRequest, Credentials, Mount, Push, Request, Response};
 use wasmtime::component::Resource;
 
 use super::process::{Running, stdio_bytes};
@@ -240,9 +238,12 @@ impl StepState {
     fn check_container(&self, container: &ContainerCommand) -> Result<(), StepError> {
         self.leave_hermetic(Capability::Run, &container.image)?;
         self.grant.containers.check_run(&container.image)?;
-        container.mounts.iter().try_for_each(|mount| match mount.read_only {
-            true => self.grant.files.check_read(&mount.path),
-            false => self.grant.files.check_write(&mount.path),
+        container.mounts.iter().try_for_each(|mount| {
+            if mount.read_only {
+                self.grant.files.check_read(&mount.path)
+            } else {
+                self.grant.files.check_write(&mount.path)
+            }
         })?;
         self.check_streams(&container.stdout, &container.stderr)
     }

@@ -11,8 +11,8 @@
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -95,6 +95,8 @@ impl Budget {
 enum Want {
     /// To know that it is there: also the folders above what is granted.
     Look,
+    /// The same, and of a link the link itself.
+    LookAtLink,
     Read,
     Write,
 }
@@ -139,22 +141,23 @@ impl FileWatch {
         }
         let (path, files) = (place.path.as_str(), self.files());
         let covered = match want {
-            Want::Look if files.may_lead_to(path) => Ok(()),
-            Want::Look | Want::Read => files.check_read(path),
+            Want::Look | Want::LookAtLink if files.may_lead_to(path) => Ok(()),
+            Want::Look | Want::LookAtLink | Want::Read => files.check_read(path),
             Want::Write => files.check_write(path),
         };
         covered?;
         let covers_all = if want == Want::Write { files.writes_all() } else { files.reads_all() };
-        if covers_all { Ok(()) } else { self.check_no_link(&place.spelled) }
+        if covers_all { Ok(()) } else { self.check_no_link(&place.spelled, want) }
     }
 
-    /// Refuses a path that goes through a symbolic link or is one.
-    fn check_no_link(&self, path: &str) -> Result<(), StepError> {
+    /// Refuses a path that goes through a symbolic link, or is one that would be followed.
+    fn check_no_link(&self, path: &str, want: Want) -> Result<(), StepError> {
         let Some(workspace) = &self.workspace else {
             return Ok(());
         };
         let path = if path.is_empty() { "." } else { path };
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let leaf = if want == Want::LookAtLink { OFlags::NOFOLLOW } else { OFlags::empty() };
+        let flags = OFlags::PATH | OFlags::CLOEXEC | leaf;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         match rustix::fs::openat2(workspace, path, flags, Mode::empty(), resolve) {
             Err(rustix::io::Errno::LOOP | rustix::io::Errno::XDEV) => Err(refusal(path)),
@@ -366,7 +369,7 @@ impl types::HostDescriptor for FilesView<'_> {
         flags: types::PathFlags,
         path: String,
     ) -> FsResult<types::DescriptorStat> {
-        self.admit(&fd, &path, Want::Look)?;
+        self.admit(&fd, &path, looking(flags))?;
         let result = self.inner.stat_at(fd, flags, path.clone()).await;
         self.watched(&path, result)
     }
@@ -420,7 +423,7 @@ impl types::HostDescriptor for FilesView<'_> {
     }
 
     async fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
-        self.admit(&fd, &path, Want::Look)?;
+        self.admit(&fd, &path, Want::LookAtLink)?;
         let result = self.inner.readlink_at(fd, path.clone()).await;
         self.watched(&path, result)
     }
@@ -464,7 +467,11 @@ impl types::HostDescriptor for FilesView<'_> {
         self.watched(&path, result)
     }
 
-    async fn is_same_object(&mut self, one: Resource<Descriptor>, other: Resource<Descriptor>) -> wasmtime::Result<bool> {
+    async fn is_same_object(
+        &mut self,
+        one: Resource<Descriptor>,
+        other: Resource<Descriptor>,
+    ) -> wasmtime::Result<bool> {
         self.inner.is_same_object(one, other).await
     }
 
@@ -478,7 +485,7 @@ impl types::HostDescriptor for FilesView<'_> {
         flags: types::PathFlags,
         path: String,
     ) -> FsResult<types::MetadataHashValue> {
-        self.admit(&fd, &path, Want::Look)?;
+        self.admit(&fd, &path, looking(flags))?;
         self.inner.metadata_hash_at(fd, flags, path).await
     }
 
@@ -486,6 +493,10 @@ impl types::HostDescriptor for FilesView<'_> {
         self.watch.forget(fd.rep());
         types::HostDescriptor::drop(&mut self.inner, fd)
     }
+}
+
+fn looking(flags: types::PathFlags) -> Want {
+    if flags.contains(types::PathFlags::SYMLINK_FOLLOW) { Want::Look } else { Want::LookAtLink }
 }
 
 fn wanted(open: types::OpenFlags, flags: types::DescriptorFlags) -> Want {

@@ -18,7 +18,9 @@ impl Host for StepState {
 
     fn annotate(&mut self, annotation: Annotation) -> wasmtime::Result<()> {
         let Annotation { level, message, mut title, place } = annotation;
-        title.iter_mut().for_each(|title| truncate(title, LOG_LINE_BYTES));
+        if let Some(title) = &mut title {
+            truncate(title, LOG_LINE_BYTES);
+        }
         let location = place.map(|place| {
             let mut file = place.file;
             truncate(&mut file, LOG_LINE_BYTES);

@@ -135,7 +135,7 @@ impl Host for StepState {
     fn summary(&mut self, markdown: String) -> wasmtime::Result<Result<(), base::Error>> {
         let bytes = self.outputs.summary_bytes.saturating_add(markdown.len());
         if bytes > OUTPUT_BYTES {
-            let message = format!("the step's summary is longer than {} bytes", OUTPUT_BYTES);
+            let message = format!("the step's summary is longer than {OUTPUT_BYTES} bytes");
             return Ok(Err(StepError::new(ErrorKind::Quota, "E-SUMMARY-SIZE", message).into()));
         }
         self.outputs.summary_bytes = bytes;

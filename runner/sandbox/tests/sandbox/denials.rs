@@ -43,7 +43,6 @@ fn programs() {
 
     let desk = desk(|request| match request {
         Request::Start(_) => Response::Running(Handle(4)),
-        Request::ReadOutput { error: true, .. } => Response::Bytes(Vec::new()),
         _ => Response::Bytes(Vec::new()),
     });
     let grant = Grant { exec: vec!["npm".to_owned()], ..Grant::default() };
@@ -124,12 +123,7 @@ fn images() {
 
 #[test]
 fn containers() {
-    denied(
-        "container",
-        "postgres:15",
-        "E-GRANT-CONTAINERS",
-        "allow: { containers: { run: [\"postgres:15\"] } }",
-    );
+    denied("container", "postgres:15", "E-GRANT-CONTAINERS", "allow: { containers: { run: [\"postgres:15\"] } }");
     let mut grant = Grant::default();
     grant.containers.run = vec![ImagePattern("postgres:15".into())];
     let without_files = desk(|_| Response::Running(Handle(5)));
@@ -190,9 +184,7 @@ fn scripts() {
     let grant = Grant { targets: vec!["web1".into()], ..Grant::default() };
     let desk = desk(machine);
     assert_eq!(said(run("guest_hostile", with(grant, "script", "web1"), &desk)), "");
-    let Request::Targets(TargetsRequest::Script(script)) = &desk.requests()[1] else {
-        panic!("{:?}", desk.requests())
-    };
+    let Request::Targets(TargetsRequest::Script(script)) = &desk.requests()[1] else { panic!("{:?}", desk.requests()) };
     assert_eq!((script.target, script.text.as_str(), script.cwd.as_str()), (Handle(11), "uptime", "current"));
     assert_eq!(script.args, ["one"]);
     assert_eq!(script.user.as_deref(), Some("www-data"));

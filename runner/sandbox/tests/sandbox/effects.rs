@@ -1,8 +1,8 @@
 //! Steps with effects: `probe` and `rollback` in instances of their own.
 
 use sealock_contract::StepError;
-use sealock_contract::seam::{EffectState, Outcome};
 use sealock_contract::StepLimits;
+use sealock_contract::seam::{EffectState, Outcome};
 use sealock_sandbox::{Entry, ProgramKind, StepCall};
 
 use crate::rig::{FakeDesk, limit_of, probe, program, run, text};

@@ -32,7 +32,7 @@ fn patterns(patterns: &[&str]) -> Vec<Pattern> {
 }
 
 fn call(name: &str, at: &str, files: FileGrant, writable: bool, folder: &TempDir) -> StepCall {
-    let workspace = workspace(&folder.path().join("work"), writable);
+    let workspace = Some(workspace(&folder.path().join("work"), writable));
     StepCall { workspace, grant: Grant { files, ..Grant::default() }, ..attack(name, at) }
 }
 
@@ -52,7 +52,8 @@ fn nothing_outside_the_workspace_can_be_read_and_each_try_is_an_event() {
         }
     }
     for at in ["/etc/passwd", "/proc/self/mem", "a\0b", &"d/".repeat(4_096)] {
-        let outcome = run("guest_hostile", call("read", at, FileGrant::read_all(), false, &folder), &FakeDesk::closed());
+        let outcome =
+            run("guest_hostile", call("read", at, FileGrant::read_all(), false, &folder), &FakeDesk::closed());
         assert!(is_refused(&outcome), "{at}: {outcome:?}");
     }
     assert_next_step_runs();
@@ -81,9 +82,13 @@ fn patterns_hold_also_through_links_and_back() {
 #[test]
 fn a_read_only_workspace_is_left_as_it_was() {
     let folder = tree();
-    let attacks =
-        [("write", "src/lib.rs"), ("truncate", "src/lib.rs"), ("hard-link", "src/lib.rs"), ("rename", "src/lib.rs"),
-         ("symlink", "src/lib.rs")];
+    let attacks = [
+        ("write", "src/lib.rs"),
+        ("truncate", "src/lib.rs"),
+        ("hard-link", "src/lib.rs"),
+        ("rename", "src/lib.rs"),
+        ("symlink", "src/lib.rs"),
+    ];
     for writable in [false, true] {
         for (name, at) in attacks {
             let files = FileGrant { read: patterns(&["**"]), write: patterns(&["out/**"]) };

@@ -27,18 +27,17 @@ fn what_is_no_component_of_ours_is_named() {
     };
     let core = "found a core WebAssembly module, expected a component: build it for `wasm32-wasip2`";
     assert_eq!(said(&wat("(module)")), core);
-    assert_eq!(
-        said(&wat("(component)")),
-        "it exports neither `sealock:step/step@0.1.0` nor `wasi:cli/run@0.2.x`"
-    );
+    assert_eq!(said(&wat("(component)")), "it exports neither `sealock:step/step@0.1.0` nor `wasi:cli/run@0.2.x`");
     let wrong = "it was made for `sealock:step/step@0.9.0`; this Sealock has version 0.1.x of that interface";
     assert_eq!(said(&wat(r#"(component (instance (export "sealock:step/step@0.9.0")))"#)), wrong);
     let wrong = "it was made for `wasi:cli/stdout@0.3.0`; this Sealock has version 0.2.x of that interface";
     assert_eq!(said(&importing("wasi:cli/stdout@0.3.0")), wrong);
-    for unknown in ["wasi:keyvalue/store@0.2.0", "wasi:cli/telepathy@0.2.0", "acme:tools/root", "sealock:step/sudo@0.1.0"] {
+    for unknown in
+        ["wasi:keyvalue/store@0.2.0", "wasi:cli/telepathy@0.2.0", "acme:tools/root", "sealock:step/sudo@0.1.0"]
+    {
         assert_eq!(said(&importing(unknown)), format!("it imports `{unknown}`, which no step is given"));
     }
-    assert_eq!(said(b"\x7fELF"), "it is not a valid component: magic header not detected: bad magic number - expected=[\n    0x0,\n    0x61,\n    0x73,\n    0x6d,\n], actual=[\n    0x7f,\n    0x45,\n    0x4c,\n    0x46,\n] at byte 0");
+    assert!(said(b"\x7fELF").starts_with("it is not a valid component: magic header not detected"));
 }
 
 #[test]
@@ -112,7 +111,10 @@ fn the_child_compiles_within_its_limits_and_its_code_loads_here() {
     let code = child().compile(&guests::bytes("guest_polite")).expect("it compiles in 2 GiB and 60 s");
     assert!(SANDBOX.load(&code).is_ok());
     let refused = child().compile(b"nonsense").expect_err("no component");
-    assert!(matches!(&refused, CompileFailure::Refused(message) if message.contains("not a valid component")), "{refused}");
+    assert!(
+        matches!(&refused, CompileFailure::Refused(message) if message.contains("not a valid component")),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -124,7 +126,10 @@ fn a_component_that_takes_the_compiler_too_long_ends_with_it() {
     let started = Instant::now();
     let child = Compile { time: Duration::from_millis(300), ..child() };
     let failure = child.compile(&bomb).expect_err("it takes longer");
-    assert_eq!((failure.code(), failure.to_string().as_str()), ("E-LIMIT-COMPILE", "compiling it took longer than 0 s"));
+    assert_eq!(
+        (failure.code(), failure.to_string().as_str()),
+        ("E-LIMIT-COMPILE", "compiling it took longer than 0 s")
+    );
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 

@@ -44,7 +44,10 @@ fn a_granted_request_reaches_the_desk_whole_and_its_answer_streams_back() {
         panic!("{:?}", desk.requests())
     };
     assert_eq!((method.as_str(), url.as_str()), ("GET", "https://API.example.org/v1/items?q=1"));
-    assert_eq!((headers.as_slice(), body.as_slice()), ([("x-test".into(), b"1".to_vec())].as_slice(), b"question".as_slice()));
+    assert_eq!(
+        (headers.as_slice(), body.as_slice()),
+        ([("x-test".into(), b"1".to_vec())].as_slice(), b"question".as_slice())
+    );
 }
 
 #[test]
@@ -100,7 +103,10 @@ fn headers_and_bodies_are_limited_in_both_directions() {
     for name in ["http-headers", "http-body"] {
         let desk = origin(0);
         let outcome = run("guest_hostile", granted(name, at), &desk);
-        assert!(matches!(&outcome, Outcome::Error(_) | Outcome::Stopped(_) | Outcome::Trapped(_)), "{name}: {outcome:?}");
+        assert!(
+            matches!(&outcome, Outcome::Error(_) | Outcome::Stopped(_) | Outcome::Trapped(_)),
+            "{name}: {outcome:?}"
+        );
         assert!(!desk.requests().iter().any(|request| matches!(request, Request::Http(_))), "{name}");
     }
     let endless = run("guest_hostile", granted("http", at), &origin(usize::MAX));

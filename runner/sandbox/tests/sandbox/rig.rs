@@ -113,7 +113,12 @@ pub(crate) fn refuse(kind: ErrorKind, code: &str) -> Refusal {
 /// A call of `guest-hostile`.
 pub(crate) fn attack(name: &str, at: &str) -> StepCall {
     let inputs = vec![("attack".to_owned(), text(name)), ("at".to_owned(), text(at))];
-    StepCall { inputs, outputs: Some(outputs_of("guest_hostile")), grace: Duration::from_millis(100), ..StepCall::default() }
+    StepCall {
+        inputs,
+        outputs: Some(outputs_of("guest_hostile")),
+        grace: Duration::from_millis(100),
+        ..StepCall::default()
+    }
 }
 
 pub(crate) fn text(text: &str) -> Value {
@@ -135,7 +140,7 @@ pub(crate) fn run_until(name: &str, call: StepCall, desk: &Arc<FakeDesk>, stop: 
 }
 
 pub(crate) fn run_at(program: &Program, call: StepCall, desk: Arc<dyn Desk>, stop: CancellationToken) -> Outcome {
-    block_on(async { SANDBOX.run(program, call, desk, &stop).await })
+    block_on(async move { SANDBOX.run(program, call, desk, &stop).await })
 }
 
 pub(crate) fn probe(name: &str, call: StepCall, desk: &Arc<FakeDesk>) -> Result<EffectState, Outcome> {
@@ -170,8 +175,8 @@ pub(crate) fn open(folder: &Path) -> OwnedFd {
     std::fs::File::open(folder).expect("the folder is there").into()
 }
 
-pub(crate) fn workspace(folder: &Path, writable: bool) -> Option<Workspace> {
-    Some(Workspace { folder: open(folder), writable })
+pub(crate) fn workspace(folder: &Path, writable: bool) -> Workspace {
+    Workspace { folder: open(folder), writable }
 }
 
 /// What a step that fails with a text said.

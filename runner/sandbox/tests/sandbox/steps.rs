@@ -91,6 +91,7 @@ fn the_struct_is_the_manifest() {
     assert_eq!(inputs["greeting"].kind, InputType::String);
     assert!(inputs["greeting"].required && !inputs["times"].required && !inputs["names"].required);
     assert_eq!((inputs["times"].minimum, inputs["times"].maximum), (Some(0.0), Some(10.0)));
+    assert_eq!((inputs["size"].minimum, inputs["size"].maximum), (Some(1.0), None));
     assert_eq!(inputs["pause"].kind, InputType::Duration);
     assert_eq!(inputs["pause"].default, Some("2s".into()));
     assert_eq!(inputs["volume"].kind, InputType::Choice);

@@ -25,7 +25,7 @@ struct Polite {
     #[input(default = "2s")]
     pause: Duration,
     /// How much.
-    #[input(default = "1KiB")]
+    #[input(default = "1KiB", range = 1..)]
     size: Size,
     /// A file of the workspace.
     ///
