@@ -238,7 +238,8 @@ fn list(_: &InputSpec, value: &Evaluated) -> Result<Value, InputProblem> {
     let items = match value {
         Evaluated::List(items) => items.iter().map(scalar_text).collect::<Option<Vec<_>>>(),
         Evaluated::Json(Json::Array(items)) => items.iter().map(|item| scalar_text(&Evaluated::Json(item.clone()))).collect(),
-        _ => None,
+        // `status: 200` is short for `status: [200]`, as `needs: build` is for `needs: [build]`.
+        one => scalar_text(one).map(|text| vec![text]),
     };
     items.map(Value::Items).ok_or_else(|| wrong("a list of texts", value))
 }
@@ -359,6 +360,12 @@ mod tests {
     fn a_map_keeps_versions_as_text_and_numbers_as_numbers() {
         let map = Evaluated::Map(vec![("v".into(), written("1.10")), ("n".into(), written("3")), ("b".into(), written("true"))]);
         assert_eq!(value("map", &map), Ok(Value::Json(r#"{"v":"1.10","n":3,"b":true}"#.into())));
+    }
+
+    #[test]
+    fn one_text_is_a_list_of_one() {
+        assert_eq!(value("list", &written("200")), Ok(Value::Items(vec!["200".into()])));
+        assert!(value("list", &Evaluated::Map(Vec::new())).is_err());
     }
 
     #[test]
