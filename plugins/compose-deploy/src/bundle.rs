@@ -126,7 +126,8 @@ impl Bundle {
         }
         self.bytes += bytes;
         if self.files.len() > FILES || self.bytes > BYTES {
-            let message = format!("the mounted files are more than {FILES}, or more than {} MiB, at {path}", BYTES >> 20);
+            let message =
+                format!("the mounted files are more than {FILES}, or more than {} MiB, at {path}", BYTES >> 20);
             return Err(invalid("E-COMPOSE-FILE", message).help("put them into an image or a named volume"));
         }
         if is_program(&workspace.join(path)) {
@@ -275,7 +276,9 @@ mod tests {
     #[test]
     fn mounts_that_no_release_can_hold_are_refused() {
         let folder = Folder::with(&[("a", "")]);
-        let refused = |volume: &str| gather(&folder, "b/compose.yml", &mount(volume), false).expect_err(volume).message().to_owned();
+        let refused = |volume: &str| {
+            gather(&folder, "b/compose.yml", &mount(volume), false).expect_err(volume).message().to_owned()
+        };
         assert!(refused("../../etc:/etc").contains("outside of the workspace"));
         assert!(refused("./${DIR}/a:/a").contains("a variable decides"));
         assert!(refused(".:/app").contains("the whole folder"));
@@ -297,6 +300,18 @@ mod tests {
         assert!(gather(&folder, "compose.yml", text, false).is_err());
         let other = "services: { a: { image: x, env_file: [prod.env] } }";
         assert!(gather(&folder, "compose.yml", other, true).is_err());
+    }
+
+    #[test]
+    fn the_blog_creator_brings_its_redis_configuration_along() {
+        let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/apps/blog-creator");
+        let file = "docker-compose.prod.yml";
+        let compose =
+            Compose::parse(file, &fs::read_to_string(app.join(file)).expect("the app is there")).expect("good");
+        let bundle = Bundle::gather(&app, file, &compose, true).expect("good");
+        assert_eq!(bundle.files.iter().collect::<Vec<_>>(), ["config/redis.conf", file]);
+        assert_eq!(bundle.folders.iter().collect::<Vec<_>>(), ["backend", "frontend"]);
+        assert!(bundle.warnings.is_empty());
     }
 
     #[cfg(unix)]

@@ -11,8 +11,6 @@ use sealock_sdk::Error;
 /// What a release needs to know of a compose file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Compose {
-    /// `version`, which Compose 1 wants to be the same in every file.
-    pub(crate) version: Option<String>,
     pub(crate) services: Vec<Service>,
     /// Files and folders that the file names relative to itself.
     pub(crate) needs: Vec<Need>,
@@ -66,7 +64,7 @@ impl Compose {
         else {
             return Err(invalid("E-COMPOSE-READ", format!("{file} has no `services`")));
         };
-        let mut compose = Self { version: root.get("version").map(plain), ..Self::default() };
+        let mut compose = Self::default();
         for (name, service) in services {
             compose.read_service(file, name, service)?;
         }
@@ -140,7 +138,9 @@ fn other_files(file: &str, what: &str) -> Error {
 fn extends(file: &str, name: &str, service: &Value) -> Result<Option<String>, Error> {
     match service.get("extends") {
         Some(Value::String(other)) => Ok(Some(other.clone())),
-        Some(extends) if extends.get("file").is_some() => Err(other_files(file, &format!("`extends` of service {name}"))),
+        Some(extends) if extends.get("file").is_some() => {
+            Err(other_files(file, &format!("`extends` of service {name}")))
+        }
         Some(extends) => Ok(extends.get("service").and_then(Value::as_str).map(str::to_owned)),
         None => Ok(None),
     }
@@ -169,20 +169,18 @@ fn env_file(entry: &Value, owner: &str) -> Option<Need> {
         Value::String(path) => (path, true),
         Value::Object(entry) => {
             let required = entry.get("required").and_then(Value::as_bool).unwrap_or(true);
-            (match entry.get("path")? {
-                Value::String(path) => path,
-                _ => return None,
-            }, required)
+            (
+                match entry.get("path")? {
+                    Value::String(path) => path,
+                    _ => return None,
+                },
+                required,
+            )
         }
         _ => return None,
     };
     let is_relative = !path.starts_with(['/', '~']);
     is_relative.then(|| Need { path: path.clone(), owner: owner.to_owned(), kind: NeedKind::EnvFile { required } })
-}
-
-/// A scalar as the text that was written.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -207,7 +205,6 @@ mod tests {
             "version: '3.8'\nservices:\n  web: { build: ./web, image: acme/web }\n  api: { build: { dockerfile: X } }\n  \
              db: { image: 'postgres:15' }\n  debug: { build: ., profiles: [debug] }\n",
         );
-        assert_eq!(compose.version.as_deref(), Some("3.8"));
         let contexts: Vec<_> = compose.services.iter().map(|service| service.context.as_deref()).collect();
         assert_eq!(contexts, [Some("./web"), Some("."), None, Some(".")]);
         assert!(compose.service("debug").expect("there").has_profile);
@@ -260,15 +257,18 @@ mod tests {
         assert!(refusal("services: [").starts_with("compose.yml cannot be read as YAML: "));
         assert_eq!(refusal("service: {}"), "compose.yml has no `services`");
         assert!(refusal("include: [a.yml]\nservices: { a: { image: x } }").contains("`include`"));
-        assert!(refusal("services: { a: { extends: { file: b.yml, service: c } } }").contains("`extends` of service a"));
+        assert!(
+            refusal("services: { a: { extends: { file: b.yml, service: c } } }").contains("`extends` of service a")
+        );
     }
 
     #[test]
     fn a_file_that_grows_when_it_is_read_is_refused() {
         let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
-        for (name, of) in ["b", "c", "d", "e", "f", "g", "h", "i"].iter().zip(["a", "b", "c", "d", "e", "f", "g", "h"]) {
+        for (name, of) in ["b", "c", "d", "e", "f", "g", "h", "i"].iter().zip(["a", "b", "c", "d", "e", "f", "g", "h"])
+        {
             let nine = vec![format!("*{of}"); 9].join(",");
-            bomb += &format!("{name}: &{name} [{nine}]\n");
+            bomb = format!("{bomb}{name}: &{name} [{nine}]\n");
         }
         assert!(refusal(&bomb).starts_with("compose.yml cannot be read as YAML: "));
     }

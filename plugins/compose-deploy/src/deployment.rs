@@ -156,7 +156,9 @@ fn prepare_everywhere(
         let (code, stdout) = started.finish()?;
         let said = Report::parse(&stdout).said;
         if code == 0 {
-            said.iter().for_each(|line| fleet.tell(Level::Warning, &format!("{}: {line}", ready.name)));
+            for line in &said {
+                fleet.tell(Level::Warning, &format!("{}: {line}", ready.name));
+            }
         } else {
             problems.push(format!("{}: Compose does not take the file: {}", ready.name, said.join("\n  ")));
         }
@@ -209,7 +211,12 @@ fn switch(fleet: &dyn Fleet, batch: &[Ready<'_>], deployment: &Deployment) -> Re
 
 fn running(name: &str, place: &Place, report: &Report) -> String {
     let healthy = report.containers.iter().filter(|container| container.health == "healthy").count();
-    format!("{name}: {} runs {}, {healthy} of {} containers healthy", place.project, place.release, report.containers.len())
+    format!(
+        "{name}: {} runs {}, {healthy} of {} containers healthy",
+        place.project,
+        place.release,
+        report.containers.len()
+    )
 }
 
 /// The report of a script that starts or stops containers.
@@ -239,10 +246,18 @@ mod tests {
         assert_eq!(
             fleet.calls(),
             [
-                "web1 pull acme/web@sha256:aa", "web1 stage", "web2 pull acme/web@sha256:aa", "web2 stage",
-                "web1 prepare", "web2 prepare",
-                "web1 switch r2", "web2 switch r2", "web1 up r2", "web2 up r2",
-                "web1 prune 3", "web2 prune 3",
+                "web1 pull acme/web@sha256:aa",
+                "web1 stage",
+                "web2 pull acme/web@sha256:aa",
+                "web2 stage",
+                "web1 prepare",
+                "web2 prepare",
+                "web1 switch r2",
+                "web2 switch r2",
+                "web1 up r2",
+                "web2 up r2",
+                "web1 prune 3",
+                "web2 prune 3",
             ]
         );
     }
@@ -253,7 +268,10 @@ mod tests {
         assert_eq!(outcome(&fleet, 1).expect("good"), Outcome::Success);
         let calls = fleet.calls();
         let from = calls.iter().position(|call| call == "web1 switch r2").expect("switched");
-        assert_eq!(calls[from..from + 5], ["web1 switch r2", "web1 up r2", "verify web1", "web2 switch r2", "web2 up r2"]);
+        assert_eq!(
+            calls[from..from + 5],
+            ["web1 switch r2", "web1 up r2", "verify web1", "web2 switch r2", "web2 up r2"]
+        );
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn put_together(inputs: &ComposeDeploy, step: &mut Step) -> Result<Deployment, E
     let none = BTreeMap::new();
     let pins = pin::pins(&compose, inputs.images.as_ref().map_or(&none, |images| &images.0))?;
     let bundle = Bundle::gather(Path::new(WORKSPACE), path, &compose, !env_names.is_empty())?;
-    bundle.write(Path::new(WORKSPACE), Path::new(STAGING), &pin::override_text(&compose, &pins))?;
+    bundle.write(Path::new(WORKSPACE), Path::new(STAGING), &pin::override_text(&pins))?;
 
     tell_author(&compose, &pins, &bundle, step);
     Ok(Deployment {
@@ -161,7 +161,11 @@ fn tell_author(compose: &Compose, pins: &[Pin], bundle: &Bundle, step: &mut Step
     let unpinned = pin::unpinned(compose, pins);
     if !unpinned.is_empty() {
         let names = unpinned.join(", ");
-        step.info(format_args!("{names}: by tag, as the compose file says; an image that is there is not pulled again"));
+        step.info(format_args!(
+            "{names}: by tag, as the compose file says; an image that is there is not pulled again"
+        ));
     }
-    pins.iter().for_each(|pin| step.info(format_args!("{}: {}", pin.service, pin.reference)));
+    for pin in pins {
+        step.info(format_args!("{}: {}", pin.service, pin.reference));
+    }
 }

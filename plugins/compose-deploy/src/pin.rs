@@ -39,7 +39,9 @@ pub(crate) fn pins(compose: &Compose, images: &BTreeMap<String, String>) -> Resu
                 Ok(pin) => pins.push(Pin { may_be_absent: service.has_profile, ..pin }),
                 Err(problem) => problems.push(problem),
             },
-            (None, _, Some(_)) if !service.has_profile => problems.push(format!("service {} has `build`", service.name)),
+            (None, _, Some(_)) if !service.has_profile => {
+                problems.push(format!("service {} has `build`", service.name));
+            }
             (None, Some(image), None) => {
                 let pin = pin(&service.name, image).ok();
                 pins.extend(pin.map(|pin| Pin { is_authors: true, may_be_absent: service.has_profile, ..pin }));
@@ -52,7 +54,8 @@ pub(crate) fn pins(compose: &Compose, images: &BTreeMap<String, String>) -> Resu
     }
     let help = "give each service with `build` its image by digest: \
                 images: { SERVICE: \"${{ needs.build.outputs.image }}\" }";
-    Err(invalid("E-COMPOSE-IMAGES", format!("`images` does not fit the compose file: {}", problems.join("; "))).help(help))
+    Err(invalid("E-COMPOSE-IMAGES", format!("`images` does not fit the compose file: {}", problems.join("; ")))
+        .help(help))
 }
 
 fn unknown_services(compose: &Compose, images: &BTreeMap<String, String>) -> Vec<String> {
@@ -85,11 +88,8 @@ pub(crate) fn unpinned<'a>(compose: &'a Compose, pins: &[Pin]) -> Vec<&'a str> {
 
 /// The override. `image` by digest and `up --no-build` are what Compose 1.29 and 2 both understand: a `build` that
 /// stays in the author's file is never looked at then (`!reset` would stop Compose 1).
-pub(crate) fn override_text(compose: &Compose, pins: &[Pin]) -> String {
+pub(crate) fn override_text(pins: &[Pin]) -> String {
     let mut text = "# Written by Sealock: which image each service runs, by digest.\n".to_owned();
-    if let Some(version) = &compose.version {
-        let _ = writeln!(text, "version: {}", quoted(version));
-    }
     let own: Vec<&Pin> = pins.iter().filter(|pin| !pin.is_authors).collect();
     if own.is_empty() {
         return text + "services: {}\n";
@@ -149,15 +149,15 @@ mod tests {
     }
 
     #[test]
-    fn the_override_pins_and_repeats_the_version() {
-        let text = format!("version: '3.8'\nservices:\n  web: {{ build: . }}\n  db: {{ image: 'postgres@{}' }}\n", digest("b"));
+    fn the_override_says_what_the_authors_file_does_not() {
+        let text = format!("services:\n  web: {{ build: . }}\n  db: {{ image: 'postgres@{}' }}\n", digest("b"));
         let compose = compose(&text);
         let pins = pins(&compose, &images(&[("web", &format!("acme/web@{}", digest("a")))])).expect("good");
         assert_eq!(pins.len(), 2);
         assert_eq!(
-            override_text(&compose, &pins),
+            override_text(&pins),
             format!(
-                "# Written by Sealock: which image each service runs, by digest.\nversion: \"3.8\"\nservices:\n  \
+                "# Written by Sealock: which image each service runs, by digest.\nservices:\n  \
                  \"web\":\n    image: \"acme/web@{}\"\n",
                 digest("a")
             )

@@ -82,9 +82,7 @@ impl Report {
             Verdict::Failed => Some(self.with_log(self.blame())),
             Verdict::Late => Some(self.with_log(self.late(wait_seconds))),
             Verdict::Refused if self.culprit.is_empty() => Some(format!("Compose says: {}", self.last_words())),
-            Verdict::Refused => {
-                Some(self.with_log(format!("{}; Compose says: {}", self.blame(), self.last_words())))
-            }
+            Verdict::Refused => Some(self.with_log(format!("{}; Compose says: {}", self.blame(), self.last_words()))),
             Verdict::Unknown => Some(format!("the script ended early: {}", self.last_words())),
         }
     }
@@ -108,7 +106,8 @@ impl Report {
         let state = match (found.state.as_str(), found.health.as_str()) {
             ("running", "unhealthy") => "is unhealthy".to_owned(),
             ("exited", _) => format!("ended with exit code {}", found.exit_code),
-            ("running" | "restarting", _) => format!("keeps restarting (exit code {})", found.exit_code),
+            ("running", _) => format!("keeps restarting ({} times so far)", found.restarts),
+            ("restarting", _) => format!("keeps restarting (exit code {})", found.exit_code),
             (state, _) => format!("is {state}"),
         };
         format!("{} {state} (container {})", found.service, found.name)
@@ -116,7 +115,12 @@ impl Report {
 
     fn late(&self, wait_seconds: u64) -> String {
         let Some(found) = self.containers.iter().find(|found| found.name == self.culprit) else {
-            return format!("no container was there after {wait_seconds} s");
+            let what = if self.containers.is_empty() {
+                "no container was there"
+            } else {
+                "not every container could be looked at"
+            };
+            return format!("{what} after {wait_seconds} s");
         };
         let is_good = |other: &&Container| other.service == found.service && other.health == "healthy";
         let good = self.containers.iter().filter(is_good).count();
@@ -206,7 +210,9 @@ mod tests {
         ]);
         assert_eq!(
             report.problem(&[], 60).as_deref(),
-            Some("web is unhealthy (container p-web-1)\n  health check: 1 HTTP Error 500\n  | verdict ready \n  | Traceback")
+            Some(
+                "web is unhealthy (container p-web-1)\n  health check: 1 HTTP Error 500\n  | verdict ready \n  | Traceback"
+            )
         );
     }
 
@@ -229,7 +235,10 @@ mod tests {
             "verdict late p-web-2".into(),
         ]);
         assert_eq!(report.problem(&[], 120).as_deref(), Some("web was still starting after 120 s (1 of 2 healthy)"));
-        assert_eq!(told(&["verdict late ".into()]).problem(&[], 5).as_deref(), Some("no container was there after 5 s"));
+        assert_eq!(
+            told(&["verdict late ".into()]).problem(&[], 5).as_deref(),
+            Some("no container was there after 5 s")
+        );
     }
 
     #[test]

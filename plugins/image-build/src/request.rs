@@ -32,7 +32,8 @@ pub(crate) fn platform(platforms: &[String]) -> Result<Option<&str>, Error> {
         [] => Ok(None),
         [one] => Ok(Some(one)),
         several => {
-            let message = format!("`platforms` names {} ({}); one at a time is built", several.len(), several.join(", "));
+            let message =
+                format!("`platforms` names {} ({}); one at a time is built", several.len(), several.join(", "));
             Err(invalid("E-NOT-YET", message).help("build each platform in a step, or a matrix cell, of its own"))
         }
     }

@@ -49,8 +49,9 @@ impl Destinations {
 }
 
 fn destination(written: &str) -> Result<Reference, Error> {
-    let reference: Reference =
-        written.parse().map_err(|error: sealock_sdk::image::ReferenceError| invalid("E-IMAGE-REFERENCE", error.to_string()))?;
+    let reference: Reference = written
+        .parse()
+        .map_err(|error: sealock_sdk::image::ReferenceError| invalid("E-IMAGE-REFERENCE", error.to_string()))?;
     if reference.digest().is_some() {
         let message = format!("`{written}` names a digest; a push is told a tag and answers with the digest");
         return Err(invalid("E-IMAGE-REFERENCE", message));
@@ -68,21 +69,25 @@ mod tests {
 
     #[test]
     fn two_tags_of_one_repository_are_one_reference() {
-        let destinations = destinations(&["ghcr.io/acme/web:1", "ghcr.io/acme/web:latest", "ghcr.io/acme/copy"]).expect("good");
+        let destinations =
+            destinations(&["ghcr.io/acme/web:1", "ghcr.io/acme/web:latest", "ghcr.io/acme/copy"]).expect("good");
         assert_eq!(destinations.pinned("sha256:0"), ["ghcr.io/acme/web@sha256:0", "ghcr.io/acme/copy@sha256:0"]);
         assert_eq!(destinations.only_registry().expect("one"), "ghcr.io");
     }
 
     #[test]
     fn one_login_is_not_shown_to_two_registries() {
-        let error = destinations(&["ghcr.io/a/b:1", "10.0.0.1:5000/a/b:1"]).expect("good").only_registry().expect_err("two");
+        let error =
+            destinations(&["ghcr.io/a/b:1", "10.0.0.1:5000/a/b:1"]).expect("good").only_registry().expect_err("two");
         assert_eq!(error.message(), "`to` names the registries ghcr.io and 10.0.0.1:5000, and one login");
     }
 
     #[test]
     fn a_destination_is_a_reference_without_a_digest() {
         let pinned = format!("a/b@sha256:{}", "0".repeat(64));
-        for (to, code) in [(vec![], "E-INPUT-MISSING"), (vec!["A/b"], "E-IMAGE-REFERENCE"), (vec![&*pinned], "E-IMAGE-REFERENCE")] {
+        for (to, code) in
+            [(vec![], "E-INPUT-MISSING"), (vec!["A/b"], "E-IMAGE-REFERENCE"), (vec![&*pinned], "E-IMAGE-REFERENCE")]
+        {
             assert_eq!(destinations(&to).err().expect("refused").code(), code);
         }
     }

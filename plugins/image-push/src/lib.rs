@@ -62,11 +62,13 @@ fn login(inputs: &ImagePush) -> Result<Option<(&str, &Secret)>, Error> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the form that the SDK gives it")]
 fn probe(_: ImagePush, step: &mut Step) -> Result<EffectState, Error> {
     step.info("a push of the same image changes nothing that it did before: it is made again");
     Ok(EffectState::NotApplied)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the form that the SDK gives it")]
 fn rollback(inputs: ImagePush, step: &mut Step) -> Result<(), Error> {
     step.info(format_args!("what was pushed stays, by its digest; {} keep naming it", inputs.to.join(", ")));
     Ok(())

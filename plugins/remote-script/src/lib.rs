@@ -52,7 +52,7 @@ fn run(inputs: RemoteScript, step: &mut Step) -> Result<Outcome, Error> {
         }
         let _group = step.group(&target);
         let ended = run_on(&inputs, &inputs.script, &target, step)?;
-        if let Some(problem) = verdict::problem(&ended.exit) {
+        if let Some(problem) = verdict::problem(ended.exit) {
             return Ok(Outcome::failed(format!("{target}: {problem}")));
         }
         stdout = ended.stdout;
@@ -83,7 +83,7 @@ fn rollback(inputs: RemoteScript, step: &mut Step) -> Result<(), Error> {
     for target in names.iter().rev() {
         let _group = step.group(format_args!("undo on {target}"));
         match run_on(&inputs, undo, target, step) {
-            Ok(ended) => problems.extend(verdict::problem(&ended.exit).map(|problem| format!("{target}: {problem}"))),
+            Ok(ended) => problems.extend(verdict::problem(ended.exit).map(|problem| format!("{target}: {problem}"))),
             Err(error) => problems.push(format!("{target}: {error}")),
         }
     }

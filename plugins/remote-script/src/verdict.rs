@@ -4,7 +4,7 @@ use sealock_sdk::process::Exit;
 use sealock_sdk::{EffectState, Error, ErrorKind};
 
 /// What went wrong, when something did.
-pub(crate) fn problem(exit: &Exit) -> Option<String> {
+pub(crate) fn problem(exit: Exit) -> Option<String> {
     match exit {
         Exit::Code(0) => None,
         Exit::Code(code) => Some(format!("exit code {code}")),
@@ -29,8 +29,10 @@ pub(crate) fn chosen(all: &[String], asked: &[String]) -> Result<Vec<String>, Er
 /// What the probes on all targets say together.
 pub(crate) fn state(found: &[(String, Exit)]) -> EffectState {
     if let Some((target, exit)) = found.iter().find(|(_, exit)| !matches!(exit, Exit::Code(0 | 1))) {
-        let exit = problem(exit).unwrap_or_default();
-        return EffectState::Unknown(format!("the probe on {target} ended with {exit}; 0 is applied, 1 is not applied"));
+        let exit = problem(*exit).unwrap_or_default();
+        return EffectState::Unknown(format!(
+            "the probe on {target} ended with {exit}; 0 is applied, 1 is not applied"
+        ));
     }
     let (applied, missing): (Vec<_>, Vec<_>) = found.iter().partition(|(_, exit)| matches!(exit, Exit::Code(0)));
     let names = |found: &[&(String, Exit)]| found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");

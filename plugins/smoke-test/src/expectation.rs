@@ -173,10 +173,8 @@ fn wrong_json(answer: &Answer, expected: &Expected) -> Option<String> {
 
 /// HEAD has no body to look at.
 fn check_method(wanted: &Wanted<'_>) -> Result<(), Error> {
-    let looks_at_body = wanted.body.is_some()
-        || wanted.body_regex.is_some()
-        || wanted.json.is_some()
-        || wanted.release_json.is_some();
+    let looks_at_body =
+        wanted.body.is_some() || wanted.body_regex.is_some() || wanted.json.is_some() || wanted.release_json.is_some();
     if wanted.method == "HEAD" && looks_at_body {
         let message = "`method: HEAD` answers without a body, and the body is expected to hold something";
         return Err(invalid("E-SMOKE-METHOD", message.to_owned()).help("use `method: GET`"));

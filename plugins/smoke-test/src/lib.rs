@@ -154,7 +154,7 @@ fn attempt(question: &Question<'_>, expectation: &Expectation, target: Option<&s
 fn found(tallies: &[Tally]) -> Found {
     let last = || tallies.iter().filter_map(Tally::last);
     Found {
-        status: last().filter_map(|attempt| attempt.status.map(u64::from)).last(),
+        status: last().rev().find_map(|attempt| attempt.status.map(u64::from)),
         duration_ms: last().map(|attempt| attempt.took.as_millis().try_into().unwrap_or(u64::MAX)).max(),
         attempts: tallies.iter().map(Tally::attempts).max().unwrap_or_default(),
     }

@@ -1,5 +1,6 @@
 //! The attempts on one target, and what they add up to.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use sealock_sdk::{Error, ErrorKind};
@@ -18,7 +19,7 @@ pub(crate) struct Attempt {
 }
 
 /// When a target has passed, and when it is given up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Rules {
     attempts: u32,
     passes: u32,
@@ -100,10 +101,10 @@ impl Tally {
         let mut text = format!("found{on} {problem} in {same} of {count} attempts over {}", seconds(elapsed));
         let passed = self.attempts.iter().filter(|attempt| attempt.problem.is_none()).count();
         if passed > 0 {
-            text += &format!(", {passed} passed, not {} in a row", rules.passes);
+            let _ = write!(text, ", {passed} passed, not {} in a row", rules.passes);
         }
         if !last.body.trim().is_empty() {
-            text += &format!(", last body: {}", shown(&last.body));
+            let _ = write!(text, ", last body: {}", shown(&last.body));
         }
         text
     }

@@ -6,17 +6,18 @@ seconds() {
   now=${up%%.*}
 }
 
-# Sets `seen`, a line for each container: name, service, state, health, restarts, exit code, policy, start, id, image.
+# Sets `seen`, a line for each container: name, service, state, health, restarts, exit code, policy, start, id, image;
+# and `whole`, unless one of them could not be looked at: it may have gone since, or it may be the one that failed.
 look() { # PROJECT
-  seen=
+  seen='' whole=yes
   ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1" \
     --filter label=com.docker.compose.oneoff=False) || return
   [ -n "$ids" ] || return 0
   # shellcheck disable=SC2086 # one word an id
   seen=$(docker inspect --format '{{.Name}} {{index .Config.Labels "com.docker.compose.service"}} '\
 '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} '\
-'{{.State.ExitCode}} policy={{.HostConfig.RestartPolicy.Name}} {{.State.StartedAt}} {{.Id}} {{.Config.Image}}' \
-    $ids 2>/dev/null)
+'{{.State.ExitCode}} policy={{.HostConfig.RestartPolicy.Name}} {{.State.StartedAt}} {{.ID}} {{.Config.Image}}' \
+    $ids 2>/dev/null) || whole=
   return 0
 }
 
@@ -24,7 +25,9 @@ look() { # PROJECT
 # often each container had been restarted when it was seen first.
 judge() {
   verdict=ready culprit=
-  [ -n "$seen" ] || verdict=waiting
+  if [ -z "$seen" ] || [ -z "$whole" ]; then
+    verdict=waiting
+  fi
   while read -r name _ state health restarts code policy _ id _; do
     [ -n "$name" ] || continue
     case $first in
@@ -69,7 +72,7 @@ tell() {
   if [ "$verdict" = ready ] || [ -z "$culprit" ]; then
     return
   fi
-  docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}{{end}}{{end}}' \
+  docker inspect --format '{{if .State.Health}}{{range .State.Health.Log}}{{println .ExitCode .Output}}{{end}}{{end}}' \
     "$culprit" 2>/dev/null | tail -n 3 | sed 's/^/check /'
   docker logs --tail 20 "$culprit" 2>&1 | sed 's/^/log /'
 }

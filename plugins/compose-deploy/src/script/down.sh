@@ -8,6 +8,6 @@ if cd -- "$2" 2>/dev/null; then
   [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/said /'
 fi
 verdict=failed culprit=''
-look "$1" && [ -z "$seen" ] && verdict=ready
+look "$1" && [ -z "$ids" ] && verdict=ready
 tell
 [ "$verdict" = ready ]

@@ -1,5 +1,8 @@
 //! The scripts that run on targets: POSIX `sh`, values as arguments and environment only.
 
+#[cfg(test)]
+mod tests;
+
 /// What all of them share.
 const COMMON: &str = include_str!("common.sh");
 /// Watching containers.

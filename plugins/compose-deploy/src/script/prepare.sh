@@ -31,6 +31,7 @@ write_env() {
     [ ! -f .env ] || sed "/^$marker\$/,\$d" .env
     printf '%s\n' "$marker"
     for name in $names; do
+      value=''
       eval "value=\${SEALOCK_ENV_$name}"
       printf '%s=' "$name"
       quoted "$value"
