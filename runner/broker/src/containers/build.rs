@@ -19,7 +19,8 @@ use super::registry::{Failure, classify};
 use super::session::{Offers, Session};
 use super::trace::Trace;
 use super::wire::{self, Answer, Body, error_of, query};
-use super::{filesync, label, reference, tarball};
+use super::handler::StepLog;
+use super::{base, filesync, label, reference, tarball};
 use crate::output::OutputPump;
 use crate::step::Step;
 
@@ -44,6 +45,9 @@ pub(super) async fn build(engine: &Engine, run: &str, step: &Arc<Step>, build: B
     let mut pairs = parameters(run, step, &build);
     let telling = Telling { pump: OutputPump::new(step, &Stdio::Log)?, step: step.clone(), context: context.clone() };
     if has_buildkit {
+        let log = StepLog::new(step)?;
+        base::have(engine, &build, &context.dockerfile, &logins, &|line| log.tell(&line)).await?;
+        drop(log);
         let shared_key =
             Digest::of(format!("{}\0{}", step.workspace().path().display(), build.context).as_bytes()).hex();
         let session = Session::open(engine, Offers { context, secrets, logins, shared_key }).await?;
@@ -56,6 +60,7 @@ pub(super) async fn build(engine: &Engine, run: &str, step: &Arc<Step>, build: B
         let answer = send(engine, &pairs, Builder::new(), wire::empty()).await?;
         telling.buildkit(engine, answer).await
     } else {
+        pairs.extend(build.pull.then(|| ("pull", "1".to_owned())));
         pairs.extend([("dockerfile", tarball::dockerfile_name(&context)), ("forcerm", "1".to_owned())]);
         let builder = Builder::new()
             .header(http::header::CONTENT_TYPE, "application/x-tar")
@@ -123,7 +128,6 @@ fn parameters(run: &str, step: &Step, build: &Build) -> Vec<(&'static str, Strin
     add("target", build.target.clone());
     add("platform", build.platform.clone());
     add("nocache", build.no_cache.then(|| "1".to_owned()));
-    add("pull", build.pull.then(|| "1".to_owned()));
     pairs
 }
 

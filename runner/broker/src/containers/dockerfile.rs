@@ -66,6 +66,54 @@ fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The images that `FROM` names, with the instruction of each: not stages, not `scratch`, and not what only
+/// the engine can work out.
+pub(super) fn bases(instructions: &[Instruction], args: &[(String, String)]) -> Vec<(String, Instruction)> {
+    let mut known: Vec<(String, String)> = Vec::new();
+    let mut stages: Vec<String> = Vec::new();
+    let mut bases = Vec::new();
+    for instruction in instructions {
+        let words: Vec<&str> = instruction.text.split(' ').collect();
+        match words[0].to_ascii_uppercase().as_str() {
+            "ARG" if instruction.stage == 0 => known.extend(words[1..].iter().filter_map(|word| argument(word, args))),
+            "FROM" => {
+                let mut rest = words[1..].iter().filter(|word| !word.starts_with("--"));
+                let image = rest.next().and_then(|word| expanded(word, &known));
+                let is_image = |name: &String| name != "scratch" && !stages.contains(&name.to_ascii_lowercase());
+                bases.extend(image.filter(is_image).map(|image| (image, instruction.clone())));
+                stages.extend(rest.nth(1).map(|name| name.to_ascii_lowercase()));
+            }
+            _ => {}
+        }
+    }
+    bases
+}
+
+/// `NAME=default`, or what was given for it.
+fn argument(word: &str, args: &[(String, String)]) -> Option<(String, String)> {
+    let (name, default) = match word.split_once('=') {
+        Some((name, default)) => (name, Some(default.trim_matches(['"', '\'']))),
+        None => (word, None),
+    };
+    let given = args.iter().rev().find(|(given, _)| given == name).map(|(_, value)| value.as_str());
+    given.or(default).map(|value| (name.to_owned(), value.to_owned()))
+}
+
+/// `text` with `$NAME` and `${NAME}` put in; `None` when another form of them is left.
+fn expanded(text: &str, known: &[(String, String)]) -> Option<String> {
+    let mut parts = text.trim_matches(['"', '\'']).split('$');
+    let mut out = parts.next()?.to_owned();
+    for part in parts {
+        let (name, rest) = match part.strip_prefix('{') {
+            Some(inner) => inner.split_once('}')?,
+            None => part.split_at(part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len())),
+        };
+        out.push_str(known.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())?);
+        out.push_str(rest);
+    }
+    Some(out)
+}
+
 /// The instruction that BuildKit calls `name`, such as `[build 2/4] RUN make`.
 pub(super) fn find(instructions: &[Instruction], name: &str) -> Option<Instruction> {
     let (place, text) = match name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
@@ -113,6 +161,16 @@ mod tests {
 
     fn line(name: &str) -> Option<u32> {
         find(&instructions(TEXT), name).map(|instruction| instruction.line)
+    }
+
+    #[test]
+    fn bases_are_what_from_names_with_its_arguments_put_in() {
+        let text = "ARG V=3.11\nARG KIND\nFROM python:${V}-slim AS build\nARG V=9\nFROM --platform=linux/amd64 node:$V\n\
+                    FROM build\nFROM scratch\nFROM x:${KIND:-a}\nFROM y:$KIND\n";
+        let args = [("KIND".to_owned(), "slim".to_owned())];
+        let found: Vec<_> = bases(&instructions(text), &args).into_iter().map(|(name, at)| (name, at.line)).collect();
+        let expected = [("python:3.11-slim", 3), ("node:3.11", 5), ("y:slim", 9)];
+        assert_eq!(found, expected.map(|(name, line)| (name.to_owned(), line)));
     }
 
     #[test]

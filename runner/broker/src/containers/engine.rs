@@ -40,6 +40,8 @@ pub(super) struct Known {
     /// Such as `1.41`.
     pub(super) api: String,
     pub(super) has_buildkit: bool,
+    /// Such as `linux/amd64`.
+    pub(super) platform: String,
 }
 
 impl Engine {
@@ -85,10 +87,13 @@ impl Engine {
         let version = docker.version().await.map_err(|error| self.unreachable(&error))?;
         let api = docker.client_version();
         let is_docker = !version.components.unwrap_or_default().iter().any(|part| part.name.contains("Podman"));
+        let platform =
+            format!("{}/{}", version.os.as_deref().unwrap_or("linux"), version.arch.as_deref().unwrap_or_default());
         let is_linux = version.os.as_deref() == Some("linux");
         let is_new_enough = (api.major_version, api.minor_version) >= BUILDKIT_API;
         Ok(Known {
             api: format!("{}.{}", api.major_version, api.minor_version),
+            platform,
             has_buildkit: is_docker && is_linux && is_new_enough,
             docker,
         })

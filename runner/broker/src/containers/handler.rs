@@ -41,14 +41,14 @@ impl ContainersHandler {
         let to = request.to.iter().map(|text| target(step, text)).collect::<Result<Vec<_>, _>>()?;
         let logins = Logins::of(step, &request.credentials)?;
         let image = self.image(step, &request.image, Capability::Push).await?;
-        let log = Log::new(step)?;
+        let log = StepLog::new(step)?;
         push::push(self.scope.engine(), &image, &to, &logins, &|line| log.tell(&line)).await.map(Response::Digest)
     }
 
     async fn run(&self, step: &Arc<Step>, request: ContainerCommand) -> Result<Response, Refusal> {
         let image = match step.grant().containers.check_run(&request.image) {
             Ok(()) => {
-                let log = Log::new(step)?;
+                let log = StepLog::new(step)?;
                 let logins = Logins::default();
                 pull::have(self.scope.engine(), &request.image, &logins, &|line| log.tell(&line)).await?
             }
@@ -113,14 +113,14 @@ fn target(step: &Step, text: &str) -> Result<ImageName, Refusal> {
 }
 
 /// The step's log, for what pulls and pushes tell.
-struct Log(Mutex<OutputPump>);
+pub(super) struct StepLog(Mutex<OutputPump>);
 
-impl Log {
-    fn new(step: &Arc<Step>) -> Result<Self, Refusal> {
+impl StepLog {
+    pub(super) fn new(step: &Arc<Step>) -> Result<Self, Refusal> {
         OutputPump::new(step, &Stdio::Log).map(|pump| Self(Mutex::new(pump)))
     }
 
-    fn tell(&self, line: &str) {
+    pub(super) fn tell(&self, line: &str) {
         let mut pump = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A log that is full does not stop a push halfway.
         let _ = pump.write(line.as_bytes()).and_then(|()| pump.write(b"\n"));

@@ -39,7 +39,8 @@ pub(super) async fn find(engine: &Engine, local: &str) -> Result<Option<String>,
     }
 }
 
-async fn pull(engine: &Engine, name: &ImageName, logins: &Logins, tell: Tell<'_>) -> Result<(), Refusal> {
+/// Pulls `name`, whether or not the engine has it.
+pub(super) async fn pull(engine: &Engine, name: &ImageName, logins: &Logins, tell: Tell<'_>) -> Result<(), Refusal> {
     let version = name.digest().map_or_else(|| name.tag_or_latest().to_owned(), ToString::to_string);
     let path = query(&[("fromImage", name.repository().to_owned()), ("tag", version)]);
     let builder = Builder::new().method(Method::POST).header("X-Registry-Auth", logins.header(name.registry()));

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, NetworkCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
@@ -18,6 +20,10 @@ use super::label;
 
 /// How often a listing is asked for again: something may have been made while the last was read.
 const ROUNDS: usize = 3;
+/// How often a container is looked at that somebody else removes.
+const REMOVAL_LOOKS: u32 = 200;
+/// Between two such looks.
+const REMOVAL_LOOK_MS: u64 = 50;
 
 /// The containers and networks of a run, or of a part of it.
 ///
@@ -167,8 +173,8 @@ pub(super) struct Container {
 
 impl Container {
     /// Starts it.
-    pub(super) async fn start(&self) -> Result<(), bollard::errors::Error> {
-        let Ok(docker) = self.engine.docker().await else { return Err(bollard::errors::Error::RequestTimeoutError) };
+    pub(super) async fn start(&self) -> Result<(), Error> {
+        let Ok(docker) = self.engine.docker().await else { return Err(Error::RequestTimeoutError) };
         docker.start_container(&self.id, None::<bollard::query_parameters::StartContainerOptions>).await
     }
 
@@ -196,19 +202,23 @@ impl Drop for Container {
 }
 
 async fn remove_container(engine: &Engine, id: &str) -> Result<(), Refusal> {
-    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-    match engine.docker().await?.remove_container(id, Some(options)).await {
-        Ok(()) => Ok(()),
-        Err(error) if is_gone(&error) => Ok(()),
-        Err(error) => Err(engine.refusal("remove a container", &error)),
+    let docker = engine.docker().await?;
+    for _ in 0..REMOVAL_LOOKS {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        match docker.remove_container(id, Some(options)).await {
+            Ok(()) => return Ok(()),
+            Err(error) if is_missing(&error) => return Ok(()),
+            Err(error) if is_being_removed(&error) => tokio::time::sleep(Duration::from_millis(REMOVAL_LOOK_MS)).await,
+            Err(error) => return Err(engine.refusal("remove a container", &error)),
+        }
     }
+    Err(engine.lost("remove a container", &"it is removed by somebody else, and stays"))
 }
 
-/// It is not there, or somebody is removing it already.
-fn is_gone(error: &bollard::errors::Error) -> bool {
-    is_missing(error)
-        || matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 409, message }
-            if message.contains("already in progress"))
+/// Its drop, or another process, is at it already; only when it is gone may its network go.
+fn is_being_removed(error: &Error) -> bool {
+    matches!(error, Error::DockerResponseServerError { status_code: 409, message }
+        if message.contains("already in progress"))
 }
 
 /// Things in an engine, by id, each with the value of the label it was found by.

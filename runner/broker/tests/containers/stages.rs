@@ -126,7 +126,7 @@ async fn nothing_that_a_command_started_outlives_it() {
     stage.assert_nothing_lives();
 
     let running = stage.bench.start(Request::Start(script(&format!("{FORKS} wait")))).await;
-    assert!(stage.bench.desk_read(running).await.contains("begun"));
+    assert!(stage.bench.has_begun(running).await);
     stage.bench.desk_call(Request::Kill { running }).await;
     assert_eq!(stage.bench.wait(running).await, Ok(Exit::Signal(9)));
     stage.assert_nothing_lives();
@@ -147,7 +147,7 @@ async fn killing_one_command_leaves_the_other_alone() {
     let stage = Stage::new("debian:bookworm-slim").await;
     let other = stage.bench.start(Request::Start(script("echo begun; sleep 1; echo done"))).await;
     let running = stage.bench.start(Request::Start(script("echo begun; (setsid sleep 1207 &); sleep 1208"))).await;
-    assert!(stage.bench.desk_read(running).await.contains("begun"));
+    assert!(stage.bench.has_begun(running).await);
     stage.bench.desk_call(Request::Kill { running }).await;
     assert!(!stage.processes().contains("sleep 120"), "{}", stage.processes());
     assert_eq!(stage.bench.read(other, false).await, "begun\ndone\n");
@@ -161,21 +161,31 @@ async fn a_shell_that_was_replaced_does_not_save_what_it_left() {
     let text = "setsid sleep 1205 & printf '#!/bin/busybox true\\n' > /tmp/true; chmod +x /tmp/true; \
                 cp /tmp/true /bin/sh.new; mv /bin/sh.new /bin/sh; sleep 0.1";
     assert_eq!(stage.run(script(text)).await.0, Exit::Code(0));
-    assert!(!stage.processes().contains("sleep 1205"), "{}", stage.processes());
+    // The container could not be started anew with such a shell, and is dead itself.
+    assert!(!is_alive("sleep 1205"));
+    assert_eq!(stage.bench.desk_answer(Request::Start(script(""))).await.expect_err("dead").code, "E-DOCKER-REFUSED");
+}
+
+/// The engine's processes are this machine's.
+fn is_alive(line: &str) -> bool {
+    let words = line.split(' ').map(|word| format!("{word}\0")).collect::<String>();
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    processes.into_iter().any(|process| {
+        std::fs::read(process.path().join("cmdline")).is_ok_and(|found| found == words.as_bytes())
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_cannot_hold_a_stage_is_named() {
     let bench = Bench::new();
-    let start = |image: &'static str| StageContainer::start(&bench.scope, spec(image, bench.workspace()), &quiet);
+    let start = async |image: &str| StageContainer::start(&bench.scope, spec(image, bench.workspace()), &quiet).await;
     let code = |started: Result<StageContainer, sealock_contract::StepError>| started.err().expect("refused").code;
-    assert_eq!(code(start("nothing-of-that-name:1").await), "E-IMAGE-MISSING");
+    assert_eq!(code(start(&format!("{}/absent:1", bench.rig.registry)).await), "E-IMAGE-MISSING");
     assert_eq!(code(start("Not A Name").await), "E-IMAGE-NAME");
     bench.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
     let build = sealock_contract::seam::Build { context: ".".into(), ..Default::default() };
     let empty = bench.build(build).await.expect("built");
-    let started = StageContainer::start(&bench.scope, spec(&empty, bench.workspace()), &quiet).await;
-    assert_eq!(code(started), "E-CONTAINER-SHELL");
+    assert_eq!(code(start(&empty).await), "E-CONTAINER-SHELL");
     bench.scope.close().await.expect("closed");
     assert_eq!(bench.left_over(), "");
 }
