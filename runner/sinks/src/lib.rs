@@ -21,12 +21,14 @@ mod line;
 mod plain;
 mod story;
 mod telling;
+mod terminal;
 mod verdict;
 mod words;
 
 pub use jsonl::JsonLines;
 pub use plain::Plain;
 pub use sealock_diagnostics::render::Colour;
+pub use terminal::{Drawing, Screen, Size, Terminal};
 
 /// How much is told, and in which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

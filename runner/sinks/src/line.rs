@@ -72,6 +72,11 @@ impl Line {
         self
     }
 
+    /// Behind `columns` spaces.
+    pub(crate) fn indent(self, columns: usize) -> Self {
+        Self::of(Tone::Plain, &" ".repeat(columns)).join(self)
+    }
+
     /// Filled with spaces up to `columns`.
     pub(crate) fn pad(self, columns: usize) -> Self {
         let missing = columns.saturating_sub(self.width());

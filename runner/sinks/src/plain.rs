@@ -7,17 +7,20 @@
 use std::io::Write;
 
 use sealock_events::{
-    Cause, Conclusion, Event, EventKind, LogLevel, PlannedStage, ServiceState, Sink, SinkError, Waiting, Wall,
+    Cause, Conclusion, Event, EventKind, LogLevel, PlannedStage, ServiceState, Sink, SinkError, Waiting,
 };
 
 use crate::line::{Line, Tone, width, without_colours};
-use crate::story::{Story, place, place_in};
+use crate::story::{Stage, Story, place_in};
 use crate::verdict::{self, End};
 use crate::words::duration;
 use crate::{Options, telling};
 
-/// Stage names are filled up to this, so that what they say stands below each other.
-const STAGE_COLUMNS_MAX: usize = 20;
+/// Stage names are filled up to the longest, and cut where they are longer than this.
+const STAGE_COLUMNS_MAX: usize = 40;
+
+/// GitHub's runner looks for this anywhere in a line, and does what follows.
+const GITHUB_COMMAND: &str = "##[";
 
 /// Tells the run line by line.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ impl<W: Write + Send> Plain<W> {
         }
         let lines = match kind {
             EventKind::RunStarted { .. } => vec![telling::header(&self.story)],
-            EventKind::Plan { wall, .. } => plan(wall),
+            EventKind::Plan { wall, .. } => telling::wall(wall),
             kind => self.stage_lines(kind),
         };
         if self.options.quiet && !is_bad(kind) { Vec::new() } else { lines }
@@ -51,32 +54,36 @@ impl<W: Write + Send> Plain<W> {
         let Some(stage) = kind.stage().map(str::to_owned).or_else(|| told_without_stage(kind)) else {
             return Vec::new();
         };
-        let name = Line::of(Tone::Busy, &stage).pad(self.columns).put(Tone::Dim, " | ");
+        let name = Line::of(Tone::Busy, &stage).fit(STAGE_COLUMNS_MAX).pad(self.columns).put(Tone::Dim, " | ");
         self.told(kind).into_iter().map(|line| name.clone().join(line)).collect()
     }
 
     fn told(&self, kind: &EventKind) -> Vec<Line> {
         match kind {
             EventKind::StageStarted { .. } => vec![Line::of(Tone::Strong, "started")],
-            EventKind::StageFinished { result, cause, duration_ms, .. } => {
-                stage_end(*result, cause.as_ref(), *duration_ms)
+            EventKind::StageFinished { stage, result, cause, duration_ms, .. } => {
+                vec![stage_end(self.story.stage(stage), *result, cause.as_ref(), *duration_ms)]
             }
-            EventKind::Skipped { step, why, .. } => vec![skipped(step.as_deref(), why)],
-            EventKind::Waiting { step, waiting, .. } => vec![waits(step.as_deref(), waiting)],
+            EventKind::Skipped { stage, step, why } => vec![skipped(self.step_name(stage, step.as_deref()), why)],
+            EventKind::Waiting { stage, step, waiting } => {
+                let name = self.step_name(stage.as_deref().unwrap_or_default(), step.as_deref());
+                vec![waits(name, waiting)]
+            }
             EventKind::Service { name, state, detail, .. } => service(name, *state, detail.as_deref()),
             EventKind::Log { .. } | EventKind::Group { .. } | EventKind::Annotation { .. } => self.printed(kind),
             EventKind::StepStarted { .. } | EventKind::StepFinished { .. } => self.step_lines(kind),
-            EventKind::Denied { stage, step, message, help, .. } => {
-                let own = self.story.step(stage, step);
-                telling::denial(stage, step, own, message, help.as_deref())
-            }
+            EventKind::Denied { .. } => telling::denial(&self.story, kind, usize::MAX),
             EventKind::Progress { .. }
             | EventKind::Output { .. }
             | EventKind::GrantUsed { .. }
             | EventKind::EffectIntent { .. }
             | EventKind::EffectDone { .. } => self.closely(kind),
-            kind => telling::deployment(kind),
+            kind => telling::deployment(&self.story, kind),
         }
+    }
+
+    fn step_name<'s>(&'s self, stage: &str, step: Option<&'s str>) -> Option<&'s str> {
+        step.map(|id| self.story.step(stage, id).map_or(id, |own| own.name.as_str()))
     }
 
     /// What only those who asked for more are told.
@@ -125,22 +132,21 @@ impl<W: Write + Send> Plain<W> {
     fn step_lines(&self, kind: &EventKind) -> Vec<Line> {
         match kind {
             EventKind::StepStarted { name, plugin, attempt, .. } => {
-                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                let line = Line::of(Tone::Busy, "▸ ").put(Tone::Strong, name);
-                vec![line.put(Tone::Dim, &format!(" ({plugin}{again})"))]
+                let again = (*attempt > 1).then(|| format!("attempt {attempt}"));
+                let what: Vec<String> = (plugin != name).then(|| plugin.clone()).into_iter().chain(again).collect();
+                let what = if what.is_empty() { String::new() } else { format!(" ({})", what.join(", ")) };
+                vec![Line::of(Tone::Busy, "▸ ").put(Tone::Strong, name).put(Tone::Dim, &what)]
             }
-            EventKind::StepFinished { stage, step, outcome, conclusion, cause, duration_ms, .. } => {
-                let own = self.story.step(stage, step);
-                let name = own.map_or(step.as_str(), |own| own.name.as_str());
-                let figures = own.map(|own| own.figures.join(" · ")).unwrap_or_default();
+            EventKind::StepFinished { stage, step, outcome, conclusion, duration_ms, .. } => {
+                let Some(own) = self.story.step(stage, step) else {
+                    return Vec::new();
+                };
                 let (symbol, tone, word) = telling::ending(*outcome, *conclusion);
-                let line = Line::of(tone, symbol).put(Tone::Plain, " ").put(Tone::Strong, name);
+                let line = Line::of(tone, symbol).put(Tone::Plain, " ").put(Tone::Strong, &own.name);
                 let line = line.put(Tone::Plain, &format!(" {word} in {}", duration(*duration_ms)));
-                let figures = if figures.is_empty() { figures } else { format!(" · {figures}") };
+                let figures = own.figures.iter().map(|figure| format!(" · {figure}")).collect::<String>();
                 let mut lines = vec![line.put(Tone::Plain, &figures)];
-                lines.extend(cause.iter().flat_map(|cause| verdict::cause(cause, true)).map(indented));
-                let at = own.and_then(|own| own.at.as_ref()).filter(|_| *outcome == Conclusion::Failure);
-                lines.extend(at.map(|at| indented(Line::of(Tone::Dim, "at ").put(Tone::Plain, &place(at)))));
+                lines.extend(telling::why(own).into_iter().map(|line| line.indent(2)));
                 lines
             }
             _ => Vec::new(),
@@ -156,6 +162,7 @@ impl<W: Write + Send> Plain<W> {
             line.render(self.options.colour, &mut text);
             text.push('\n');
         }
+        let text = text.replace(GITHUB_COMMAND, "## [");
         self.out.write_all(text.as_bytes())?;
         self.out.flush()?;
         Ok(())
@@ -199,21 +206,15 @@ fn told_without_stage(kind: &EventKind) -> Option<String> {
     matches!(kind, EventKind::Waiting { .. }).then(|| "run".to_owned())
 }
 
-fn plan(wall: &Wall) -> Vec<Line> {
-    let made_of = if wall.made_of.is_empty() { String::new() } else { format!(" ({})", wall.made_of.join(", ")) };
-    let mut lines = vec![Line::of(Tone::Dim, &format!("wall: tier {}{made_of}", wall.tier))];
-    if wall.unconfined_network {
-        lines.push(Line::of(Tone::Warn, "warning: --unconfined-network: native commands reach the whole network"));
-    }
-    lines
-}
-
-fn stage_end(result: Conclusion, cause: Option<&Cause>, duration_ms: u64) -> Vec<Line> {
+/// The end of a stage, with its cause unless a step of it has told that.
+fn stage_end(stage: Option<&Stage>, result: Conclusion, cause: Option<&Cause>, duration_ms: u64) -> Line {
     let (symbol, tone, word) = telling::ending(result, result);
     let line = Line::of(tone, symbol).put(Tone::Strong, &format!(" {word}"));
     let line = line.put(Tone::Plain, &format!(" in {}", duration(duration_ms)));
-    let why = cause.map(|cause| format!(": {}", verdict::headline(&cause.message))).unwrap_or_default();
-    vec![line.put(Tone::Plain, &why)]
+    match cause.filter(|cause| !stage.is_some_and(|stage| stage.tells(cause))) {
+        Some(cause) => line.put(Tone::Plain, &format!(": {}: {}", cause.code, verdict::headline(&cause.message))),
+        None => line,
+    }
 }
 
 fn skipped(step: Option<&str>, why: &str) -> Line {
@@ -242,8 +243,4 @@ fn log(level: LogLevel, text: &str) -> Line {
         Some((tone, word)) => line.put(tone, word).put(Tone::Plain, ": ").put(Tone::Plain, text),
         None => line.put(Tone::Plain, text),
     }
-}
-
-fn indented(line: Line) -> Line {
-    Line::of(Tone::Plain, "  ").join(line)
 }

@@ -1,10 +1,10 @@
 //! Single events in words, the same for every sink that speaks to people.
 
-use sealock_events::{Conclusion, EventKind, LogLevel, ServiceState, Waiting};
+use sealock_events::{Conclusion, EventKind, LogLevel, ServiceState, Waiting, Wall};
 
 use crate::line::{Line, Tone};
 use crate::story::{Step, Story, place};
-use crate::verdict;
+use crate::verdict::{self, CANCELLED};
 use crate::words::{count, duration, list, short_commit, short_ref, short_run};
 
 /// `blog-creator  main @ 3f9c2ab (2 uncommitted files)  run 01JD4…`.
@@ -77,23 +77,56 @@ pub(crate) fn service(state: ServiceState) -> (Tone, &'static str) {
     }
 }
 
-/// What was asked for, and the line of the pipeline to write if it should be allowed.
-pub(crate) fn denial(stage: &str, id: &str, step: Option<&Step>, message: &str, help: Option<&str>) -> Vec<Line> {
-    let name = step.map_or(id, |step| step.name.as_str());
-    let plugin = step.map(|step| format!(" ({})", step.plugin)).unwrap_or_default();
-    let line = Line::of(Tone::Bad, "✗ ").put(Tone::Strong, &format!("{stage} / {name}")).put(Tone::Dim, &plugin);
-    let mut lines = vec![line.put(Tone::Bad, "  denied: ").put(Tone::Plain, &verdict::headline(message))];
-    let Some(help) = help else {
-        return lines;
+/// The wall that native commands get.
+pub(crate) fn wall(wall: &Wall) -> Vec<Line> {
+    let made_of = if wall.made_of.is_empty() { String::new() } else { format!(" ({})", wall.made_of.join(", ")) };
+    let mut lines = vec![Line::of(Tone::Dim, &format!("wall: tier {}{made_of}", wall.tier))];
+    if wall.unconfined_network {
+        lines.push(Line::of(Tone::Warn, "warning: --unconfined-network: native commands reach the whole network"));
+    }
+    lines
+}
+
+/// Why a step did not succeed, and where it stands in the pipeline; nothing for one that did.
+pub(crate) fn why(step: &Step) -> Vec<Line> {
+    let told = step.cause.as_ref().filter(|cause| cause.code != CANCELLED);
+    let mut lines: Vec<Line> =
+        told.map(|cause| verdict::cause(cause, !step.is_denied(&cause.message))).unwrap_or_default();
+    if step.denial_count > step.denials.len() {
+        lines.push(Line::of(Tone::Plain, &format!("it was denied {} times in all", step.denial_count)));
+    }
+    if let Some(at) = step.at.as_ref().filter(|_| told.is_some()) {
+        lines.push(Line::of(Tone::Dim, "at ").put(Tone::Plain, &place(at)));
+    }
+    lines
+}
+
+/// What was asked for, and the line of the pipeline to write if it should be allowed; nothing when the
+/// same was told before.
+pub(crate) fn denial(story: &Story, kind: &EventKind, columns: usize) -> Vec<Line> {
+    let EventKind::Denied { stage, step: id, message, help, .. } = kind else {
+        return Vec::new();
     };
-    let file = step.and_then(|step| step.at.as_ref()).map(|at| format!("{}   ", place(at))).unwrap_or_default();
-    lines.push(Line::of(Tone::Plain, "  Nothing in this pipeline lets it. If it should:"));
-    lines.push(Line::of(Tone::Plain, "    ").put(Tone::Dim, &file).put(Tone::Strong, help));
+    let step = story.step(stage, id);
+    if step.is_some_and(|step| !step.is_new_denial) {
+        return Vec::new();
+    }
+    let name = step.map_or(id, |step| &step.name);
+    let plugin = step.map(|step| &step.plugin).filter(|plugin| *plugin != name);
+    let plugin = plugin.map(|plugin| format!(" ({plugin})")).unwrap_or_default();
+    let line = Line::of(Tone::Bad, "✗ ").put(Tone::Strong, &format!("{stage} / {name}")).put(Tone::Dim, &plugin);
+    let line = line.put(Tone::Bad, "  denied: ").put(Tone::Plain, &verdict::headline(message));
+    let mut lines = line.wrap(columns, 2);
+    if let Some(help) = help {
+        let place = step.and_then(|step| step.at.as_ref()).map(|at| format!("{}   ", place(at))).unwrap_or_default();
+        lines.push(Line::of(Tone::Plain, "  Nothing in this pipeline lets it. If it should:"));
+        lines.push(Line::of(Tone::Dim, &place).put(Tone::Strong, help).indent(4));
+    }
     lines
 }
 
 /// What happened in a deployment.
-pub(crate) fn deployment(kind: &EventKind) -> Vec<Line> {
+pub(crate) fn deployment(story: &Story, kind: &EventKind) -> Vec<Line> {
     match kind {
         EventKind::DeploymentStarted { environment, release, targets, fence, .. } => {
             let text = format!("deploying {release} to {environment}: {} locked (fence {fence})", list(targets));
@@ -102,16 +135,19 @@ pub(crate) fn deployment(kind: &EventKind) -> Vec<Line> {
         EventKind::Switched { target, release, .. } => {
             vec![Line::of(Tone::Strong, target).put(Tone::Plain, &format!(" switched to {release}"))]
         }
-        EventKind::RollbackStarted { environment, release, cause, .. } => {
-            let text = format!("rolling {environment} back from {release}: {}", verdict::headline(&cause.message));
-            vec![Line::of(Tone::Warn, "↩ ").put(Tone::Strong, &text)]
+        EventKind::RollbackStarted { stage, environment, release, cause } => {
+            let is_told = story.stage(stage).is_some_and(|own| own.tells(cause));
+            let why = if is_told { String::new() } else { format!(": {}", verdict::headline(&cause.message)) };
+            vec![
+                Line::of(Tone::Warn, "↩ ")
+                    .put(Tone::Strong, &format!("rolling {environment} back from {release}{why}")),
+            ]
         }
         EventKind::RollbackStep { step, what, outcome, cause, duration_ms, .. } => {
             let (symbol, tone, word) = ending(*outcome, *outcome);
             let line = Line::of(tone, symbol).put(Tone::Plain, &format!(" rollback: {step}: {what} {word}"));
-            let why =
-                cause.as_ref().map(|cause| format!(": {}", verdict::headline(&cause.message))).unwrap_or_default();
-            vec![line.put(Tone::Plain, &format!(" in {}{why}", duration(*duration_ms)))]
+            let why = cause.as_ref().map(|cause| format!(": {}: {}", cause.code, verdict::headline(&cause.message)));
+            vec![line.put(Tone::Plain, &format!(" in {}{}", duration(*duration_ms), why.unwrap_or_default()))]
         }
         EventKind::RollbackFinished { duration_ms, .. } => {
             vec![Line::of(Tone::Plain, &format!("rollback ended after {}", duration(*duration_ms)))]

@@ -5,7 +5,7 @@
 
 use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind, RunResult};
 
-use crate::line::{Line, Tone};
+use crate::line::{Line, Tone, width};
 use crate::story::{Deployment, RollbackPart, Stage, StageState, Step, Story, place};
 use crate::words::{count, duration, list, shell_word, short_commit};
 
@@ -13,7 +13,8 @@ use crate::words::{count, duration, list, shell_word, short_commit};
 const HEADLINE_CHARS_MAX: usize = 300;
 /// Lines shown of a message or a help that has several.
 const MESSAGE_LINES_MAX: usize = 20;
-const CANCELLED: &str = "E-CANCELLED";
+/// The code of what was stopped because the run was.
+pub(crate) const CANCELLED: &str = "E-CANCELLED";
 const INDENT: usize = 2;
 const GAP: &str = "   ";
 
@@ -100,18 +101,18 @@ impl<'s> Verdict<'s> {
                 let (release, targets) = (&own.release, list(&own.targets));
                 let text =
                     format!("{environment} is on {release}{}, verified on {targets}.", commit.unwrap_or_default());
-                let mut lines = vec![self.timed(good(&text))];
+                let mut lines = self.timed(good(&text));
                 lines.extend(self.row(&way_back(own)));
                 lines
             }
             Some(DeploymentResult::Unchanged) if !self.has_failed(stage) => {
-                vec![self.timed(good(&format!("{environment}: nothing was changed; {}.", still_on(own))))]
+                self.timed(good(&format!("{environment}: nothing was changed; {}.", still_on(own))))
             }
             result => {
                 let text = format!("{environment}: {} {}", self.what_failed(stage, own), what_is_true(own, result));
-                let mut lines = vec![self.timed(bad(&text))];
+                let mut lines = self.timed(bad(&text));
                 lines.extend(self.why(stage, own));
-                lines.extend(own.rollback.iter().map(part));
+                lines.extend(self.wrapped(parts(&own.rollback)));
                 if result != Some(DeploymentResult::RolledBackVerified) {
                     lines.extend(self.row(&live(own)));
                 }
@@ -143,7 +144,7 @@ impl<'s> Verdict<'s> {
         let Some(told) = told.filter(|told| told.code != CANCELLED) else {
             return Vec::new();
         };
-        cause(told, step.is_none()).into_iter().map(indented).collect()
+        self.wrapped(cause(told, step.is_none()))
     }
 
     fn run(&self) -> Vec<Line> {
@@ -151,24 +152,23 @@ impl<'s> Verdict<'s> {
         match self.end.result {
             RunResult::Success => {
                 let text = format!("{pipeline} succeeded: {}.", self.summary());
-                vec![self.timed(Line::of(Tone::Good, "✓ ").put(Tone::Strong, &text))]
+                self.timed(Line::of(Tone::Good, "✓ ").put(Tone::Strong, &text))
             }
             RunResult::Failure => {
                 let text = format!("{pipeline} failed{}.{}", self.where_and_why(), self.nothing_deployed());
-                let mut lines = vec![self.timed(Line::of(Tone::Bad, "✗ ").put(Tone::Strong, &text))];
+                let mut lines = self.timed(Line::of(Tone::Bad, "✗ ").put(Tone::Strong, &text));
                 lines.extend(self.help_without_step());
                 lines
             }
             RunResult::Cancelled => {
                 let text = format!("{pipeline} was cancelled.{}", self.nothing_deployed());
-                vec![self.timed(Line::of(Tone::Warn, "✗ ").put(Tone::Strong, &text))]
+                self.timed(Line::of(Tone::Warn, "✗ ").put(Tone::Strong, &text))
             }
             RunResult::NeedsRecovery => {
                 let text = format!("{pipeline} needs recovery{}.", self.where_and_why());
-                let mut lines = vec![self.timed(Line::of(Tone::Warn, "! ").put(Tone::Strong, &text))];
-                lines.extend(
-                    self.end.cause.and_then(|cause| cause.help.as_deref()).into_iter().flat_map(help).map(indented),
-                );
+                let mut lines = self.timed(Line::of(Tone::Warn, "! ").put(Tone::Strong, &text));
+                let told = self.end.cause.and_then(|cause| cause.help.as_deref());
+                lines.extend(self.wrapped(told.into_iter().flat_map(help).collect()));
                 lines
             }
         }
@@ -180,7 +180,7 @@ impl<'s> Verdict<'s> {
             Some((stage, step)) => format!(" at {} / {}", stage.name, step.name),
             None => self.failed_stage().map(|stage| format!(" at {}", stage.name)).unwrap_or_default(),
         };
-        let message = self.end.cause.and_then(|cause| cause.message.lines().next()).map(headline);
+        let message = self.end.cause.map(|cause| headline(&cause.message));
         format!("{place}{}", message.map(|message| format!(": {message}")).unwrap_or_default())
     }
 
@@ -196,7 +196,7 @@ impl<'s> Verdict<'s> {
 
     fn help_without_step(&self) -> Vec<Line> {
         let told = self.end.cause.filter(|_| self.failed_step().is_none());
-        told.and_then(|cause| cause.help.as_deref()).into_iter().flat_map(help).map(indented).collect()
+        self.wrapped(told.and_then(|cause| cause.help.as_deref()).into_iter().flat_map(help).collect())
     }
 
     fn nothing_deployed(&self) -> &'static str {
@@ -234,8 +234,10 @@ impl<'s> Verdict<'s> {
         told.extend(code.map(|code| ("why", format!("sealock explain {}", shell_word(code)))));
         told.extend(self.unsettled().map(|environment| ("now", format!("sealock status {}", shell_word(environment)))));
         let is_quiet = succeeded && self.story.deployments().next().is_some();
-        let usual = (!is_quiet).then(|| format!("sealock show {run}"));
-        told.extend(self.end.next.map(str::to_owned).or(usual).map(|next| ("next", next)));
+        let usual = format!("sealock show {run}");
+        let is_told = is_quiet || told.iter().any(|(name, _)| *name == "log");
+        let next = self.end.next.filter(|next| *next != usual).map(str::to_owned);
+        told.extend(next.or_else(|| (!is_told).then_some(usual)).map(|next| ("next", next)));
         let label = |label: &str| Line::of(Tone::Plain, "  ").put(Tone::Dim, label).pad(INDENT + 6);
         told.into_iter().map(|(name, text)| label(name).put(Tone::Plain, &text)).collect()
     }
@@ -249,8 +251,13 @@ impl<'s> Verdict<'s> {
     }
 
     /// With the run's time at its end.
-    fn timed(&self, line: Line) -> Line {
-        line.put(Tone::Plain, " ").put(Tone::Dim, &duration(self.end.duration_ms))
+    fn timed(&self, line: Line) -> Vec<Line> {
+        let line = line.put(Tone::Plain, " ").put(Tone::Dim, &duration(self.end.duration_ms));
+        line.wrap(self.columns, INDENT)
+    }
+
+    fn wrapped(&self, lines: Vec<Line>) -> Vec<Line> {
+        lines.into_iter().flat_map(|line| line.indent(INDENT).wrap(self.columns, 2 * INDENT)).collect()
     }
 
     /// `parts` on one indented line when they fit, else one a line.
@@ -340,16 +347,19 @@ fn releases(releases: &[(String, Option<String>)]) -> String {
     }
 }
 
-/// One part of going back.
-pub(crate) fn part(part: &RollbackPart) -> Line {
-    let (symbol, tone) = if part.outcome == Conclusion::Success { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
-    let line = Line::of(Tone::Plain, "  ").put(tone, symbol).put(Tone::Plain, " ").put(Tone::Plain, &part.step);
-    let line = line.put(Tone::Plain, "  ").put(Tone::Plain, &part.what).put(Tone::Plain, "  ");
-    let line = if part.outcome == Conclusion::Success {
-        line
-    } else {
-        line.put(Tone::Bad, part.outcome.word()).put(Tone::Plain, "  ")
-    };
+/// What was done to go back, with the names of the steps in one column.
+fn parts(parts: &[RollbackPart]) -> Vec<Line> {
+    let columns = parts.iter().map(|part| width(&part.step)).max().unwrap_or(0);
+    parts.iter().map(|own| part(own, columns)).collect()
+}
+
+/// One part of going back; the step's name takes at least `columns`.
+pub(crate) fn part(part: &RollbackPart, columns: usize) -> Line {
+    let succeeded = part.outcome == Conclusion::Success;
+    let (symbol, tone) = if succeeded { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
+    let step = Line::of(Tone::Plain, &part.step).pad(columns);
+    let line = Line::of(tone, symbol).put(Tone::Plain, " ").join(step).put(Tone::Plain, &format!("  {}  ", part.what));
+    let line = if succeeded { line } else { line.put(Tone::Bad, "failed  ") };
     let line = line.put(Tone::Dim, &duration(part.duration_ms));
     match &part.cause {
         Some(cause) => line.put(Tone::Plain, &format!("  {}: {}", cause.code, headline(&cause.message))),
@@ -357,15 +367,10 @@ pub(crate) fn part(part: &RollbackPart) -> Line {
     }
 }
 
-fn indented(line: Line) -> Line {
-    Line::of(Tone::Plain, "  ").join(line)
-}
-
 /// The first line of a message, as much of it as a headline takes.
 pub(crate) fn headline(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
-    match first.char_indices().nth(HEADLINE_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &first[..end]),
-        None => first.to_owned(),
-    }
+    let end = first.char_indices().nth(HEADLINE_CHARS_MAX).map_or(first.len(), |(end, _)| end);
+    let is_whole = end == message.trim_end().len();
+    if is_whole { first.to_owned() } else { format!("{}…", &first[..end]) }
 }

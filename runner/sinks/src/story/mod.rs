@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use sealock_events::{Cause, Event, EventKind, Place, PlannedStage, Wall};
 
 pub(crate) use deployment::{Deployment, RollbackPart};
-pub(crate) use stage::{Stage, StageState, Step, place_in};
+pub(crate) use stage::{Stage, StageState, Step, StepState, place_in};
 
 /// The run so far.
 #[derive(Debug, Default)]
@@ -54,6 +54,11 @@ impl Story {
         failed().find(|(_, step)| step.cause.as_ref() == cause).or_else(|| failed().next())
     }
 
+    /// Whether a stage runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.stages().any(|stage| stage.state == StageState::Running)
+    }
+
     /// The stages that `stage` still waits for.
     pub(crate) fn waits_for<'s>(&'s self, stage: &'s Stage) -> Vec<&'s str> {
         let is_open = |need: &&String| self.stages().any(|other| !other.is_over() && other.is_cell_of(need));
@@ -87,7 +92,7 @@ impl Story {
         let stage = self.open(&planned.stage);
         stage.needs.clone_from(&planned.needs);
         stage.environment.clone_from(&planned.environment);
-        stage.planned_steps = planned.steps.len();
+        stage.planned.clone_from(&planned.steps);
     }
 
     /// The stage of that name, made when it is new: a cell of a matrix that was planned as a whole.
@@ -103,7 +108,7 @@ impl Story {
             template.is_replaced = true;
             stage.needs.clone_from(&template.needs);
             stage.environment.clone_from(&template.environment);
-            stage.planned_steps = template.planned_steps;
+            stage.planned.clone_from(&template.planned);
         }
         self.stages.push(stage);
         self.places.insert(name.to_owned(), self.stages.len() - 1);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sealock_events::{Cause, Conclusion, EventKind, LogLevel, Place, ServiceState, Waiting};
+use sealock_events::{Cause, Conclusion, EventKind, LogLevel, Place, PlannedStep, ServiceState, Waiting};
 
 use super::{Deployment, RollbackPart};
 use crate::figures::figure;
@@ -34,7 +34,7 @@ pub(crate) struct Stage {
     pub(crate) name: String,
     pub(crate) needs: Vec<String>,
     pub(crate) environment: Option<String>,
-    pub(crate) planned_steps: usize,
+    pub(crate) planned: Vec<PlannedStep>,
     /// Whether its cells stand in its place.
     pub(crate) is_replaced: bool,
     pub(crate) state: StageState,
@@ -91,6 +91,8 @@ pub(crate) struct Step {
     pub(crate) problem_count: usize,
     pub(crate) denials: Vec<String>,
     pub(crate) denial_count: usize,
+    /// Whether the last denial was not told before.
+    pub(crate) is_new_denial: bool,
     pub(crate) why_skipped: Option<String>,
     pub(crate) cause: Option<Cause>,
 }
@@ -101,7 +103,7 @@ impl Stage {
             name: name.to_owned(),
             needs: Vec::new(),
             environment: None,
-            planned_steps: 0,
+            planned: Vec::new(),
             is_replaced: false,
             state: StageState::Waiting,
             started: 0,
@@ -136,6 +138,11 @@ impl Stage {
 
     pub(crate) fn failed_steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.has_failed())
+    }
+
+    /// Whether a step of it failed by `cause`, and so has told it.
+    pub(crate) fn tells(&self, cause: &Cause) -> bool {
+        self.steps.iter().any(|step| step.has_failed() && step.cause.as_ref() == Some(cause))
     }
 
     /// How many of its steps ended.
@@ -255,7 +262,9 @@ impl Stage {
 
     fn skip_step(&mut self, step: &str, why: &str) {
         if self.step(step).is_none() {
-            self.steps.push(Step::start(step, step, "", 0, None, 0));
+            let planned = self.planned.iter().find(|planned| planned.step == step);
+            let (name, plugin) = planned.map_or((step, ""), |planned| (&planned.name, &planned.plugin));
+            self.steps.push(Step::start(step, name, plugin, 0, None, 0));
         }
         self.change(step, |own| (own.state, own.why_skipped) = (StepState::Skipped, Some(why.to_owned())));
     }
@@ -293,6 +302,7 @@ impl Step {
             problem_count: 0,
             denials: Vec::new(),
             denial_count: 0,
+            is_new_denial: false,
             why_skipped: None,
             cause: None,
         }
@@ -310,6 +320,11 @@ impl Step {
     /// Whether it failed and was allowed to.
     pub(crate) fn is_forgiven(&self) -> bool {
         matches!(self.state, StepState::Finished(Conclusion::Failure, Conclusion::Success))
+    }
+
+    /// Whether this denial was told.
+    pub(crate) fn is_denied(&self, message: &str) -> bool {
+        self.denials.iter().any(|told| told == message)
     }
 
     fn finish(&mut self, kind: &EventKind) {
@@ -339,7 +354,8 @@ impl Step {
 
     fn deny(&mut self, message: &str) {
         self.denial_count += 1;
-        if self.denials.len() < DENIALS_MAX && !self.denials.iter().any(|told| told == message) {
+        self.is_new_denial = self.denials.len() < DENIALS_MAX && !self.is_denied(message);
+        if self.is_new_denial {
             self.denials.push(message.to_owned());
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use sealock_events::Event;
 
 /// Every recorded run.
-pub const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 11] = [
     "deployed",
     "rolled-back",
     "rolled-back-unverified",
@@ -22,7 +22,7 @@ pub const NAMES: [&str; 11] = [
 ];
 
 /// The events of one of them.
-pub fn events(name: &str) -> Vec<Event> {
+pub(crate) fn events(name: &str) -> Vec<Event> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{name}.jsonl"));
     let text = fs::read_to_string(&path).expect("the recorded run is there");
     text.lines().map(|line| serde_json::from_str(line).expect("each line is an event")).collect()
