@@ -1,0 +1,13 @@
+//! The formats of test reports, one file each.
+//!
+//! A new format is a file here with its [`Format`], a row of [`ALL`], and its name among the options of the input
+//! `format`; a test holds the two to each other.
+
+mod junit;
+
+use sealock_report::Format;
+
+use crate::tally::Tally;
+
+/// Every format, in the order in which a report is tried.
+pub const ALL: &[&dyn Format<Tally>] = &[&junit::Junit];
