@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_bind_recursive, mount_change};
+use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
 
 use super::order::WallSpec;
 use super::system;
@@ -50,13 +50,9 @@ pub(super) fn furnish(kind: Namespaces, user: u32, group: u32, wall: &WallSpec) 
         Namespaces::Privileged => {}
         Namespaces::User => map_user(user, group)?,
     }
-    let writable = || wall.writable.iter().filter(|path| path.exists());
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
-    for folder in writable() {
-        mount_bind_recursive(folder, folder)?;
-    }
     system::set_mounts(Path::new("/"), false)?;
-    for folder in writable() {
+    for folder in wall.writable.iter().filter(|path| path.exists()) {
+        mount_bind_recursive(folder, folder)?;
         system::set_mounts(folder, true)?;
     }
     let quiet = MountFlags::NOSUID | MountFlags::NODEV;
