@@ -8,9 +8,9 @@ use sealock_diagnostics::escape;
 use sealock_diagnostics::render::Colour;
 use unicode_width::UnicodeWidthChar;
 
-/// At most so many characters a column are kept: combining marks have no width, and a terminal
-/// that is given a thousand of them on one letter stops.
-const CHARS_PER_COLUMN_MAX: usize = 4;
+/// Of characters without a width, so many are kept in a row: a terminal that is given a thousand
+/// combining marks on one letter draws over its other lines, or stops.
+const MARKS_MAX: usize = 4;
 const TAB: &str = "    ";
 const EMOJI_SELECTOR: char = '\u{fe0f}';
 
@@ -61,7 +61,7 @@ impl Line {
     pub(crate) fn put(mut self, tone: Tone, text: &str) -> Self {
         let text = escape(text);
         if !text.is_empty() {
-            self.parts.push((tone, text.replace('\t', TAB)));
+            self.parts.push((tone, with_few_marks(&text.replace('\t', TAB))));
         }
         self
     }
@@ -94,8 +94,7 @@ impl Line {
 
     /// Cut to `columns`, with `…` where something is missing.
     pub(crate) fn fit(self, columns: usize) -> Self {
-        let kept: usize = self.parts.iter().map(|(_, text)| text.chars().count()).sum();
-        if self.width() <= columns && kept <= columns.saturating_mul(CHARS_PER_COLUMN_MAX) {
+        if self.width() <= columns {
             return self;
         }
         let (first, tone) =
@@ -127,6 +126,22 @@ impl Line {
         lines
     }
 
+    /// `parts` in as few lines of at most `columns` as they fit in, each whole, `gap` between them; all
+    /// but the first line begin with `hang` spaces.
+    pub(crate) fn flow(parts: Vec<Self>, gap: &str, columns: usize, hang: usize) -> Vec<Self> {
+        let mut lines: Vec<Self> = Vec::new();
+        for part in parts {
+            match lines.last_mut() {
+                Some(line) if line.width().saturating_add(width(gap) + part.width()) <= columns => {
+                    *line = std::mem::take(line).put(Tone::Plain, gap).join(part);
+                }
+                Some(_) => lines.push(part.indent(hang)),
+                None => lines.push(part),
+            }
+        }
+        lines
+    }
+
     /// The column after the last space that leaves at most `columns` before it; `columns` itself when
     /// there is none past the indentation.
     fn break_before(&self, columns: usize) -> usize {
@@ -147,13 +162,11 @@ impl Line {
     /// What stands in the first `columns` columns, and the rest.
     fn split(&self, columns: usize) -> (Self, Self) {
         let (mut first, mut rest) = (Self::new(), Self::new());
-        let (mut column, mut chars) = (0, 0);
-        let chars_max = columns.saturating_mul(CHARS_PER_COLUMN_MAX);
+        let mut column = 0;
         for (tone, text) in &self.parts {
             let end = text.char_indices().find(|(_, c)| {
                 column += char_width(*c);
-                chars += 1;
-                column > columns || chars > chars_max
+                column > columns
             });
             let (left, right) = text.split_at(end.map_or(text.len(), |(at, _)| at));
             first.parts.extend((!left.is_empty()).then(|| (*tone, left.to_owned())));
@@ -195,6 +208,15 @@ fn char_width(c: char) -> usize {
     if c == EMOJI_SELECTOR { 1 } else { c.width().unwrap_or(0) }
 }
 
+fn with_few_marks(text: &str) -> String {
+    let mut marks = 0;
+    let is_kept = |c: &char| {
+        marks = if char_width(*c) == 0 { marks + 1 } else { 0 };
+        marks <= MARKS_MAX
+    };
+    text.chars().filter(is_kept).collect()
+}
+
 /// A line that a step printed, without the colours and line erasures that programs write when they
 /// take us for a terminal; every other control sequence stays and is shown escaped.
 pub(crate) fn without_colours(text: &str) -> String {
@@ -203,12 +225,11 @@ pub(crate) fn without_colours(text: &str) -> String {
     let mut out = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let end = piece.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':').unwrap_or(piece.len());
-        match piece[end..].chars().next() {
-            Some('m' | 'K') => out.push_str(&piece[end + 1..]),
-            _ => {
-                out.push_str("\x1b[");
-                out.push_str(piece);
-            }
+        if piece[end..].starts_with(['m', 'K']) {
+            out.push_str(&piece[end + 1..]);
+        } else {
+            out.push_str("\x1b[");
+            out.push_str(piece);
         }
     }
     out
@@ -216,7 +237,28 @@ pub(crate) fn without_colours(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_text_it_fits_and_controls_nothing(text in "(?s).{0,80}", columns in 1_usize..40) {
+            let line = Line::of(Tone::Plain, &without_colours(&text));
+            prop_assert!(line.clone().fit(columns).width() <= columns);
+            prop_assert!(!shown(&line).chars().any(char::is_control));
+        }
+
+        #[test]
+        fn wrapping_loses_nothing_but_spaces(text in "(?s).{0,80}", columns in 16_usize..40, hang in 0_usize..6) {
+            let line = Line::of(Tone::Plain, &text);
+            let lines = line.clone().wrap(columns, hang);
+            prop_assert!(lines.iter().all(|line| line.width() <= columns));
+            let bare = |text: String| text.replace(' ', "");
+            let wrapped: String = lines.iter().map(|line| bare(shown(line))).collect();
+            prop_assert_eq!(wrapped, bare(shown(&line)));
+        }
+    }
 
     fn shown(line: &Line) -> String {
         let mut out = String::new();
@@ -240,7 +282,7 @@ mod tests {
     #[test]
     fn marks_without_width_are_bounded() {
         let tall = format!("x{}", "\u{301}".repeat(10_000));
-        assert!(shown(&Line::of(Tone::Plain, &tall).fit(10)).chars().count() <= 41);
+        assert_eq!(shown(&Line::of(Tone::Plain, &tall)).chars().count(), 1 + MARKS_MAX);
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl<W: Write + Send> Plain<W> {
             return verdict::lines(&self.story, end, usize::MAX);
         }
         let lines = match kind {
-            EventKind::RunStarted { .. } => vec![telling::header(&self.story)],
+            EventKind::RunStarted { .. } => telling::header(&self.story, usize::MAX),
             EventKind::Plan { wall, .. } => telling::wall(wall),
             kind => self.stage_lines(kind),
         };
@@ -144,8 +144,8 @@ impl<W: Write + Send> Plain<W> {
                 let (symbol, tone, word) = telling::ending(*outcome, *conclusion);
                 let line = Line::of(tone, symbol).put(Tone::Plain, " ").put(Tone::Strong, &own.name);
                 let line = line.put(Tone::Plain, &format!(" {word} in {}", duration(*duration_ms)));
-                let figures = own.figures.iter().map(|figure| format!(" · {figure}")).collect::<String>();
-                let mut lines = vec![line.put(Tone::Plain, &figures)];
+                let parts = own.figures.iter().map(|figure| Line::of(Tone::Plain, " · ").put(Tone::Plain, figure));
+                let mut lines = vec![parts.fold(line, Line::join)];
                 lines.extend(telling::why(own).into_iter().map(|line| line.indent(2)));
                 lines
             }

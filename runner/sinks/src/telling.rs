@@ -8,21 +8,18 @@ use crate::verdict::{self, CANCELLED};
 use crate::words::{count, duration, list, short_commit, short_ref, short_run};
 
 /// `blog-creator  main @ 3f9c2ab (2 uncommitted files)  run 01JD4…`.
-pub(crate) fn header(story: &Story) -> Line {
-    let reference = story.reference.as_deref().map(short_ref).unwrap_or_default();
+pub(crate) fn header(story: &Story, columns: usize) -> Vec<Line> {
+    let reference = story.reference.as_deref().map(short_ref).filter(|name| !name.is_empty());
     let commit = story.commit.as_deref().map(short_commit);
-    let mut version = match commit {
-        Some(commit) if reference.is_empty() => commit,
-        Some(commit) => format!("{reference} @ {commit}"),
-        None => reference.to_owned(),
-    };
-    if story.dirty_files > 0 {
-        let files = count(usize::try_from(story.dirty_files).unwrap_or(usize::MAX), "uncommitted file");
-        version = format!("{version} ({files})").trim_start().to_owned();
-    }
-    let line = Line::of(Tone::Strong, &story.pipeline).put(Tone::Plain, "  ");
-    let line = if version.is_empty() { line } else { line.put(Tone::Plain, &version).put(Tone::Plain, "  ") };
-    line.put(Tone::Dim, &format!("run {}", short_run(&story.run)))
+    let version = [reference.map(str::to_owned), commit].into_iter().flatten().collect::<Vec<_>>().join(" @ ");
+    let files = usize::try_from(story.dirty_files).unwrap_or(usize::MAX);
+    let dirty = (files > 0).then(|| format!("({})", count(files, "uncommitted file")));
+    let version = [Some(version).filter(|version| !version.is_empty()), dirty];
+    let version = version.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let mut parts = vec![Line::of(Tone::Strong, &story.pipeline)];
+    parts.extend((!version.is_empty()).then(|| Line::of(Tone::Plain, &version)));
+    parts.push(Line::of(Tone::Dim, &format!("run {}", short_run(&story.run))));
+    Line::flow(parts, "  ", columns, 2).into_iter().flat_map(|line| line.wrap(columns, 2)).collect()
 }
 
 /// Symbol and word for how something ended.
@@ -118,9 +115,10 @@ pub(crate) fn denial(story: &Story, kind: &EventKind, columns: usize) -> Vec<Lin
     let line = line.put(Tone::Bad, "  denied: ").put(Tone::Plain, &verdict::headline(message));
     let mut lines = line.wrap(columns, 2);
     if let Some(help) = help {
-        let place = step.and_then(|step| step.at.as_ref()).map(|at| format!("{}   ", place(at))).unwrap_or_default();
+        let place = step.and_then(|step| step.at.as_ref()).map(|at| Line::of(Tone::Dim, &place(at)));
         lines.push(Line::of(Tone::Plain, "  Nothing in this pipeline lets it. If it should:"));
-        lines.push(Line::of(Tone::Dim, &place).put(Tone::Strong, help).indent(4));
+        let parts = place.into_iter().chain([Line::of(Tone::Strong, help)]).collect();
+        lines.extend(Line::flow(parts, "   ", columns.saturating_sub(4), 0).into_iter().map(|line| line.indent(4)));
     }
     lines
 }

@@ -109,11 +109,13 @@ impl<'s> Verdict<'s> {
                 self.timed(good(&format!("{environment}: nothing was changed; {}.", still_on(own))))
             }
             result => {
-                let text = format!("{environment}: {} {}", self.what_failed(stage, own), what_is_true(own, result));
+                let text = format!("{environment}: {} {}", what_failed(stage, own), what_is_true(own, result));
                 let mut lines = self.timed(bad(&text));
                 lines.extend(self.why(stage, own));
                 lines.extend(self.wrapped(parts(&own.rollback)));
-                if result != Some(DeploymentResult::RolledBackVerified) {
+                let is_told =
+                    matches!(result, Some(DeploymentResult::RolledBackVerified | DeploymentResult::Unchanged));
+                if !is_told {
                     lines.extend(self.row(&live(own)));
                 }
                 lines
@@ -123,18 +125,6 @@ impl<'s> Verdict<'s> {
 
     fn has_failed(&self, stage: &Stage) -> bool {
         !matches!(stage.state, StageState::Finished(Conclusion::Success)) && self.end.result != RunResult::Success
-    }
-
-    fn what_failed(&self, stage: &Stage, own: &Deployment) -> String {
-        let release = &own.release;
-        let cause = own.failure.as_ref().or(stage.cause.as_ref());
-        if cause.is_some_and(|cause| cause.code == CANCELLED) {
-            return format!("{release} was cancelled;");
-        }
-        match stage.failed_steps().next() {
-            Some(step) => format!("{release} failed at {};", step.name),
-            None => format!("{release} failed;"),
-        }
     }
 
     /// The message of what failed, below a deployment's headline.
@@ -260,17 +250,24 @@ impl<'s> Verdict<'s> {
         lines.into_iter().flat_map(|line| line.indent(INDENT).wrap(self.columns, 2 * INDENT)).collect()
     }
 
-    /// `parts` on one indented line when they fit, else one a line.
+    /// `parts`, indented, on one line or as many as they need.
     fn row(&self, parts: &[String]) -> Vec<Line> {
-        let own = |text: &str| Line::of(Tone::Plain, "  ").put(Tone::Plain, text);
-        let all = own(&parts.join(GAP));
-        if parts.is_empty() {
-            Vec::new()
-        } else if all.width() <= self.columns {
-            vec![all]
-        } else {
-            parts.iter().map(|part| own(part)).collect()
-        }
+        let parts = parts.iter().map(|part| Line::of(Tone::Plain, part)).collect();
+        let lines = Line::flow(parts, GAP, self.columns.saturating_sub(INDENT), 0);
+        lines.into_iter().map(|line| line.indent(INDENT)).collect()
+    }
+}
+
+/// `r42 failed at smoke-test;`, the first half of a headline.
+fn what_failed(stage: &Stage, own: &Deployment) -> String {
+    let release = &own.release;
+    let cause = own.failure.as_ref().or(stage.cause.as_ref());
+    if cause.is_some_and(|cause| cause.code == CANCELLED) {
+        return format!("{release} was cancelled;");
+    }
+    match stage.failed_steps().next() {
+        Some(step) => format!("{release} failed at {};", step.name),
+        None => format!("{release} failed;"),
     }
 }
 
@@ -293,16 +290,17 @@ fn way_back(own: &Deployment) -> Vec<String> {
 /// What is true of the environment now, after `; `.
 fn what_is_true(own: &Deployment, result: Option<DeploymentResult>) -> String {
     let targets = list(&own.targets);
-    let back = match common(&own.live) {
-        Some(Some(release)) => format!("rolled back to {release}"),
-        Some(None) if !own.has_previous() => "rolled back to no release, as before".to_owned(),
+    let live = Common::of(&own.live);
+    let back = match live {
+        Common::Release(release) => format!("rolled back to {release}"),
+        Common::Nothing if !own.has_previous() => "rolled back to no release, as before".to_owned(),
         _ => format!("rolled back ({})", releases(&own.live)),
     };
     match result {
-        Some(DeploymentResult::RolledBackVerified) => match common(&own.live) {
-            Some(Some(release)) => format!("{back}, and {release} verified on {targets}."),
-            Some(None) => format!("{back}, confirmed on {targets}."),
-            None => format!("{back}, and verified on {targets}."),
+        Some(DeploymentResult::RolledBackVerified) => match live {
+            Common::Release(release) => format!("{back}, and {release} verified on {targets}."),
+            Common::Nothing => format!("{back}, confirmed on {targets}."),
+            Common::Mixed => format!("{back}, and verified on {targets}."),
         },
         Some(DeploymentResult::RolledBackUnverified) => format!("{back}, but that was not verified on {targets}."),
         Some(DeploymentResult::RollbackFailed) => "the rollback failed too.".to_owned(),
@@ -314,10 +312,10 @@ fn what_is_true(own: &Deployment, result: Option<DeploymentResult>) -> String {
 
 fn still_on(own: &Deployment) -> String {
     let live = if own.live.is_empty() { &own.previous } else { &own.live };
-    match common(live) {
-        Some(Some(release)) => format!("it is still on {release}"),
-        Some(None) => "it still has no release".to_owned(),
-        None => format!("it is still on {}", releases(live)),
+    match Common::of(live) {
+        Common::Release(release) => format!("it is still on {release}"),
+        Common::Nothing => "it still has no release".to_owned(),
+        Common::Mixed => format!("it is still on {}", releases(live)),
     }
 }
 
@@ -329,19 +327,32 @@ fn live(own: &Deployment) -> Vec<String> {
     own.live.iter().map(is_on).collect()
 }
 
-/// The release of every target, when they all have the same.
-fn common(releases: &[(String, Option<String>)]) -> Option<Option<&str>> {
-    let (_, first) = releases.first()?;
-    releases.iter().all(|(_, release)| release == first).then_some(first.as_deref())
+/// What the targets of an environment run, taken together.
+enum Common<'r> {
+    Release(&'r str),
+    Nothing,
+    Mixed,
+}
+
+impl<'r> Common<'r> {
+    fn of(releases: &'r [(String, Option<String>)]) -> Self {
+        let first = releases.first().and_then(|(_, release)| release.as_deref());
+        match first {
+            _ if releases.iter().any(|(_, release)| release.as_deref() != first) => Self::Mixed,
+            Some(release) => Self::Release(release),
+            None => Self::Nothing,
+        }
+    }
 }
 
 /// `r41`, or `web1 r41, web2 none`.
 fn releases(releases: &[(String, Option<String>)]) -> String {
-    let name = |release: Option<&str>| release.unwrap_or("none").to_owned();
-    match common(releases) {
-        Some(release) => name(release),
-        None => {
-            let each = releases.iter().map(|(target, release)| format!("{target} {}", name(release.as_deref())));
+    match Common::of(releases) {
+        Common::Release(release) => release.to_owned(),
+        Common::Nothing => "none".to_owned(),
+        Common::Mixed => {
+            let name = |release: &Option<String>| release.as_deref().unwrap_or("none").to_owned();
+            let each = releases.iter().map(|(target, release)| format!("{target} {}", name(release)));
             each.collect::<Vec<_>>().join(", ")
         }
     }

@@ -151,7 +151,9 @@ fn nothing_is_drawn_while_nothing_changes() {
     run.tick(80);
     assert!(run.played.raw().len() > before, "the spinner moves");
     let mut over = Run::live(80);
-    recorded::events("deployed").iter().for_each(|event| over.send(event));
+    for event in recorded::events("deployed") {
+        over.send(&event);
+    }
     let after = over.played.raw().len();
     over.tick(1000);
     assert_eq!(over.played.raw().len(), after, "the run is over");

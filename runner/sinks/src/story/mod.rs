@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use sealock_events::{Cause, Event, EventKind, Place, PlannedStage, Wall};
 
+use crate::line::width;
 pub(crate) use deployment::{Deployment, RollbackPart};
 pub(crate) use stage::{Stage, StageState, Step, StepState, place_in};
 
@@ -25,6 +26,8 @@ pub(crate) struct Story {
     pub(crate) reference: Option<String>,
     pub(crate) dirty_files: u64,
     pub(crate) wall: Wall,
+    /// Columns of the longest name of a stage.
+    pub(crate) widest_name: usize,
     stages: Vec<Stage>,
     places: HashMap<String, usize>,
 }
@@ -76,7 +79,9 @@ impl Story {
             }
             EventKind::Plan { stages, wall } => {
                 self.wall = wall.clone();
-                stages.iter().for_each(|planned| self.plan(planned));
+                for planned in stages {
+                    self.plan(planned);
+                }
             }
             EventKind::StageStarted { stage } => self.open(stage).start(time),
             EventKind::RunFinished { .. } => {}
@@ -103,16 +108,23 @@ impl Story {
 
     fn add(&mut self, name: &str) -> usize {
         let mut stage = Stage::named(name);
-        let is_template = |other: &&mut Stage| other.state == StageState::Waiting && stage.is_cell_of(&other.name);
-        if let Some(template) = self.stages.iter_mut().find(is_template) {
+        if let Some(template) = self.template(name) {
             template.is_replaced = true;
             stage.needs.clone_from(&template.needs);
             stage.environment.clone_from(&template.environment);
             stage.planned.clone_from(&template.planned);
         }
+        self.widest_name = self.widest_name.max(width(name));
         self.stages.push(stage);
         self.places.insert(name.to_owned(), self.stages.len() - 1);
         self.stages.len() - 1
+    }
+
+    /// The stage whose matrix has a cell `name`, as long as the matrix was not known.
+    fn template(&mut self, name: &str) -> Option<&mut Stage> {
+        let mut matrices = name.match_indices(" (").map(|(end, _)| &name[..end]);
+        let place = matrices.find_map(|matrix| self.places.get(matrix).copied())?;
+        self.stages.get_mut(place).filter(|stage| stage.state == StageState::Waiting)
     }
 }
 

@@ -242,7 +242,9 @@ impl Stage {
     fn start_step(&mut self, new: Step) {
         self.recent.clear();
         self.waiting = None;
-        match self.steps.iter_mut().rev().find(|step| step.id == new.id) {
+        // A first attempt is a new step: a stage may have ten thousand of them.
+        let old = self.steps.iter_mut().rev().find(|step| new.attempt > 1 && step.id == new.id);
+        match old {
             Some(step) => *step = new,
             None => self.steps.push(new),
         }

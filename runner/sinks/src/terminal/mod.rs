@@ -134,7 +134,12 @@ impl<W: Write> Terminal<W> {
     fn lines(&self, kind: &EventKind, columns: usize) -> Vec<Line> {
         let settled = settled::Settled { story: &self.story, verbose: self.options.verbose, columns };
         match kind {
-            EventKind::Denied { .. } => telling::denial(&self.story, kind, columns),
+            EventKind::Denied { .. } => {
+                let mut lines = telling::denial(&self.story, kind, columns);
+                let behind = (!lines.is_empty()).then(Line::new);
+                lines.extend(behind);
+                lines
+            }
             EventKind::StageFinished { stage, result, .. } => {
                 let is_told = !self.options.quiet || *result == Conclusion::Failure;
                 self.story.stage(stage).filter(|_| is_told).map(|stage| settled.stage(stage)).unwrap_or_default()
@@ -147,7 +152,7 @@ impl<W: Write> Terminal<W> {
                 Line::of(Tone::Strong, stage).put(Tone::Plain, "  ").join(problem).indent(2).wrap(columns, 4)
             }
             _ if self.options.quiet => Vec::new(),
-            EventKind::RunStarted { .. } => telling::header(&self.story).wrap(columns, 2),
+            EventKind::RunStarted { .. } => telling::header(&self.story, columns),
             EventKind::Plan { wall, .. } => {
                 let mut lines: Vec<Line> =
                     telling::wall(wall).into_iter().flat_map(|line| line.wrap(columns, 2)).collect();

@@ -3,7 +3,7 @@
 use sealock_events::{Cause, Conclusion, ServiceState};
 
 use super::FRAME_MS;
-use super::settled::{name_columns, row};
+use super::settled::{live, name_columns, text_columns};
 use crate::line::{Line, Tone};
 use crate::story::{Deployment, Stage, StageState, Step, StepState, Story};
 use crate::telling;
@@ -70,15 +70,14 @@ impl Picture<'_> {
             None if needs.is_empty() => "waits for its turn".to_owned(),
             None => format!("waits for {}", list(&needs)),
         };
-        let name = Line::of(Tone::Plain, &stage.name);
-        row(self.story, self.columns, Line::of(Tone::Dim, "◦"), name, Line::of(Tone::Dim, &what), "")
+        self.row(Line::of(Tone::Dim, "◦"), Line::of(Tone::Plain, &stage.name), Line::of(Tone::Dim, &what), "")
     }
 
     fn running(&self, stage: &Stage, detail: Detail) -> Vec<Line> {
         let name = Line::of(Tone::Strong, &stage.name);
         let spent = self.since(stage.started);
         let what = Line::of(Tone::Plain, &doing(stage));
-        let mut lines = vec![row(self.story, self.columns, self.spinner(), name, what, &spent)];
+        let mut lines = vec![self.row(self.spinner(), name, what, &spent)];
         if detail == Detail::Stage {
             return lines;
         }
@@ -101,9 +100,14 @@ impl Picture<'_> {
         if before > 0 && detail >= Detail::Steps {
             lines.push(Line::of(Tone::Dim, &format!("… {before} before")).indent(STEP_INDENT));
         }
-        lines.extend(finished[before..].iter().map(|step| finished_step(step, self.columns)));
+        lines.extend(finished[before..].iter().map(|step| self.finished(step)));
         lines.extend(stage.running().map(|step| self.running_step(stage, step)));
         lines
+    }
+
+    fn finished(&self, step: &Step) -> Line {
+        let (line, spent) = finished_step(step);
+        Line::sides(line, Line::of(Tone::Dim, &spent), text_columns(self.columns))
     }
 
     fn running_step(&self, stage: &Stage, step: &Step) -> Line {
@@ -117,7 +121,7 @@ impl Picture<'_> {
         let line = self.spinner().put(Tone::Plain, " ").put(Tone::Strong, &step.name);
         let line = line.put(Tone::Plain, "  ").put(Tone::Plain, &what).indent(STEP_INDENT);
         let spent = Line::of(Tone::Dim, &self.since(step.started));
-        Line::sides(line, spent, super::settled::text_columns(self.columns))
+        Line::sides(line, spent, text_columns(self.columns))
     }
 
     fn going_back(&self, stage: &Stage, own: &Deployment) -> Vec<Line> {
@@ -136,6 +140,13 @@ impl Picture<'_> {
 
     fn log(&self, text: &str) -> Line {
         self.cut(Line::of(Tone::Dim, "| ").put(Tone::Dim, text).indent(STEP_INDENT + 2))
+    }
+
+    /// `  ⠋ name   what                 4.1 s`, cut where it does not fit.
+    fn row(&self, symbol: Line, name: Line, what: Line, spent: &str) -> Line {
+        let names = name_columns(self.story, self.columns);
+        let left = symbol.put(Tone::Plain, " ").join(name.fit(names).pad(names)).put(Tone::Plain, "  ").join(what);
+        Line::sides(left.indent(2), Line::of(Tone::Dim, spent), text_columns(self.columns))
     }
 
     fn spinner(&self) -> Line {
@@ -157,7 +168,7 @@ fn doing(stage: &Stage) -> String {
     let steps = stage.planned.len().max(stage.steps.len());
     match (&stage.waiting, &stage.environment) {
         (Some(waiting), _) if stage.running().is_none() => telling::waits_for(waiting),
-        (_, Some(environment)) => environment.clone(),
+        (_, Some(environment)) => live(environment, stage.deployment.as_ref()),
         _ => format!("{} of {steps} steps", stage.finished_steps()),
     }
 }
@@ -166,8 +177,8 @@ fn why(cause: &Cause) -> String {
     format!(": {}", verdict::headline(&cause.message))
 }
 
-/// One line for a step that ended.
-pub(super) fn finished_step(step: &Step, columns: usize) -> Line {
+/// A step that ended, and how long it took.
+pub(super) fn finished_step(step: &Step) -> (Line, String) {
     let (outcome, conclusion) = match step.state {
         StepState::Finished(outcome, conclusion) => (outcome, conclusion),
         _ => (Conclusion::Skipped, Conclusion::Skipped),
@@ -182,10 +193,5 @@ pub(super) fn finished_step(step: &Step, columns: usize) -> Line {
     let name = Line::of(Tone::Plain, &step.name).put(Tone::Plain, "  ");
     let line = Line::of(tone, symbol).put(Tone::Plain, " ").join(name).put(Tone::Plain, &what.join(" · "));
     let spent = if step.state == StepState::Skipped { String::new() } else { duration(step.duration_ms) };
-    Line::sides(line.indent(STEP_INDENT), Line::of(Tone::Dim, &spent), super::settled::text_columns(columns))
-}
-
-/// The column at which what a stage does begins.
-pub(super) fn what_column(story: &Story, columns: usize) -> usize {
-    name_columns(story, columns) + 6
+    (line.indent(STEP_INDENT), spent)
 }

@@ -4,10 +4,10 @@ use sealock_events::{Conclusion, LogLevel};
 
 use super::picture::finished_step;
 use crate::line::{Line, Tone, width};
-use crate::story::{Stage, StageState, Step, StepState, Story};
+use crate::story::{Deployment, Stage, StageState, Step, StepState, Story};
 use crate::telling;
 use crate::verdict;
-use crate::words::{count, duration};
+use crate::words::{count, duration, list};
 
 /// Times stand at this column at most: an eye that must cross a wide screen loses the line.
 const TEXT_COLUMNS_MAX: usize = 100;
@@ -15,7 +15,6 @@ const TEXT_COLUMNS_MAX: usize = 100;
 const NAME_COLUMNS_MAX: usize = 28;
 /// Failed steps of one stage that are shown whole.
 const FAILED_STEPS_MAX: usize = 3;
-const STEP_INDENT: usize = 6;
 const LOG_INDENT: usize = 8;
 
 /// Words what is settled.
@@ -33,10 +32,9 @@ impl Settled<'_> {
         };
         let (symbol, tone, word) = telling::ending(result, result);
         let what = if result == Conclusion::Success { done(stage) } else { failed(stage, word) };
-        let what = Line::of(Tone::Plain, &what);
-        let name = Line::of(Tone::Strong, &stage.name);
-        let mut lines =
-            vec![row(self.story, self.columns, Line::of(tone, symbol), name, what, &duration(stage.duration_ms))];
+        let what = what.iter().map(|part| Line::of(Tone::Plain, part)).collect();
+        let line = Line::of(tone, symbol).put(Tone::Plain, " ").join(self.name(Tone::Strong, stage));
+        let mut lines = self.row(line, what, &duration(stage.duration_ms));
         lines.extend(self.steps(stage));
         lines.extend(self.own_cause(stage));
         lines
@@ -44,11 +42,37 @@ impl Settled<'_> {
 
     /// A stage that was not run, and why.
     pub(super) fn skipped(&self, stage: &Stage, why: &str) -> Vec<Line> {
-        let name = Line::of(Tone::Plain, &stage.name).fit(name_columns(self.story, self.columns));
-        let line =
-            Line::of(Tone::Dim, "–").put(Tone::Plain, " ").join(name.pad(name_columns(self.story, self.columns)));
-        let line = line.put(Tone::Plain, "  ").put(Tone::Dim, &format!("skipped: {why}")).indent(2);
-        line.wrap(text_columns(self.columns), super::picture::what_column(self.story, self.columns))
+        let line = Line::of(Tone::Dim, "–").put(Tone::Plain, " ").join(self.name(Tone::Plain, stage));
+        self.row(line, vec![Line::of(Tone::Dim, &format!("skipped: {why}"))], "")
+    }
+
+    fn name(&self, tone: Tone, stage: &Stage) -> Line {
+        Line::of(tone, &stage.name).pad(name_columns(self.story, self.columns)).put(Tone::Plain, "  ")
+    }
+
+    /// `  ✓ name   what · what            4.1 s`, on as many lines as it needs.
+    fn row(&self, head: Line, what: Vec<Line>, spent: &str) -> Vec<Line> {
+        let hang = what_column(self.story, self.columns);
+        let room = text_columns(self.columns).saturating_sub(width(spent) + 2);
+        let head = head.indent(2);
+        let mut what = Line::flow(what, " · ", room.saturating_sub(hang), 0).into_iter();
+        let first = head.join(what.next().unwrap_or_default());
+        let lines = [first].into_iter().chain(what.map(|line| line.indent(hang)));
+        self.beside(lines.flat_map(|line| line.wrap(room, hang)).collect(), spent)
+    }
+
+    /// `lines`, with a time at the end of the first.
+    fn beside(&self, mut lines: Vec<Line>, spent: &str) -> Vec<Line> {
+        if let Some(first) = lines.first_mut() {
+            *first = Line::sides(std::mem::take(first), Line::of(Tone::Dim, spent), text_columns(self.columns));
+        }
+        lines
+    }
+
+    fn step(&self, step: &Step) -> Vec<Line> {
+        let (line, spent) = finished_step(step);
+        let room = text_columns(self.columns).saturating_sub(width(&spent) + 2);
+        self.beside(line.wrap(room, LOG_INDENT), &spent)
     }
 
     fn steps(&self, stage: &Stage) -> Vec<Line> {
@@ -58,7 +82,7 @@ impl Settled<'_> {
             let is_shown = step.has_failed() && shown < FAILED_STEPS_MAX;
             shown += usize::from(is_shown);
             if is_shown || step.is_forgiven() || self.verbose > 0 {
-                lines.push(finished_step(step, self.columns));
+                lines.extend(self.step(step));
             }
             if is_shown {
                 lines.extend(self.failure(step));
@@ -100,11 +124,11 @@ impl Settled<'_> {
     }
 }
 
-/// `4 steps · 128 passed · coverage 91.4 %`.
-fn done(stage: &Stage) -> String {
+/// `4 steps`, `128 passed`, `coverage 91.4 %`.
+fn done(stage: &Stage) -> Vec<String> {
     let skipped = stage.steps.iter().filter(|step| step.state == StepState::Skipped).count();
     let first = match &stage.environment {
-        Some(environment) => environment.clone(),
+        Some(environment) => live(environment, stage.deployment.as_ref()),
         None if skipped > 0 => format!("{}, {skipped} skipped", count(stage.steps.len(), "step")),
         None => count(stage.steps.len(), "step"),
     };
@@ -114,16 +138,24 @@ fn done(stage: &Stage) -> String {
     let mut parts = vec![first];
     parts.extend(stage.figures().into_iter().map(str::to_owned));
     parts.extend(problems);
-    parts.join(" · ")
+    parts
 }
 
-fn failed(stage: &Stage, word: &str) -> String {
-    let mut parts = vec![match stage.failed_steps().next() {
+/// `production · r42 on web1 and web2`, as far as targets have switched.
+pub(super) fn live(environment: &str, deployment: Option<&Deployment>) -> String {
+    let switched = deployment.filter(|own| !own.switched.is_empty() && own.failure.is_none());
+    let live = switched.map(|own| format!(" · {} on {}", own.release, list(&own.switched)));
+    format!("{environment}{}", live.unwrap_or_default())
+}
+
+fn failed(stage: &Stage, word: &str) -> Vec<String> {
+    let mut parts: Vec<String> = stage.environment.iter().cloned().collect();
+    parts.push(match stage.failed_steps().next() {
         Some(step) => format!("{word} at {}", step.name),
         None => word.to_owned(),
-    }];
+    });
     parts.extend(stage.figures().into_iter().map(str::to_owned));
-    parts.join(" · ")
+    parts
 }
 
 /// What a failed step reported, the first of each.
@@ -149,13 +181,11 @@ pub(super) fn text_columns(columns: usize) -> usize {
 
 /// Columns of the names of stages: the longest, within reason.
 pub(super) fn name_columns(story: &Story, columns: usize) -> usize {
-    let most = NAME_COLUMNS_MAX.min(columns / 3);
-    story.stages().map(|stage| width(&stage.name)).max().unwrap_or(0).min(most)
+    let most = NAME_COLUMNS_MAX.min(columns / 2);
+    story.widest_name.min(most)
 }
 
-/// `  ✓ name   what                 4.1 s`.
-pub(super) fn row(story: &Story, columns: usize, symbol: Line, name: Line, what: Line, spent: &str) -> Line {
-    let names = name_columns(story, columns);
-    let left = symbol.put(Tone::Plain, " ").join(name.fit(names).pad(names)).put(Tone::Plain, "  ").join(what);
-    Line::sides(left.indent(2), Line::of(Tone::Dim, spent), text_columns(columns))
+/// The column at which what a stage does begins.
+fn what_column(story: &Story, columns: usize) -> usize {
+    name_columns(story, columns) + 6
 }

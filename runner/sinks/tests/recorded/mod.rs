@@ -7,7 +7,7 @@ use std::path::Path;
 use sealock_events::Event;
 
 /// Every recorded run.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 14] = [
     "deployed",
     "rolled-back",
     "rolled-back-unverified",
@@ -18,6 +18,9 @@ pub(crate) const NAMES: [&str; 11] = [
     "cancelled",
     "matrix",
     "needs-recovery",
+    "first-rolled-back",
+    "fenced",
+    "refused",
     "hostile",
 ];
 
