@@ -23,6 +23,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     host: Host,
+    allows_buildkit: bool,
     known: OnceCell<Known>,
 }
 
@@ -52,7 +53,13 @@ impl Engine {
     /// `E-DOCKER-HOST` when `host` is of another kind. Whether anybody listens there shows later.
     pub fn connect(host: Option<&str>) -> Result<Self, Refusal> {
         let host = parse(host.unwrap_or(DEFAULT_SOCKET))?;
-        Ok(Self(Arc::new(Inner { host, known: OnceCell::new() })))
+        Ok(Self(Arc::new(Inner { host, allows_buildkit: true, known: OnceCell::new() })))
+    }
+
+    /// The same engine, building with its first builder even where it has BuildKit.
+    #[must_use]
+    pub fn without_buildkit(&self) -> Self {
+        Self(Arc::new(Inner { host: self.0.host.clone(), allows_buildkit: false, known: OnceCell::new() }))
     }
 
     /// Asks whether the engine is there, and what it is.
@@ -70,7 +77,8 @@ impl Engine {
 
     /// The same engine, to be asked from another runtime.
     pub(super) fn apart(&self) -> Self {
-        Self(Arc::new(Inner { host: self.0.host.clone(), known: OnceCell::new() }))
+        let Inner { host, allows_buildkit, .. } = &*self.0;
+        Self(Arc::new(Inner { host: host.clone(), allows_buildkit: *allows_buildkit, known: OnceCell::new() }))
     }
 
     pub(super) async fn known(&self) -> Result<&Known, Refusal> {
@@ -94,7 +102,7 @@ impl Engine {
         Ok(Known {
             api: format!("{}.{}", api.major_version, api.minor_version),
             platform,
-            has_buildkit: is_docker && is_linux && is_new_enough,
+            has_buildkit: self.0.allows_buildkit && is_docker && is_linux && is_new_enough,
             docker,
         })
     }

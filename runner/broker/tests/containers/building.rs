@@ -128,6 +128,7 @@ async fn a_base_image_behind_a_login_is_had_with_the_login_only() {
     assert!(without.message.starts_with("Dockerfile, line 1:"), "{}", without.message);
     let credentials = vec![bench.login(&bench.rig.login, "PASSWORD").await];
     bench.build(Build { credentials, ..build(".") }).await.expect("built with the login");
+    bench.docker(&["rmi", &base]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,4 +167,50 @@ async fn nothing_is_built_without_a_grant() {
     let refusal = bench.build(build(".")).await.expect_err("no grant");
     assert_eq!(refusal.code, "E-GRANT-CONTAINERS");
     assert_eq!(refusal.help.as_deref(), Some("allow: { containers: { build: true } }"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_without_buildkit_builds_the_same_and_takes_no_secrets() {
+    let bench = Bench::without_buildkit();
+    bench.write("docker/api.Dockerfile", "FROM busybox AS one\nARG WHO\nCOPY . /app\nRUN echo $WHO > /app/who\nFROM busybox\n");
+    bench.write("app/.dockerignore", "*.log\n");
+    for file in ["a.log", "deep/main.txt"] {
+        bench.write(&format!("app/{file}"), file);
+    }
+    let long = "long/".repeat(60) + "name";
+    bench.write(&format!("app/{long}"), "far away");
+    symlink("deep/main.txt", bench.workspace().join("app/link")).expect("linked");
+    let args = vec![("WHO".into(), "me".into())];
+    let file = Some("../docker/api.Dockerfile".into());
+    let request = Build { file, args, target: Some("one".into()), ..build("app") };
+    let id = bench.build(request.clone()).await.expect("built");
+    let list = format!("cd /app; ls -A; readlink link; cat who {long}");
+    assert_eq!(
+        bench.docker(&["run", "--rm", &id, "sh", "-c", &list]),
+        "deep\nlink\nlong\nwho\ndeep/main.txt\nme\nfar away"
+    );
+    let secrets = vec![("token".into(), bench.secret("TOKEN").await)];
+    let refusal = bench.build(Build { secrets, ..request }).await.expect_err("no secrets");
+    assert_eq!(refusal.code, "E-ENGINE-UNSUPPORTED");
+
+    bench.write("b/Dockerfile", "FROM busybox\nENV A=1\n\nRUN exit 4\n");
+    let refusal = bench.build(build("b")).await.expect_err("exit 4");
+    assert_eq!(refusal.code, "E-IMAGE-BUILD");
+    assert!(refusal.message.contains("line 4: `RUN exit 4`"), "{}", refusal.message);
+    assert_eq!(bench.left_over(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_blog_creators_images_build_as_their_dockerfiles_are() {
+    let bench = Bench::new();
+    let app = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/apps/blog-creator/.");
+    let copied = std::process::Command::new("cp").args(["-a", app]).arg(bench.workspace()).status().expect("cp");
+    assert!(copied.success());
+    for part in ["backend", "frontend"] {
+        let args = vec![("RELEASE".into(), "1.0".into()), ("GIT_SHA".into(), "0123abc".into())];
+        let id = bench.build(Build { args, ..build(part) }).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        let label = "{{index .Config.Labels \"org.opencontainers.image.version\"}} {{.Config.User}}";
+        let user = if part == "backend" { "appuser" } else { "nodeuser" };
+        assert_eq!(bench.docker(&["inspect", "--format", label, &id]), format!("1.0 {user}"));
+    }
 }

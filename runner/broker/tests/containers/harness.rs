@@ -98,6 +98,20 @@ pub(crate) struct Bench {
 impl Bench {
     /// With a grant for everything that the tests do.
     pub(crate) fn new() -> Self {
+        Self::granted(Engine::connect(Some(&Rig::find().host)).expect("a place"))
+    }
+
+    /// At another engine than the rig's.
+    pub(crate) fn at_engine(host: &str) -> Self {
+        Self::granted(Engine::connect(Some(host)).expect("a place"))
+    }
+
+    /// At the rig's, with its first builder.
+    pub(crate) fn without_buildkit() -> Self {
+        Self::granted(Engine::connect(Some(&Rig::find().host)).expect("a place").without_buildkit())
+    }
+
+    fn granted(engine: Engine) -> Self {
         let rig = Rig::find();
         let containers = ContainerGrant {
             build: true,
@@ -110,22 +124,34 @@ impl Bench {
         };
         let secrets = vec!["TOKEN".into(), "PASSWORD".into(), "WRONG".into()];
         let exec = vec!["*".into()];
-        Self::with(Grant { containers, secrets, exec, files: FileGrant::write_all(), ..Grant::default() }, Arc::new(NoPlace))
+        let grant = Grant { containers, secrets, exec, files: FileGrant::write_all(), ..Grant::default() };
+        let folder = tempfile::tempdir().expect("a folder");
+        let workspace = folder.path().join("workspace");
+        std::fs::create_dir(&workspace).expect("made");
+        Self::at(engine, grant, Arc::new(NoPlace), folder, workspace)
     }
 
     pub(crate) fn with(grant: Grant, place: Arc<dyn Place>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let workspace = folder.path().join("workspace");
         std::fs::create_dir(&workspace).expect("made");
-        Self::at(grant, place, folder, workspace)
+        let engine = Engine::connect(Some(&Rig::find().host)).expect("a place");
+        Self::at(engine, grant, place, folder, workspace)
     }
 
     /// With a workspace that a container has already.
     pub(crate) fn with_workspace(grant: Grant, place: Arc<dyn Place>, workspace: &Path) -> Self {
-        Self::at(grant, place, tempfile::tempdir().expect("a folder"), workspace.to_owned())
+        let engine = Engine::connect(Some(&Rig::find().host)).expect("a place");
+        Self::at(engine, grant, place, tempfile::tempdir().expect("a folder"), workspace.to_owned())
     }
 
-    fn at(grant: Grant, place: Arc<dyn Place>, folder: tempfile::TempDir, workspace: PathBuf) -> Self {
+    fn at(
+        engine: Engine,
+        grant: Grant,
+        place: Arc<dyn Place>,
+        folder: tempfile::TempDir,
+        workspace: PathBuf,
+    ) -> Self {
         let rig = Rig::find();
         std::fs::create_dir(folder.path().join("temporary")).expect("made");
         let name = StepName { stage: "build".into(), step: "image".into() };
@@ -134,7 +160,6 @@ impl Bench {
         for (name, value) in values {
             vault.register(name, SecretBytes::new(value)).expect("long enough");
         }
-        let engine = Engine::connect(Some(&rig.host)).expect("a place");
         let run = format!("test-{}", folder.path().file_name().expect("a name").to_string_lossy().trim_start_matches('.'));
         let scope = Scope::new(&engine, &run);
         let broker = Broker::builder(GrantTable::from([(name.clone(), grant)]), vault)
