@@ -194,7 +194,7 @@ fn only_our_own_sequences_reach_the_terminal() {
         assert!(!raw.contains(['\u{202e}', '\u{200b}']), "{name}");
         for sequence in raw.split('\x1b').skip(1) {
             let end = sequence.find(|c: char| c.is_ascii_alphabetic()).expect("every sequence ends");
-            assert!(sequence.starts_with('[') && "AJm".contains(&sequence[end..=end]), "{name}: {sequence:?}");
+            assert!(sequence.starts_with('[') && "AJKm".contains(&sequence[end..=end]), "{name}: {sequence:?}");
         }
     }
 }

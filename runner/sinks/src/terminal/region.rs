@@ -6,6 +6,12 @@ use sealock_diagnostics::render::Colour;
 
 use crate::line::Line;
 
+/// Clears from the cursor to the end of its row.
+const CLEAR_ROW: &str = "\x1b[K";
+/// Clears from the cursor to the end of the screen. Never sent from the top of a picture: a terminal whose
+/// whole screen is cleared keeps what stood there in its history, frame by frame.
+const CLEAR_BELOW: &str = "\x1b[J";
+
 /// What was drawn last, and so must be gone over.
 #[derive(Debug, Default)]
 pub(super) struct Region {
@@ -16,22 +22,37 @@ pub(super) struct Region {
 impl Region {
     /// What to write so that `above` stands where the region began, and `lines` are the region.
     pub(super) fn replace(&mut self, above: &[Line], lines: &[Line], columns: usize, colour: Colour) -> String {
-        let mut text = String::new();
         let rows = self.rows(columns);
+        self.widths = lines.iter().map(Line::width).collect();
+        let mut text = String::new();
         if rows > 0 {
-            let _ = write!(text, "\x1b[{rows}A\r\x1b[J");
+            let _ = write!(text, "\x1b[{rows}A\r");
         }
         for line in above.iter().chain(lines) {
-            line.render(colour, &mut text);
-            text.push('\n');
+            put(line, rows > 0, columns, colour, &mut text);
         }
-        self.widths = lines.iter().map(Line::width).collect();
+        if rows > 0 {
+            text.push_str(CLEAR_BELOW);
+        }
         text
     }
 
     fn rows(&self, columns: usize) -> usize {
         self.widths.iter().map(|width| width.div_ceil(columns.max(1)).max(1)).sum()
     }
+}
+
+/// Adds `line` to `text`, over what stands in its rows.
+fn put(line: &Line, is_over: bool, columns: usize, colour: Colour, text: &mut String) {
+    if is_over {
+        text.push_str(CLEAR_ROW);
+    }
+    line.render(colour, text);
+    // In front is enough for one row; behind a full row, some terminals would clear its last column.
+    if is_over && line.width() > columns && !line.width().is_multiple_of(columns.max(1)) {
+        text.push_str(CLEAR_ROW);
+    }
+    text.push('\n');
 }
 
 #[cfg(test)]
@@ -44,7 +65,7 @@ mod tests {
         let mut region = Region::default();
         let line = Line::of(Tone::Plain, &"x".repeat(79));
         assert!(!region.replace(&[], &[line.clone(), line], 80, Colour::Plain).contains('\x1b'));
-        assert!(region.replace(&[], &[], 60, Colour::Plain).starts_with("\x1b[4A\r\x1b[J"));
+        assert!(region.replace(&[], &[], 60, Colour::Plain).starts_with("\x1b[4A\r"));
         assert_eq!(region.replace(&[], &[], 60, Colour::Plain), "");
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Played {
     height: usize,
     rows: Vec<String>,
     at: usize,
+    /// Characters before the cursor in its row.
+    column: usize,
     raw: String,
     /// Rows that the last drawing went up, and so the height of the picture before it.
     went_up: usize,
@@ -23,7 +25,7 @@ impl Played {
     /// Empty.
     pub(crate) fn new(columns: u16, height: u16) -> Self {
         let (columns, height) = (usize::from(columns), usize::from(height));
-        Self { columns, height, rows: vec![String::new()], at: 0, raw: String::new(), went_up: 0 }
+        Self { columns, height, rows: vec![String::new()], at: 0, column: 0, raw: String::new(), went_up: 0 }
     }
 
     fn write(&mut self, text: &str) {
@@ -32,7 +34,7 @@ impl Played {
         while let Some(c) = chars.next() {
             match c {
                 '\n' => self.down(),
-                '\r' => {}
+                '\r' => self.column = 0,
                 '\x1b' => {
                     let sequence: String = chars.by_ref().skip(1).take_while_inclusive();
                     self.obey(&sequence);
@@ -52,16 +54,27 @@ impl Played {
                 self.at -= self.went_up;
             }
             "J" => {
-                self.rows.truncate(self.at);
-                self.rows.push(String::new());
+                let top = self.rows.len().saturating_sub(self.height);
+                assert!(self.at > top, "clearing the whole screen leaves it in the history");
+                self.clear_row();
+                self.rows.truncate(self.at + 1);
             }
+            "K" => self.clear_row(),
             "m" => {}
             other => panic!("a sequence that is not ours: {other:?}"),
         }
     }
 
+    /// Columns before the cursor are characters here: what is written to it in tests has wide ones only in
+    /// rows that are never written over.
+    fn clear_row(&mut self) {
+        let column = self.column;
+        let row = &mut self.rows[self.at];
+        *row = row.chars().take(column).collect();
+    }
+
     fn down(&mut self) {
-        self.at += 1;
+        (self.at, self.column) = (self.at + 1, 0);
         if self.at == self.rows.len() {
             self.rows.push(String::new());
         }
@@ -69,10 +82,17 @@ impl Played {
 
     fn put(&mut self, c: char) {
         let width = |text: &str| text.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>();
-        if width(&self.rows[self.at]) + c.width().unwrap_or(0) > self.columns {
+        let before: String = self.rows[self.at].chars().take(self.column).collect();
+        if width(&before) + c.width().unwrap_or(0) > self.columns {
             self.down();
         }
-        self.rows[self.at].push(c);
+        let mut row: Vec<char> = self.rows[self.at].chars().collect();
+        match row.get_mut(self.column) {
+            Some(old) => *old = c,
+            None => row.push(c),
+        }
+        self.rows[self.at] = row.into_iter().collect();
+        self.column += 1;
     }
 }
 
@@ -134,7 +154,7 @@ impl Shared {
             }
         }
         own.columns = columns;
-        own.at = rows.len() - 1;
+        (own.at, own.column) = (rows.len() - 1, 0);
         own.rows = rows;
     }
 
