@@ -15,6 +15,7 @@ struct Attribute {
     minimum: Option<Value>,
     maximum: Option<Value>,
     options: Vec<Value>,
+    required: bool,
     place: Option<String>,
     hosts: Vec<Value>,
 }
@@ -54,7 +55,8 @@ fn reader(ident: &Ident, kind: &Kind, name: &str) -> TokenStream {
 
 fn spec(field: &Field, kind: &Kind, attribute: Attribute) -> Value {
     let word = if attribute.options.is_empty() { kind.word } else { "choice" };
-    let required = !kind.is_option && !kind.may_be_empty && attribute.default.is_none();
+    let must_be_there = !kind.is_option && !kind.may_be_empty && attribute.default.is_none();
+    let required = must_be_there || attribute.required;
     let mut spec = Map::new();
     spec.insert("type".into(), word.into());
     spec.insert("description".into(), field::description(&field.attrs).into());
@@ -81,9 +83,10 @@ fn read_attribute(field: &Field) -> syn::Result<Attribute> {
                 "default" => read.default = Some(json_of(&meta.value()?.parse()?)?),
                 "range" => (read.minimum, read.maximum) = bounds(&meta.value()?.parse()?)?,
                 "options" => read.options = list_of(&meta.value()?.parse()?)?,
+                "required" => read.required = true,
                 "place" => read.place = Some(meta.value()?.parse::<LitStr>()?.value()),
                 "hosts" => read.hosts = list_of(&meta.value()?.parse()?)?,
-                _ => return Err(meta.error("expected name, default, range, options, place, or hosts")),
+                _ => return Err(meta.error("expected name, default, range, options, required, place, or hosts")),
             }
             Ok(())
         })?;

@@ -19,8 +19,9 @@ use syn::{DeriveInput, ItemFn, parse_macro_input};
 /// `SecretMap`, `TargetName`, `Digest`, `ImageId`, `Json<T>` (a map). An `Option` is not required.
 ///
 /// `#[input(…)]` takes `default = VALUE`, `range = 0.0..=100.0` (or `1..`), `options = ["a", "b"]` (a choice),
-/// `name = "fail-on"`, and, for secrets, `place = "header"` and `hosts = ["hooks.slack.com:443"]`. Names are the
-/// field's with `-` for `_`; durations and sizes have their default as a pipeline's author writes it, `"10s"`.
+/// `required` (a list that is not left out), `name = "fail-on"`, and, for secrets, `place = "header"` and
+/// `hosts = ["hooks.slack.com:443"]`. Names are the field's with `-` for `_`; durations and sizes have their default
+/// as a pipeline's author writes it, `"10s"`.
 #[proc_macro_derive(Inputs, attributes(input))]
 pub fn derive_inputs(tokens: TokenStream) -> TokenStream {
     let input = parse_macro_input!(tokens as DeriveInput);

@@ -77,15 +77,15 @@ fn inputs_of(function: &ItemFn) -> syn::Result<&Type> {
 /// The custom section: `plugin.toml` around what the structs say.
 fn section(attribute: &Attribute, function: &ItemFn, inputs: &Type) -> syn::Result<TokenStream> {
     let file = attribute.manifest.as_ref().map_or_else(|| "plugin.toml".to_owned(), LitStr::value);
+    #[expect(clippy::disallowed_methods, reason = "cargo tells a macro so which crate it is in")]
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let manifest = manifest::read(&folder, &file).map_err(|error| syn::Error::new_spanned(&function.sig, error))?;
     check(attribute, &manifest).map_err(|error| syn::Error::new_spanned(&function.sig, error))?;
     let (opening, path) = (format!("{},\"inputs\":", manifest.opening()), &manifest.path);
-    let outputs = match &attribute.outputs {
-        Some(outputs) => quote! { <#outputs as ::sealock_sdk::Outputs>::SPEC },
-        None => quote! { "" },
-    };
-    let outputs_key = if attribute.outputs.is_some() { ",\"outputs\":" } else { "" };
+    let (outputs_key, outputs) = attribute.outputs.as_ref().map_or_else(
+        || ("", quote! { "" }),
+        |outputs| (",\"outputs\":", quote! { <#outputs as ::sealock_sdk::Outputs>::SPEC }),
+    );
     Ok(quote! {
         const _: &str = include_str!(#path);
         const PARTS: [&str; 5] =

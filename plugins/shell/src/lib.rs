@@ -6,9 +6,10 @@ use sealock_sdk::process::{Command, Exit};
 use sealock_sdk::{Error, Inputs, Outcome, SecretMap, Step, step};
 
 #[derive(Inputs)]
-struct Shell {
+struct Script {
     /// The script.
-    script: String,
+    #[input(name = "script")]
+    text: String,
     /// `sh`, `bash`, or another program and its arguments, separated by spaces; the script is the last one.
     #[input(default = "sh")]
     shell: String,
@@ -20,11 +21,11 @@ struct Shell {
 }
 
 #[step]
-fn run(inputs: Shell, _step: &mut Step) -> Result<Outcome, Error> {
+fn run(inputs: Script, _step: &mut Step) -> Result<Outcome, Error> {
     let mut words = inputs.shell.split_whitespace();
     let program = words.next().ok_or_else(|| Error::new("E-SHELL-EMPTY", "`shell` names no program"))?;
     let command = Command::new(program).args(options(program)).args(words).args(script_option(&inputs.shell));
-    let command = command.arg(&inputs.script).cwd(&inputs.working_directory);
+    let command = command.arg(&inputs.text).cwd(&inputs.working_directory);
     let command = inputs.env.iter().fold(command, |command, (name, value)| command.secret_env(name, value));
     Ok(outcome(command.run()?))
 }
