@@ -10,7 +10,7 @@ use crate::problem::remote;
 use crate::script::Script;
 
 /// What `switch-to` is told when no release is to be current.
-pub(crate) const NO_RELEASE: &str = "-";
+pub(crate) const NO_RELEASE: &str = "";
 /// The exit code of the target's own script when there is no Docker or no Compose.
 const NO_DOCKER: i32 = 69;
 

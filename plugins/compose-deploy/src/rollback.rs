@@ -185,7 +185,7 @@ mod tests {
         let mut fleet = FakeFleet::new(&["web1"]);
         fleet.set_current("web1", "r1", "key", "p");
         roll_back(&fleet, "key", 60).expect("down");
-        assert_eq!(fleet.calls(), ["web1 down r1", "web1 switch -"]);
+        assert_eq!(fleet.calls(), ["web1 down r1", "web1 switch "]);
 
         let mut stuck = FakeFleet::new(&["web1"]);
         stuck.set_current("web1", "r1", "key", "p");

@@ -20,6 +20,7 @@ struct ImagePush {
     /// The image in the engine, such as `image-build` gives it.
     image: ImageId,
     /// Where to, with tags, such as `ghcr.io/acme/web:1.2`.
+    #[input(required)]
     to: Vec<String>,
     /// The account at the registry.
     username: Option<String>,
