@@ -13,7 +13,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::call::Facts;
-use crate::capability::files::FileWatch;
+use crate::capability::file_watch::FileWatch;
 use crate::capability::http::Sender;
 use crate::capability::outputs::OutputBook;
 use crate::convert::{hermetic_denial, strange_answer};

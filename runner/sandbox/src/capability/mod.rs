@@ -6,6 +6,7 @@ pub(crate) mod artifacts;
 pub(crate) mod cache;
 pub(crate) mod containers;
 pub(crate) mod facts;
+pub(crate) mod file_watch;
 pub(crate) mod files;
 pub(crate) mod git;
 pub(crate) mod http;
