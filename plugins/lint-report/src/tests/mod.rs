@@ -1,0 +1,3 @@
+//! The plugin on the host: every fixture, memory, and words.
+
+mod fixtures;
