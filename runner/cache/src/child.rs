@@ -1,7 +1,8 @@
 //! Compiling in a child process that can be killed.
 //!
 //! The child is this same program with other arguments (`sealock __compile`): a component on its standard input, the
-//! compiled code on its standard output. What it may take is set before it starts.
+//! compiled code on its standard output; or exit code 2 and a reason on its standard error. What it may take is set
+//! before it starts.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -17,6 +18,8 @@ use sealock_contract::limits::{COMPILE_MEMORY_BYTES, COMPILE_SECONDS};
 const MESSAGE_BYTES: u64 = 64 << 10;
 /// Compiled code of the largest component: a child that writes for ever is stopped.
 const CODE_BYTES: u64 = 1 << 30;
+/// What the child exits with when it refuses the component, with the reason on its standard error.
+const REFUSED: i32 = 2;
 /// Between two looks whether the child has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -27,7 +30,7 @@ pub enum CompileFailure {
     #[error("{0}")]
     Refused(String),
     /// It took longer than a compiler may.
-    #[error("compiling it took longer than {} s", .0.as_secs())]
+    #[error("compiling it took longer than {:?}", .0)]
     Time(Duration),
     /// It took more memory than a compiler may, or broke the compiler in another way.
     #[error("the compiler was ended by signal {signal}; it may take {} MiB and {COMPILE_SECONDS} s", .memory_bytes >> 20)]
@@ -37,6 +40,9 @@ pub enum CompileFailure {
         /// What it may take.
         memory_bytes: u64,
     },
+    /// The compiler broke off by itself, most likely for want of memory.
+    #[error("the compiler broke off: {0}")]
+    Broken(String),
     /// The child could not be started or spoken to.
     #[error("the compiler cannot be run")]
     Io(#[from] io::Error),
@@ -47,7 +53,7 @@ impl CompileFailure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Refused(_) => "E-PLUGIN-FORMAT",
-            Self::Time(_) | Self::Killed { .. } => "E-LIMIT-COMPILE",
+            Self::Time(_) | Self::Killed { .. } | Self::Broken(_) => "E-LIMIT-COMPILE",
             Self::Io(_) => "E-PLUGIN-COMPILE",
         }
     }
@@ -141,7 +147,11 @@ impl Compile {
             Some(SIGXCPU) => Err(CompileFailure::Time(self.time)),
             Some(signal) => Err(CompileFailure::Killed { signal, memory_bytes: self.memory_bytes }),
             None if status.success() && !code.is_empty() => Ok(code),
-            None => Err(CompileFailure::Refused(String::from_utf8_lossy(message).trim().to_owned())),
+            None => {
+                let message = String::from_utf8_lossy(message).trim().to_owned();
+                let is_refusal = status.code() == Some(REFUSED);
+                Err(if is_refusal { CompileFailure::Refused(message) } else { CompileFailure::Broken(message) })
+            }
         }
     }
 }

@@ -121,11 +121,13 @@ fn a_child_that_takes_too_long_or_too_much_is_ended() {
     let broken = sh("kill -SEGV $$").compile(b"x").expect_err("it breaks");
     assert!(matches!(broken, CompileFailure::Killed { signal: 11, .. }), "{broken}");
     assert_eq!(broken.code(), "E-LIMIT-COMPILE");
+    let gone = sh("echo 'no memory' >&2; exit 101").compile(b"x").expect_err("it breaks off");
+    assert_eq!((gone.to_string().as_str(), gone.code()), ("the compiler broke off: no memory", "E-LIMIT-COMPILE"));
 }
 
 #[test]
 fn the_childs_address_space_is_limited() {
-    let ask = Compile { memory_bytes: 64 << 20, ..sh("ulimit -v >&2; exit 1") };
+    let ask = Compile { memory_bytes: 64 << 20, ..sh("ulimit -v >&2; exit 2") };
     let told = ask.compile(b"x").expect_err("it only tells").to_string();
     assert_eq!(told, "65536", "in KiB");
 }
