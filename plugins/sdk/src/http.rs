@@ -103,10 +103,13 @@ impl Request {
         let (url, request) = (self.url.clone(), self.outgoing()?);
         let body = request.body().map_err(|()| invalid("the request has no body to write"))?;
         let future = outgoing_handler::handle(request, self.options()).map_err(|code| failed(&url, &code))?;
-        write_body(body, &self.body)?;
+        // A refused request's body has nobody to read it: why it was refused is what counts.
+        let written = write_body(body, &self.body);
         future.subscribe().block();
         let answer = future.get().and_then(Result::ok).ok_or_else(|| invalid("the answer was taken twice"))?;
-        Ok(Response { response: answer.map_err(|code| failed(&url, &code))? })
+        let response = answer.map_err(|code| failed(&url, &code))?;
+        written?;
+        Ok(Response { response })
     }
 
     fn outgoing(&self) -> Result<OutgoingRequest, Error> {
