@@ -24,7 +24,7 @@ pub(super) async fn have(
     tell: Tell<'_>,
 ) -> Result<(), Refusal> {
     let own = &engine.known().await?.platform;
-    if !build.platform.as_ref().is_none_or(|wanted| wanted == own) {
+    if build.platform.as_ref().is_some_and(|wanted| wanted != own) {
         // For another machine: only BuildKit can choose from what the registry has.
         return Ok(());
     }

@@ -21,6 +21,8 @@ const ENTRIES: usize = 1_000_000;
 const DEPTH: usize = 256;
 /// A Dockerfile; the engine's own limit is in the same range.
 const DOCKERFILE_BYTES: u64 = 1 << 20;
+/// The kernel gives up with `EAGAIN` when somebody renames folders meanwhile.
+const OPEN_TRIES: usize = 16;
 /// The ignore file of a folder.
 pub(super) const IGNORE_FILE: &str = ".dockerignore";
 
@@ -80,9 +82,8 @@ impl BuildContext {
     pub(super) fn open(&self, path: &str) -> std::io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        const TRIES: usize = 16;
         let mut opened = Err(Errno::AGAIN);
-        for _ in 0..TRIES {
+        for _ in 0..OPEN_TRIES {
             opened = rustix::fs::openat2(&self.folder, path, flags, Mode::empty(), resolve);
             if !matches!(opened, Err(Errno::AGAIN)) {
                 break;

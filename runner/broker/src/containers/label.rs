@@ -20,5 +20,5 @@ pub(super) fn random() -> String {
     let mut bytes = [0; 8];
     // Without random bytes the names are equal, and the engine refuses the second.
     let _ = getrandom::fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", u64::from_be_bytes(bytes))
 }

@@ -120,9 +120,9 @@ fn check_user(user: String) -> Result<String, Refusal> {
 fn resolve(step: &Step, mount: &Mount) -> Result<HostMount, Refusal> {
     let files = &step.grant().files;
     if mount.read_only {
-        files.check_read(&mount.path)?
+        files.check_read(&mount.path)?;
     } else {
-        files.check_write(&mount.path)?
+        files.check_write(&mount.path)?;
     }
     let path = grant::plain(&mount.path)?;
     let found = step.workspace().locate(&path, step.reading_links())?;

@@ -139,15 +139,12 @@ mod tests {
     use super::*;
 
     fn vertex(name: &str, done: bool, error: &str) -> Vertex {
-        let at = Some(Default::default());
-        Vertex {
-            digest: name.into(),
-            name: name.into(),
-            started: at,
-            completed: if done { at } else { None },
-            error: error.into(),
-            ..Vertex::default()
+        let mut vertex = Vertex { digest: name.into(), name: name.into(), error: error.into(), ..Vertex::default() };
+        vertex.started.get_or_insert_default();
+        if done {
+            vertex.completed.get_or_insert_default();
         }
+        vertex
     }
 
     fn log(name: &str, msg: &str) -> VertexLog {

@@ -29,8 +29,11 @@ async fn stages_arguments_labels_secrets_and_ignored_files_are_as_the_dockerfile
     }
     bench.write("outside.txt", "not for the image");
     symlink("../outside.txt", bench.workspace().join("app/link")).expect("linked");
-    std::fs::set_permissions(bench.workspace().join("app/main.txt"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .expect("set");
+    std::fs::set_permissions(
+        bench.workspace().join("app/main.txt"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .expect("set");
     let request = Build {
         target: Some("extra".into()),
         args: vec![("WHO".into(), "the rig & co".into())],
@@ -74,7 +77,10 @@ async fn a_dockerfile_beside_its_context_does_not_become_part_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_instruction_is_named_with_its_line() {
     let bench = Bench::new();
-    bench.write("Dockerfile", "FROM busybox\n\n# why not\nRUN echo before && \\\n    echo there && \\\n    exit 3\nRUN echo after\n");
+    bench.write(
+        "Dockerfile",
+        "FROM busybox\n\n# why not\nRUN echo before && \\\n    echo there && \\\n    exit 3\nRUN echo after\n",
+    );
     let refusal = bench.build(build(".")).await.expect_err("exit 3");
     assert_eq!(refusal.code, "E-IMAGE-BUILD");
     assert!(refusal.message.contains("Dockerfile, line 4:"), "{}", refusal.message);
@@ -155,9 +161,9 @@ async fn giving_up_on_a_build_stops_it() {
 /// The engine's processes are this machine's.
 fn is_sleeping() -> bool {
     let processes = std::fs::read_dir("/proc").expect("processes").flatten();
-    processes.into_iter().any(|process| {
-        std::fs::read(process.path().join("cmdline")).is_ok_and(|line| line == b"sleep\x004321\0")
-    })
+    processes
+        .into_iter()
+        .any(|process| std::fs::read(process.path().join("cmdline")).is_ok_and(|line| line == b"sleep\x004321\0"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +178,10 @@ async fn nothing_is_built_without_a_grant() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_without_buildkit_builds_the_same_and_takes_no_secrets() {
     let bench = Bench::without_buildkit();
-    bench.write("docker/api.Dockerfile", "FROM busybox AS one\nARG WHO\nCOPY . /app\nRUN echo $WHO > /app/who\nFROM busybox\n");
+    bench.write(
+        "docker/api.Dockerfile",
+        "FROM busybox AS one\nARG WHO\nCOPY . /app\nRUN echo $WHO > /app/who\nFROM busybox\n",
+    );
     bench.write("app/.dockerignore", "*.log\n");
     for file in ["a.log", "deep/main.txt"] {
         bench.write(&format!("app/{file}"), file);

@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use sealock_broker::containers::{ContainersHandler, Engine, Scope};
 use sealock_broker::place::{Launch, Place};
-use sealock_broker::{
-    Broker, Family, NoteSink, Running, SecretInput, Step, StepDesk, StepDeskSpec, WorkspaceDir,
-};
+use sealock_broker::{Broker, Family, NoteSink, Running, SecretInput, Step, StepDesk, StepDeskSpec, WorkspaceDir};
 use sealock_contract::grant::{ContainerGrant, FileGrant, ImagePattern};
 use sealock_contract::seam::{
     Build, ContainersRequest, Credentials, Desk, Exit, Handle, Note, Refusal, Request, Response,
@@ -145,13 +143,7 @@ impl Bench {
         Self::at(engine, grant, place, tempfile::tempdir().expect("a folder"), workspace.to_owned())
     }
 
-    fn at(
-        engine: Engine,
-        grant: Grant,
-        place: Arc<dyn Place>,
-        folder: tempfile::TempDir,
-        workspace: PathBuf,
-    ) -> Self {
+    fn at(engine: Engine, grant: Grant, place: Arc<dyn Place>, folder: tempfile::TempDir, workspace: PathBuf) -> Self {
         let rig = Rig::find();
         std::fs::create_dir(folder.path().join("temporary")).expect("made");
         let name = StepName { stage: "build".into(), step: "image".into() };
@@ -160,7 +152,8 @@ impl Bench {
         for (name, value) in values {
             vault.register(name, SecretBytes::new(value)).expect("long enough");
         }
-        let run = format!("test-{}", folder.path().file_name().expect("a name").to_string_lossy().trim_start_matches('.'));
+        let run =
+            format!("test-{}", folder.path().file_name().expect("a name").to_string_lossy().trim_start_matches('.'));
         let scope = Scope::new(&engine, &run);
         let broker = Broker::builder(GrantTable::from([(name.clone(), grant)]), vault)
             .handler(Family::Containers, Arc::new(ContainersHandler::new(scope.clone())))

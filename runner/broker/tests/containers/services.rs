@@ -39,8 +39,11 @@ async fn postgres_and_redis_are_well_and_known_by_name_and_port() {
         health: Some(Health { interval: Duration::from_secs(10), ..health(&["pg_isready"], 5) }),
         ..service("postgres", "postgres:15")
     };
-    let redis =
-        ServiceSpec { ports: port(6379), health: Some(health(&["redis-cli", "ping"], 5)), ..service("redis", "redis:7") };
+    let redis = ServiceSpec {
+        ports: port(6379),
+        health: Some(health(&["redis-cli", "ping"], 5)),
+        ..service("redis", "redis:7")
+    };
     let told = std::sync::Mutex::new(Vec::new());
     let tell = |line: String| told.lock().expect("not poisoned").push(line);
     let services = Services::start(&bench.scope, &network, vec![postgres, redis], &tell).await.expect("healthy");
@@ -72,7 +75,8 @@ async fn postgres_and_redis_are_well_and_known_by_name_and_port() {
     let stage = StageContainer::start(&bench.scope, spec, &quiet).await.expect("started");
     let query = "PGPASSWORD=postgres-password psql -h postgres -U postgres -d test_db -Atc 'select 40 + 2'";
     assert_eq!(bench.docker(&["exec", stage.id(), "sh", "-c", query]), "42");
-    let volumes = bench.docker(&["inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", &services.services()[0].id]);
+    let volumes =
+        bench.docker(&["inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", &services.services()[0].id]);
     assert_ne!(volumes, "");
     bench.scope.close().await.expect("closed");
     assert_eq!(bench.left_over(), "");
@@ -92,7 +96,8 @@ async fn an_unhealthy_service_shows_why_and_its_log_and_nothing_is_left() {
     assert!(refusal.message.contains("it ended with code 1"), "{}", refusal.message);
     assert!(refusal.message.contains("POSTGRES_PASSWORD"), "{}", refusal.message);
 
-    let sick = ServiceSpec { health: Some(health(&["sh", "-c", "echo sick; exit 1"], 1)), ..service("redis", "redis:7") };
+    let sick =
+        ServiceSpec { health: Some(health(&["sh", "-c", "echo sick; exit 1"], 1)), ..service("redis", "redis:7") };
     let well = ServiceSpec { health: Some(health(&["redis-cli", "ping"], 5)), ..service("well", "redis:7") };
     let refusal = Services::start(&bench.scope, &network, vec![well, sick], &quiet).await.err().expect("sick");
     assert_eq!(refusal.code, "E-SERVICE-UNHEALTHY");
@@ -108,10 +113,8 @@ async fn a_fixed_port_is_that_port_or_an_error() {
     let network = bench.scope.network().await.expect("a network");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let number = listener.local_addr().expect("bound").port();
-    let fixed = || ServiceSpec {
-        ports: vec![Port { container: 6379, host: Some(number) }],
-        ..service("redis", "redis:7")
-    };
+    let fixed =
+        || ServiceSpec { ports: vec![Port { container: 6379, host: Some(number) }], ..service("redis", "redis:7") };
     let refusal = Services::start(&bench.scope, &network, vec![fixed()], &quiet).await.err().expect("taken");
     assert_eq!(refusal.code, "E-PORT-TAKEN", "{}", refusal.message);
     assert!(refusal.message.contains(&number.to_string()), "{}", refusal.message);
