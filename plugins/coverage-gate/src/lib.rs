@@ -12,12 +12,8 @@ pub mod verdict;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-
-use sealock_report::ReportError;
 use sealock_sdk::{Error, Inputs, Outcome, Outputs, Step, WorkspacePath, step};
 
-use coverage::Coverage;
 use verdict::Verdict;
 
 /// What the step is given.
@@ -47,7 +43,7 @@ pub struct Measured {
 #[step(outputs = Measured)]
 fn run(inputs: CoverageGate, step: &mut Step) -> Result<Outcome, Error> {
     let path = inputs.report.as_str();
-    let coverage = read(&inputs).map_err(|error| failure(path, &error))?;
+    let coverage = sealock_report::read_file(&inputs.report, &inputs.format, formats::ALL)?;
     step.outputs(&coverage.measured())?;
     let verdict = Verdict::new(&coverage, path, inputs.minimum);
     for line in &verdict.lines {
@@ -55,17 +51,4 @@ fn run(inputs: CoverageGate, step: &mut Step) -> Result<Outcome, Error> {
     }
     step.summary(&verdict.summary)?;
     Ok(verdict.outcome)
-}
-
-fn read(inputs: &CoverageGate) -> Result<Coverage, ReportError> {
-    let mut file = File::open(&inputs.report).map_err(ReportError::Read)?;
-    sealock_report::read(&mut file, &inputs.format, formats::ALL)
-}
-
-fn failure(path: &str, error: &ReportError) -> Error {
-    let failure = Error::new(error.code(), format!("{path}: {error}")).detail("file", path);
-    match error.place() {
-        Some(place) => failure.detail("line", place.line.to_string()).detail("column", place.column.to_string()),
-        None => failure,
-    }
 }

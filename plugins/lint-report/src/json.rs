@@ -26,11 +26,18 @@ fn fault(error: serde_json::Error) -> Fault {
         Category::Io => Fault::from_io(error.into()),
         Category::Eof => Fault::new(at, "the end of the file", "the rest of the JSON"),
         Category::Syntax => Fault::new(at, format!("JSON that is not well-formed ({message})"), "well-formed JSON"),
-        Category::Data => match message.rsplit_once(", expected ") {
-            Some((found, expected)) => Fault::new(at, sealock_report::shorten(found, MAX_FOUND_CHARS), expected),
-            None => Fault::new(at, message, "what the format asks for"),
-        },
+        Category::Data => of_shape(at, &message),
     }
+}
+
+/// Serde's sentences about a value of another shape.
+fn of_shape(at: At, message: &str) -> Fault {
+    if let Some(field) = message.strip_prefix("missing field ") {
+        return Fault::new(at, format!("an object without {field}"), field);
+    }
+    let (found, expected) = message.rsplit_once(", expected ").unwrap_or((message, "another value"));
+    let found = ["invalid type: ", "invalid value: "].iter().find_map(|word| found.strip_prefix(word)).unwrap_or(found);
+    Fault::new(at, sealock_report::shorten(found, MAX_FOUND_CHARS), expected)
 }
 
 /// What is shown of a value that does not belong.

@@ -12,12 +12,9 @@ pub mod verdict;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-
-use sealock_report::ReportError;
 use sealock_sdk::{Annotation, Error, Inputs, Level, Outcome, Outputs, Step, WorkspacePath, step};
 
-use findings::{Finding, Findings, Severity};
+use findings::{Finding, Severity};
 use verdict::Verdict;
 
 /// What the step is given.
@@ -47,7 +44,7 @@ pub struct Counted {
 #[step(outputs = Counted)]
 fn run(inputs: LintReport, step: &mut Step) -> Result<Outcome, Error> {
     let path = inputs.report.as_str();
-    let findings = read(&inputs).map_err(|error| failure(path, &error))?;
+    let findings = sealock_report::read_file(&inputs.report, &inputs.format, formats::ALL)?;
     step.outputs(&findings.counted())?;
     let verdict = Verdict::new(&findings, path, &inputs.fail_on);
     for finding in findings.worst() {
@@ -59,19 +56,6 @@ fn run(inputs: LintReport, step: &mut Step) -> Result<Outcome, Error> {
     step.info(&verdict.line);
     step.summary(&verdict.summary)?;
     Ok(verdict.outcome)
-}
-
-fn read(inputs: &LintReport) -> Result<Findings, ReportError> {
-    let mut file = File::open(&inputs.report).map_err(ReportError::Read)?;
-    sealock_report::read(&mut file, &inputs.format, formats::ALL)
-}
-
-fn failure(path: &str, error: &ReportError) -> Error {
-    let failure = Error::new(error.code(), format!("{path}: {error}")).detail("file", path);
-    match error.place() {
-        Some(place) => failure.detail("line", place.line.to_string()).detail("column", place.column.to_string()),
-        None => failure,
-    }
 }
 
 fn annotation(finding: &Finding) -> Annotation {

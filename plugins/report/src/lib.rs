@@ -12,6 +12,7 @@
 
 mod bounded;
 mod error;
+mod file;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
 mod format;
@@ -24,6 +25,7 @@ mod xml;
 
 pub use bounded::Bounded;
 pub use error::{At, Fault, Place, ReportError};
+pub use file::read_file;
 pub use format::{AUTO, Format, read};
 pub use report::{Report, Source};
 pub use start::Start;

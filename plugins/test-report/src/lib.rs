@@ -11,9 +11,6 @@ pub mod verdict;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-
-use sealock_report::ReportError;
 use sealock_sdk::{Annotation, Error, Inputs, Level, Outcome, Outputs, Step, WorkspacePath, step};
 
 use tally::{Place, Tally};
@@ -52,24 +49,11 @@ pub struct Counted {
 #[step(outputs = Counted)]
 fn run(inputs: TestReport, step: &mut Step) -> Result<Outcome, Error> {
     let path = inputs.report.as_str();
-    let tally = read(&inputs).map_err(|error| failure(path, &error))?;
+    let tally = sealock_report::read_file(&inputs.report, &inputs.format, formats::ALL)?;
     step.outputs(&tally.counted())?;
     let verdict = Verdict::new(&tally, path, &inputs.empty);
     tell(step, &tally, &verdict)?;
     Ok(verdict.outcome)
-}
-
-fn read(inputs: &TestReport) -> Result<Tally, ReportError> {
-    let mut file = File::open(&inputs.report).map_err(ReportError::Read)?;
-    sealock_report::read(&mut file, &inputs.format, formats::ALL)
-}
-
-fn failure(path: &str, error: &ReportError) -> Error {
-    let failure = Error::new(error.code(), format!("{path}: {error}")).detail("file", path);
-    match error.place() {
-        Some(place) => failure.detail("line", place.line.to_string()).detail("column", place.column.to_string()),
-        None => failure,
-    }
 }
 
 fn tell(step: &mut Step, tally: &Tally, verdict: &Verdict) -> Result<(), Error> {

@@ -83,11 +83,11 @@ impl Reading {
             return Err(Fault::quoting(at, line, "a line of an LCOV file, such as DA:1,0"));
         };
         match (key, self.file) {
-            ("TN", None) => Ok(()),
             ("SF", None) => self.begin(value, at),
             ("SF", Some(_)) => Err(Fault::quoting(at, line, format!("{END} before the next SF:"))),
             ("DA", Some(file)) => self.add(file, value, at),
-            (_, Some(_)) => Ok(()),
+            // Functions, branches, sums; and what versions to come may add.
+            ("TN", None) | (_, Some(_)) => Ok(()),
             (_, None) => Err(Fault::quoting(at, line, "SF: before it")),
         }
     }

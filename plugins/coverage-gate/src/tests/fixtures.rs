@@ -35,7 +35,7 @@ fn every_hostile_report_gets_one_clear_error() {
         for format in ["auto", fixture.format.as_str()] {
             match read(&fixture.bytes(), format) {
                 Ok(coverage) if fixture.expect.as_deref() == Some("refused-or-read") => {
-                    assert_numbers(&fixture, &coverage)
+                    assert_numbers(&fixture, &coverage);
                 }
                 Ok(_) => panic!("{} was read as {format}", fixture.file),
                 Err(error) => {

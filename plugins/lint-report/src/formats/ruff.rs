@@ -32,6 +32,7 @@ impl Format<Findings> for Ruff {
 
 /// A finding. What may be null still has to be there.
 #[derive(Deserialize)]
+#[serde(expecting = "a finding")]
 struct Entry {
     code: Option<String>,
     #[serde(deserialize_with = "nullable")]
@@ -44,6 +45,7 @@ struct Entry {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a row and a column")]
 struct Location {
     row: u32,
     column: u32,

@@ -39,7 +39,7 @@ fn every_hostile_report_gets_one_clear_error() {
         for format in ["auto", fixture.format.as_str()] {
             match read(&fixture.bytes(), format) {
                 Ok(findings) if fixture.expect.as_deref() == Some("refused-or-read") => {
-                    assert_numbers(&fixture, &findings)
+                    assert_numbers(&fixture, &findings);
                 }
                 Ok(_) => panic!("{} was read as {format}", fixture.file),
                 Err(error) => {

@@ -1,4 +1,4 @@
-//! JUnit XML, as pytest, Surefire, jest-junit, vitest, mocha, node, gotestsum, and many others write it.
+//! `JUnit` XML, as pytest, Surefire, jest-junit, vitest, mocha, node, gotestsum, and many others write it.
 //!
 //! There is no standard. What is common is taken at its word: a `testcase` inside of a `testsuite` (or `testsuites`)
 //! is one test; it is skipped when it has `skipped`, else an error when it has `error`, else a failure when it has
@@ -15,7 +15,7 @@ use crate::tally::{Counts, Ending, Place, Problem, Tally};
 /// pytest's name for the one suite it writes.
 const PYTEST: &str = "pytest";
 
-/// Values of a test case's `status` (Google Test, CTest) for one that did not run.
+/// Values of a test case's `status` (Google Test, `CTest`) for one that did not run.
 const NOT_RUN: [&str; 3] = ["notrun", "disabled", "skipped"];
 
 /// The most text of one failure that is collected before it is shortened.

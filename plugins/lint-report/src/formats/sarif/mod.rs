@@ -65,6 +65,7 @@ impl Level {
 
 /// §3.11: a text, or the name of one.
 #[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "a message")]
 struct Message {
     text: Option<String>,
     markdown: Option<String>,

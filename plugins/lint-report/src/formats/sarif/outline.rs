@@ -21,6 +21,7 @@ pub(super) fn read(report: &mut Report<'_>, findings: &mut Findings) -> Result<V
 
 /// One run. `results` has to be there: without it, nothing was scanned.
 #[derive(Deserialize)]
+#[serde(expecting = "a run")]
 struct Run {
     tool: Tool,
     #[serde(default)]
@@ -94,7 +95,9 @@ impl<'de> Visitor<'de> for RunList<'_> {
         let mut kept = 0;
         while let Some(run) = list.next_element::<Run>()? {
             let invocations = run.invocations.unwrap_or_default().0;
-            invocations.iter().for_each(|invocation| notice(self.findings, invocation));
+            for invocation in &invocations {
+                notice(self.findings, invocation);
+            }
             let rules = Rules::new(run.tool, invocations);
             kept += rules.count();
             if runs.len() >= MAX_RUNS || kept > MAX_RULES {

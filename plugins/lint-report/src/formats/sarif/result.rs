@@ -13,6 +13,7 @@ const MAX_SUPPRESSIONS: usize = 1000;
 /// §3.27.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a result")]
 pub(super) struct Entry {
     rule_id: Option<String>,
     rule_index: Option<i64>,
@@ -51,6 +52,7 @@ enum BaselineState {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a suppression")]
 struct Suppression {
     #[serde(default)]
     status: Status,
@@ -67,30 +69,35 @@ enum Status {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a provenance")]
 struct Provenance {
     invocation_index: Option<i64>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a location")]
 struct Location {
     physical_location: Option<PhysicalLocation>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a place in a file")]
 struct PhysicalLocation {
     artifact_location: Option<ArtifactLocation>,
     region: Option<Region>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a file")]
 struct ArtifactLocation {
     uri: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a region")]
 struct Region {
     start_line: Option<u32>,
     start_column: Option<u32>,

@@ -12,6 +12,7 @@ use crate::limits::{MAX_NOTIFICATIONS, MAX_RULES};
 const MAX_EXTENSIONS: usize = 1000;
 
 #[derive(Deserialize)]
+#[serde(expecting = "a tool with a `driver`")]
 pub(super) struct Tool {
     driver: Component,
     #[serde(default)]
@@ -19,6 +20,7 @@ pub(super) struct Tool {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a component of the tool")]
 struct Component {
     name: Option<String>,
     #[serde(default)]
@@ -27,6 +29,7 @@ struct Component {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a rule")]
 struct Rule {
     id: String,
     #[serde(default)]
@@ -34,6 +37,7 @@ struct Rule {
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
+#[serde(expecting = "a configuration")]
 struct Configuration {
     level: Option<Level>,
 }
@@ -41,6 +45,7 @@ struct Configuration {
 /// §3.20: one call of the tool.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "an invocation")]
 pub(super) struct Invocation {
     pub(super) execution_successful: Option<bool>,
     tool_execution_notifications: Option<Firsts<Notification, MAX_NOTIFICATIONS>>,
@@ -49,6 +54,7 @@ pub(super) struct Invocation {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a notification")]
 pub(super) struct Notification {
     #[serde(default)]
     pub(super) level: Level,
@@ -57,6 +63,7 @@ pub(super) struct Notification {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an override")]
 struct Override {
     descriptor: Reference,
     configuration: Configuration,
@@ -65,6 +72,7 @@ struct Override {
 /// §3.52: which rule is meant, by its number or its name, of which component.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "a reference to a rule")]
 pub(super) struct Reference {
     pub(super) id: Option<String>,
     pub(super) index: Option<i64>,
@@ -72,6 +80,7 @@ pub(super) struct Reference {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(expecting = "a reference to a component")]
 pub(super) struct ComponentReference {
     name: Option<String>,
     index: Option<i64>,
