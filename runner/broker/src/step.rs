@@ -230,12 +230,17 @@ impl Step {
         self.workspace.read(path, self.reading_links())
     }
 
-    /// Opens a folder of the workspace that the step may read.
+    /// Opens a folder of the workspace that the step may read, or one that it made in its own `/tmp`.
     ///
     /// # Errors
     ///
     /// As [`open_file`](Self::open_file).
     pub fn open_folder(&self, path: &str) -> Result<OwnedFd, Refusal> {
+        if let Some(own) = path.strip_prefix("/tmp/") {
+            let tmp = self.temporary.join("tmp");
+            let folder = WorkspaceDir::open(&tmp).map_err(|error| crate::folder::failed(path, &error))?;
+            return folder.folder(own, Links::Refuse);
+        }
         self.grant.files.check_read(path)?;
         self.workspace.folder(path, self.reading_links())
     }

@@ -63,7 +63,7 @@ impl Catalogue for Plugins {
         match wanted {
             Wanted::Builtin(name) => {
                 let own = builtin(name)?;
-                Ok(PlannedPlugin { origin: PluginOrigin::Builtin, digest: own.digest(), manifest: Some(own.manifest().clone()) })
+                Ok(PlannedPlugin { origin: PluginOrigin::Builtin, digest: Digest::of(own.bytes), manifest: Some(own.manifest()) })
             }
             Wanted::Path(path) => {
                 let bytes = self.read(path)?;

@@ -31,7 +31,7 @@ pub fn read(path: &Path, name: &str) -> Result<Source, (Source, Diagnostic)> {
     file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| refused(error.to_string()))?;
     match sealock_pipeline::decode(&bytes) {
         Ok(text) => Ok(Source::new(name, text)),
-        Err(diagnostic) => Err((nothing(), diagnostic)),
+        Err(diagnostic) => Err((nothing(), *diagnostic)),
     }
 }
 

@@ -1,10 +1,9 @@
 //! Which sink shows a run.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
-use sealock_diagnostics::render::Colour;
 use sealock_events::Sink;
-use sealock_sinks::{JsonLines, Plain, PlainOptions, Terminal, TerminalOptions};
+use sealock_sinks::{Drawing, JsonLines, Options, Plain, Screen, Size, Terminal};
 use sealock_workspace::Warning;
 
 use crate::commands::run::Format;
@@ -12,32 +11,32 @@ use crate::shell::Shell;
 
 /// The sink for a run that goes on.
 pub fn sink(shell: &Shell, format: Format) -> Box<dyn Sink> {
-    if format.is_live(shell) {
-        let options = TerminalOptions { colour: shell.colour_out() == Colour::Ansi, quiet: shell.global.quiet, verbose: shell.global.verbose };
-        return Box::new(Terminal::live(io::stdout(), options, width, now_ms));
-    }
-    still(shell, format)
+    chosen(shell, format, if shell.global.no_progress { Drawing::Finished } else { Drawing::Live })
 }
 
 /// The sink for a run that is over.
 pub fn replay(shell: &Shell, format: Format) -> Box<dyn Sink> {
-    still(shell, format)
+    chosen(shell, format, Drawing::Finished)
 }
 
-fn still(shell: &Shell, format: Format) -> Box<dyn Sink> {
+fn chosen(shell: &Shell, format: Format, drawing: Drawing) -> Box<dyn Sink> {
+    let options = Options { quiet: shell.global.quiet, verbose: shell.global.verbose, colour: shell.colour_out() };
     match format {
         Format::Jsonl => Box::new(JsonLines::new(io::stdout())),
-        Format::Auto | Format::Plain => {
-            let colour = shell.colour_out() == Colour::Ansi;
-            Box::new(Plain::new(io::stdout(), PlainOptions { colour, quiet: shell.global.quiet, verbose: shell.global.verbose }))
+        Format::Auto if io::stdout().is_terminal() => {
+            let screen = Screen { drawing, size: Box::new(size), clock: Box::new(now_ms) };
+            Box::new(Terminal::new(io::stdout(), options, screen))
         }
+        Format::Auto | Format::Plain => Box::new(Plain::new(io::stdout(), options)),
     }
 }
 
-/// Columns of the terminal; 80 where nobody says.
-fn width() -> usize {
-    const COLUMNS: usize = 80;
-    rustix::termios::tcgetwinsize(io::stdout()).map_or(COLUMNS, |size| usize::from(size.ws_col).max(1))
+/// The terminal's size, now.
+fn size() -> Size {
+    match rustix::termios::tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size { columns: size.ws_col, rows: size.ws_row },
+        _ => Size::USUAL,
+    }
 }
 
 fn now_ms() -> i64 {

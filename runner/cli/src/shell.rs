@@ -74,11 +74,6 @@ impl Shell {
         found.ok_or_else(|| Failure::new("E-STATE-DIR", "there is no folder for compiled plugins: HOME is not set").help("give one with `--cache DIR`"))
     }
 
-    /// Whether standard output is a terminal that lines may move on.
-    pub fn is_live(&self) -> bool {
-        std::io::stdout().is_terminal() && !self.global.no_progress
-    }
-
     /// Whether standard output takes colours.
     pub fn colour_out(&self) -> Colour {
         self.colour(std::io::stdout().is_terminal())

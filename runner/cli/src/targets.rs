@@ -56,7 +56,7 @@ impl EnvironmentArgs {
         let settings = Settings { ssh_agent: process.variable("SSH_AUTH_SOCK").map(Into::into), who: process.who(), ..Settings::default() };
         let targets = sealock_engine::targets(&environment, &vault, &settings);
         let targets = targets.map_err(|cause| Failure::of(&cause))?;
-        let facts = RunFacts { run: ulid::Ulid::new().to_string(), who: settings.who, commit: None, dirty: false };
+        let facts = RunFacts { run: ulid::Ulid::generate().to_string(), who: settings.who, commit: None, dirty: false };
         Ok(Opened { environment, targets, facts })
     }
 

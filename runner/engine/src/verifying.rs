@@ -8,6 +8,7 @@ use sealock_contract::manifest::InputType;
 use sealock_contract::{ErrorKind, Manifest, SecretText, StepError, StepName, Value};
 use sealock_deploy::Verifier;
 use sealock_events::{Conclusion, EventKind};
+use sealock_plan::VerifyWhen;
 use sealock_sandbox::{CancellationToken, Entry};
 use serde_json::Value as Json;
 
@@ -26,13 +27,17 @@ pub(crate) struct Ready {
     pub(crate) secrets: BTreeMap<String, SecretInput>,
 }
 
-/// Runs the stage's verifiers against `targets`, before the next batch is switched.
+/// Runs the stage's verifiers against `targets`, before the next batch is switched, where the environment asks for it.
 ///
 /// # Errors
 ///
 /// The first that failed.
 pub(crate) async fn between_batches(shared: &Arc<Shared>, room: &Arc<Room>, targets: &[String]) -> Result<(), StepError> {
-    let release = room.deployment.get().map(|deployment| deployment.release().to_owned());
+    let environment = room.environment().and_then(|name| shared.plan.environments.get(name));
+    if environment.is_none_or(|own| own.verify == VerifyWhen::End) {
+        return Ok(());
+    }
+    let release = room.release();
     for ready in room.verifiers() {
         let Some(attempt) = attempt_of(shared, room, &ready, release.clone(), targets) else {
             continue;

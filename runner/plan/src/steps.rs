@@ -90,10 +90,13 @@ fn call(planner: &mut Planner<'_>, step: &Step) -> (String, Vec<(String, WithVal
     match &step.call {
         Call::Run { script, shell } => {
             resolve(planner, SHELL, Wanted::Builtin(SHELL), script.span);
-            let with = vec![
+            let mut with = vec![
                 ("script".to_owned(), WithValue::text(script.value.as_str())),
                 ("shell".to_owned(), shell_value(shell)),
             ];
+            if let Some(folder) = working_directory(planner, step) {
+                with.push(("working-directory".to_owned(), WithValue::text(folder)));
+            }
             (SHELL.to_owned(), with, vec![("script".to_owned(), script.span)])
         }
         Call::Uses { plugin, with } => {
@@ -110,9 +113,9 @@ fn call(planner: &mut Planner<'_>, step: &Step) -> (String, Vec<(String, WithVal
 
 fn shell_value(shell: &Shell) -> WithValue {
     match shell {
-        Shell::Sh => WithValue::List(vec![WithValue::text("sh")]),
-        Shell::Bash => WithValue::List(vec![WithValue::text("bash")]),
-        Shell::Program(words) => WithValue::List(words.iter().map(|word| WithValue::text(word.value.as_str())).collect()),
+        Shell::Sh => WithValue::text("sh"),
+        Shell::Bash => WithValue::text("bash"),
+        Shell::Program(words) => WithValue::text(words.iter().map(|word| word.value.as_str()).collect::<Vec<_>>().join(" ")),
     }
 }
 

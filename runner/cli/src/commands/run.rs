@@ -1,6 +1,5 @@
 //! `sealock run [PIPELINE]`
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -109,7 +108,7 @@ impl Run {
         let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
         let programs = programs::load(shell, &plan, &Plugins::new(repository.root()), &sandbox)?;
 
-        let run = ulid::Ulid::new().to_string();
+        let run = ulid::Ulid::generate().to_string();
         let refused = |code: &'static str, error: &(dyn std::error::Error + 'static)| Failure::new(code, chain(error));
         let folder = RunFolder::create(&state, &run).map_err(|error| refused(error.code(), &error))?;
         let uncommitted = Some(&uncommitted).filter(|_| !self.no_dirty);
@@ -161,13 +160,6 @@ impl Run {
             shell.tell(&Failure::new("E-JOURNAL-WRITE", cause.message.clone()).text());
         }
         Ok(end.exit)
-    }
-}
-
-impl Format {
-    /// Whether lines may move.
-    pub fn is_live(self, shell: &Shell) -> bool {
-        self == Self::Auto && shell.is_live() && std::io::stdout().is_terminal()
     }
 }
 

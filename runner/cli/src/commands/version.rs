@@ -35,7 +35,7 @@ impl Version {
                 let value = json!({
                     "version": version,
                     "commit": option_env!("SEALOCK_COMMIT"),
-                    "wasmtime": sealock_sandbox::WASMTIME_VERSION,
+                    "wasmtime": env!("WASMTIME_VERSION"),
                     "wall": { "tier": wall.tier, "made_of": wall.made_of },
                 });
                 format!("{value}\n")
