@@ -10,7 +10,7 @@ use sealock_contract::grant::FileGrant;
 use sealock_contract::seam::{Command, Exit, Request, Stdio};
 use sealock_contract::{ErrorKind, Grant};
 
-use crate::harness::{Bench, NoPlace, Rig, quiet};
+use crate::harness::{Bench, Rig, quiet};
 
 /// A bench whose programs run in a container of `image`.
 struct Stage {
@@ -211,5 +211,4 @@ async fn a_stage_goes_with_its_scope_and_a_killed_run_is_reaped() {
     drop(scope);
     assert_eq!(listed(&bench), "");
     assert_eq!(bench.docker(&["network", "ls", "--quiet", "--filter", &filter]), "");
-    drop(Bench::with(Grant::default(), Arc::new(NoPlace)));
 }
