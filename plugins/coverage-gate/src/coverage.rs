@@ -1,6 +1,6 @@
 //! Which lines of which files ran.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use sealock_report::{At, Fault};
 
@@ -48,7 +48,7 @@ impl Share {
 #[derive(Debug, Default)]
 pub struct Coverage {
     files: Vec<FileLines>,
-    by_name: HashMap<String, usize>,
+    by_name: BTreeMap<String, usize>,
     held: usize,
     names_bytes: usize,
 }

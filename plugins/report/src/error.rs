@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 
-use crate::text::quote;
+use crate::limits::MAX_TOLD_CHARS;
+use crate::text::{quote, shorten, visible};
 
 /// A place in a report, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub enum ReportError {
     },
 
     /// The file is not there or may not be read.
-    #[error("the file cannot be read: {0}")]
+    #[error("the file cannot be read: {}", reason(.0))]
     Read(io::Error),
 }
 
@@ -77,6 +78,20 @@ impl ReportError {
             Self::Format { place, .. } | Self::Limit { place, .. } => *place,
             Self::Unknown { .. } | Self::Read(_) => None,
         }
+    }
+}
+
+/// Names of a file stand in it, and a file may name anything.
+fn told(text: &str) -> String {
+    shorten(&visible(text), MAX_TOLD_CHARS)
+}
+
+/// What went wrong with a file, without the numbers that systems give it.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it is not there".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -135,7 +150,9 @@ impl Fault {
 
     pub(crate) fn into_error(self, place: Option<Place>) -> ReportError {
         match self.kind {
-            Kind::Format { found, expected } => ReportError::Format { place, found, expected },
+            Kind::Format { found, expected } => {
+                ReportError::Format { place, found: told(&found), expected: told(&expected) }
+            }
             Kind::Limit { what, limit } => ReportError::Limit { place, what, limit },
             Kind::Read(error) => ReportError::Read(error),
         }

@@ -13,7 +13,7 @@ use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 
 use crate::error::{At, Fault};
 use crate::guard::Meter;
-use crate::limits::{MAX_ATTRIBUTES, MAX_DEPTH};
+use crate::limits::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_NAME_BYTES};
 use crate::report::Report;
 use crate::text::quote;
 
@@ -183,6 +183,9 @@ fn resolve(reference: &BytesRef<'_>, at: At) -> Result<String, Fault> {
 
 fn element(start: &BytesStart<'_>, at: At) -> Result<Element, Fault> {
     let name = start.local_name().as_ref().to_owned();
+    if start.name().as_ref().len() > MAX_NAME_BYTES {
+        return Err(Fault::limit(at, "the name of an element, in bytes,", MAX_NAME_BYTES as u64));
+    }
     let mut attributes = Vec::new();
     for attribute in start.attributes() {
         if attributes.len() >= MAX_ATTRIBUTES {

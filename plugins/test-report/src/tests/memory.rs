@@ -51,6 +51,15 @@ fn a_text_without_an_end_is_refused_before_it_fills_the_memory() {
 }
 
 #[test]
+fn names_without_an_end_are_refused_and_not_repeated() {
+    let (tally, _) = read(Generated::new("<testsuite><", |_| "x".repeat(1024), 1024, "/></testsuite>"));
+    let error = tally.unwrap_err();
+    assert_eq!(error.to_string(), "1:12: found the name of an element, in bytes, past the limit of 1024");
+    let (tally, _) = read(Generated::new("<testsuite></", |_| "x".repeat(1024), 1024, ">"));
+    assert!(tally.unwrap_err().to_string().len() < 800);
+}
+
+#[test]
 fn attributes_without_an_end_are_refused() {
     let head = format!("{HEAD}<testcase ");
     let (tally, _) = read(Generated::new(&head, |number| format!("a{number:08}=\"\" "), 100_000, "/>"));

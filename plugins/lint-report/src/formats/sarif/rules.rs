@@ -1,6 +1,6 @@
 //! The rules of one run, and at which level they report.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -101,13 +101,13 @@ pub(super) struct Rules {
     /// The driver, then its extensions.
     components: Vec<Named>,
     /// For each invocation, what it set the level of rules to.
-    overrides: Vec<HashMap<Key, Level>>,
+    overrides: Vec<BTreeMap<Key, Level>>,
 }
 
 struct Named {
     name: Option<String>,
     levels: Vec<Level>,
-    by_id: HashMap<String, usize>,
+    by_id: BTreeMap<String, usize>,
 }
 
 impl Named {
@@ -116,7 +116,7 @@ impl Named {
         let levels =
             rules.iter().map(|rule| rule.default_configuration.and_then(|found| found.level).unwrap_or_default());
         let levels = levels.collect();
-        let mut by_id = HashMap::new();
+        let mut by_id = BTreeMap::new();
         for (index, rule) in rules.into_iter().enumerate() {
             by_id.entry(rule.id).or_insert(index);
         }
@@ -152,10 +152,10 @@ impl Rules {
     /// How many rules and overrides are kept.
     pub(super) fn count(&self) -> usize {
         let rules: usize = self.components.iter().map(|component| component.levels.len()).sum();
-        rules + self.overrides.iter().map(HashMap::len).sum::<usize>()
+        rules + self.overrides.iter().map(BTreeMap::len).sum::<usize>()
     }
 
-    fn overrides_of(&self, invocation: Invocation) -> HashMap<Key, Level> {
+    fn overrides_of(&self, invocation: Invocation) -> BTreeMap<Key, Level> {
         let overrides = invocation.rule_configuration_overrides.unwrap_or_default().0;
         overrides.iter().filter_map(|set| Some((self.find(&set.descriptor)?, set.configuration.level?))).collect()
     }
