@@ -33,6 +33,11 @@ fn open(step: &Step, input: String) -> Result<Response, Refusal> {
     let Some(declared) = step.secret_input(&input) else {
         return Err(denied(Capability::Secrets, &input, &format!("secrets: [the secret of `with.{input}`]")));
     };
+    // Declared by the plugin, and not given by the author: nothing to grant.
+    if declared.text.parts.is_empty() {
+        let message = format!("the secret input `{input}` was not given");
+        return Err(StepError::new(ErrorKind::NotFound, "E-SECRET-MISSING", message));
+    }
     for name in declared.text.names() {
         step.grant().check_secret(name)?;
     }

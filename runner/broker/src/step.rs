@@ -32,7 +32,7 @@ pub enum EnvText {
 /// A secret input of a step, as the author bound it and the manifest declared it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretInput {
-    /// What it is made of.
+    /// What it is made of; of nothing when the manifest declares it and the author did not give it.
     pub text: SecretText,
     /// Where its placeholder may stand in a request.
     pub place: Option<PlaceholderPlace>,

@@ -78,6 +78,10 @@ impl Given {
 
     fn take(&mut self, name: &str, spec: &InputSpec, input: Input) {
         match input {
+            Input::Absent if spec.kind == InputType::Secret => {
+                let nothing = SecretInput { text: SecretText::default(), place: spec.place, hosts: spec.hosts.clone() };
+                self.secrets.insert(name.to_owned(), nothing);
+            }
             Input::Absent => {}
             Input::Value(value) => {
                 self.record.insert(name.to_owned(), value.to_json());

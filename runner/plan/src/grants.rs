@@ -46,6 +46,8 @@ pub(crate) fn fix(step: &Step<'_>, diagnostics: &mut Vec<Diagnostic>) -> Grant {
     if step.runs_script {
         grant.network = allowed_network(step);
     }
+    grant.secrets.sort();
+    grant.secrets.dedup();
     warn_of_unused(step, requests, diagnostics);
     grant
 }

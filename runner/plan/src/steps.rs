@@ -1,6 +1,7 @@
 //! Freezes the steps of a stage: plugin, inputs, limits, grant.
 
 use sealock_contract::grant::NetworkGrant;
+use sealock_contract::manifest::InputType;
 use sealock_contract::{Manifest, StepLimits};
 use sealock_diagnostics::{Diagnostic, Span, near};
 use sealock_pipeline::{Call, Entries, Late, NetworkEntry, PluginName, RetryOn, Shell, Spanned, Stage, Step, Value};
@@ -293,6 +294,9 @@ fn grant(
     let targets: Vec<String> =
         environment.map(|own| own.targets.names().map(str::to_owned).collect()).unwrap_or_default();
     let networks = |name: &str| network(pipeline.networks.get(name));
+    let takes_env = manifest.and_then(|own| own.inputs.get("env")).is_some_and(|spec| spec.kind == InputType::MapOfSecret);
+    // What the environment gives to the release's services reaches its steps as their input `env`.
+    let given = environment.filter(|_| takes_env).map(|own| env_secrets(&own.env)).unwrap_or_default();
     let step_name = step.id.as_ref().map_or(plugin, |id| id.value.as_str()).to_owned();
     let question = grants::Step {
         manifest,
@@ -302,7 +306,7 @@ fn grant(
         allow: step.allow.as_ref().or(place.stage.allow.as_ref()),
         networks: &networks,
         targets: &targets,
-        secrets: checked.secrets.clone(),
+        secrets: [checked.secrets.clone(), given].concat(),
         at: step.span,
         name: &step_name,
     };
@@ -310,6 +314,12 @@ fn grant(
         return sealock_contract::Grant::default();
     }
     grants::fix(&question, &mut planner.diagnostics)
+}
+
+/// The secrets that an `env` names.
+fn env_secrets(env: &sealock_pipeline::Env) -> Vec<String> {
+    let values = env.iter().map(|entry| WithValue::text(entry.value.value.raw()));
+    values.filter_map(|value| late_secrets(&value)).flatten().collect()
 }
 
 fn network(group: Option<&Vec<Spanned<NetworkEntry>>>) -> Vec<NetworkGrant> {
