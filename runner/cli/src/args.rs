@@ -74,6 +74,8 @@ pub enum Command {
     Show(commands::show::Show),
     /// Show what is live on each target of an environment
     Status(commands::status::Status),
+    /// Go back to the last verified release of an environment
+    Rollback(commands::rollback::Rollback),
     /// Take a stale lock over, in the open
     Unlock(commands::unlock::Unlock),
     /// Explain an error code

@@ -63,6 +63,7 @@ fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {
         Command::Runs(runs) => runs.run(shell),
         Command::Show(show) => show.run(shell),
         Command::Status(status) => status.run(shell, &process()?),
+        Command::Rollback(rollback) => rollback.run(shell, process()?),
         Command::Unlock(unlock) => unlock.run(shell, &process()?),
         Command::Explain(explain) => explain.run(shell),
         Command::Completions(completions) => Ok(completions.run(shell)),

@@ -14,7 +14,7 @@ use crate::file::{self, Found};
 use crate::shell::Shell;
 
 /// What to plan.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct PlanArgs {
     /// A pipeline's name or file; the main one, or the only one, without it
     pub pipeline: Option<String>,
@@ -35,7 +35,12 @@ pub struct PlanArgs {
     pub reference: Option<String>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+/// Reads `NAME=VALUE`.
+///
+/// # Errors
+///
+/// When there is no `=`.
+pub fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

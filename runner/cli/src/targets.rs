@@ -9,7 +9,7 @@ use crate::catalogue::Plugins;
 use crate::environment::Process;
 use crate::failure::Failure;
 use crate::file;
-use crate::planning::Repository;
+use crate::planning::{Repository, pair};
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 
@@ -21,6 +21,12 @@ pub struct EnvironmentArgs {
     /// The pipeline that declares it; the main one, or the only one, without it
     #[arg(long, value_name = "PIPELINE", env = "SEALOCK_PIPELINE", hide_env = true)]
     pub pipeline: Option<String>,
+    /// An input of the pipeline; may be given several times
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = pair)]
+    pub inputs: Vec<(String, String)>,
+    /// A variable, read as `vars.NAME`; may be given several times
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
+    pub vars: Vec<(String, String)>,
     /// Where secrets come from.
     #[command(flatten)]
     pub secrets: SecretArgs,
@@ -70,7 +76,11 @@ impl EnvironmentArgs {
             shell.diagnostics(&source, &parsed.diagnostics);
             return Err(Failure::new("E-PIPELINE-BROKEN", format!("{} has errors", found.name)));
         };
-        let facts = Facts { github: repository.github(repository.git(shell, None).ok().as_ref(), None), ..Facts::default() };
+        let facts = Facts {
+            github: repository.github(repository.git(shell, None).ok().as_ref(), None),
+            vars: self.vars.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
+            inputs: self.inputs.clone(),
+        };
         let catalogue = Plugins::new(repository.root());
         let request = Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only: None };
         let (environment, diagnostics) = sealock_plan::environment(request, &self.environment);

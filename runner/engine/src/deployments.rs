@@ -171,26 +171,59 @@ pub(crate) struct Way {
 
 /// Goes back: undoes effects, runs the stage's own rollback steps, verifies what is live then.
 pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) -> RolledBack {
-    let started = Instant::now();
     let Some(deployment) = room.deployment.get() else {
         return RolledBack { result: DeploymentResult::Unchanged, live: Vec::new(), duration_ms: 0 };
     };
+    let started = Instant::now();
+    let mut undone = undo(shared, room, way).await;
+    undone &= leave_none_current(deployment).await;
+    let result = settled(shared, room, deployment, undone && is_back(deployment)).await;
+    RolledBack { result, live: live(deployment), duration_ms: elapsed_ms(started) }
+}
+
+/// Brings up, on every target, the release that it was switched to by hand, and verifies it.
+pub(crate) async fn bring_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way, switched: &[(String, String)]) -> RolledBack {
+    let Some(deployment) = room.deployment.get() else {
+        return RolledBack { result: DeploymentResult::Unchanged, live: Vec::new(), duration_ms: 0 };
+    };
+    let started = Instant::now();
+    let undone = undo(shared, room, way).await;
+    let is_there = |(target, release): &(String, String)| deployment.current(target).is_some_and(|own| own.id == *release);
+    let result = settled(shared, room, deployment, undone && switched.iter().all(is_there)).await;
+    if result == DeploymentResult::RolledBackVerified {
+        for (target, release) in switched {
+            let verifiers = deployment.verifiers(target, release);
+            // A ledger that cannot be told keeps what it said before: that this release was verified once.
+            let _ = deployment.record(target, release, Outcome::Verified, &verifiers, &[]).await;
+        }
+    }
+    RolledBack { result, live: live(deployment), duration_ms: elapsed_ms(started) }
+}
+
+async fn undo(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) -> bool {
     let mut undone = true;
     for attempt in way.undo {
-        undone &= part(shared, room, attempt, "undo").await;
+        let what = format!("undo {}", attempt.name.step);
+        undone &= part(shared, room, attempt, &what).await;
     }
     for attempt in way.extra {
-        undone &= part(shared, room, attempt, "run").await;
+        let what = format!("run {}", attempt.name.step);
+        undone &= part(shared, room, attempt, &what).await;
     }
-    undone &= leave_none_current(deployment).await;
-    let back = is_back(deployment);
-    let result = match (undone, back) {
-        (true, true) if verify_old(shared, room, deployment).await => DeploymentResult::RolledBackVerified,
-        (true, true) => DeploymentResult::RolledBackUnverified,
-        _ => DeploymentResult::RollbackFailed,
-    };
-    record(deployment, result).await;
-    RolledBack { result, live: live(deployment), duration_ms: elapsed_ms(started) }
+    undone
+}
+
+/// What is true once everything that could be undone is.
+async fn settled(shared: &Arc<Shared>, room: &Arc<Room>, deployment: &Deployment, is_back: bool) -> DeploymentResult {
+    if !is_back {
+        record_failure(deployment).await;
+        return DeploymentResult::RollbackFailed;
+    }
+    if verify_old(shared, room, deployment).await {
+        DeploymentResult::RolledBackVerified
+    } else {
+        DeploymentResult::RolledBackUnverified
+    }
 }
 
 async fn part(shared: &Arc<Shared>, room: &Arc<Room>, attempt: Attempt, what: &str) -> bool {
@@ -247,10 +280,7 @@ async fn verify_old(shared: &Arc<Shared>, room: &Arc<Room>, deployment: &Deploym
     verified
 }
 
-async fn record(deployment: &Deployment, result: DeploymentResult) {
-    if result != DeploymentResult::RollbackFailed {
-        return;
-    }
+async fn record_failure(deployment: &Deployment) {
     for target in deployment.names() {
         // What cannot be told now stands as `switching` in the ledger, which is not verified either.
         let _ = deployment.record(&target, deployment.release(), Outcome::Failed, &[], &[]).await;

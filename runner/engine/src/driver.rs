@@ -22,6 +22,9 @@ use crate::shared::Shared;
 use crate::stage_spec::{self, OwnContainer, OwnService, StageSpec};
 use crate::verifying::Ready;
 
+/// How a step's text is evaluated.
+type Prepare = fn(&PlannedStep, &sealock_plan::PlannedPlugin, &StepKnown<'_>, &[(String, sealock_contract::SecretText)]) -> Result<Prepared, Cause>;
+
 /// A step that runs.
 struct Running {
     stop: CancellationToken,
@@ -197,7 +200,8 @@ impl Driver {
         }
     }
 
-    fn stage_spec(&self, id: StageId) -> Result<StageSpec, Cause> {
+    /// What the stage needs, evaluated.
+    pub(crate) fn stage_spec(&self, id: StageId) -> Result<StageSpec, Cause> {
         let stage = &self.machine.stage(id).plan;
         let needs = self.machine.needs(self.machine.stage(id));
         let known = self.bare(id, &needs);
@@ -289,12 +293,24 @@ impl Driver {
     }
 
     fn try_of(&self, id: StageId, step: &PlannedStep, number: u32, entry: Entry, key: Option<String>) -> Result<Try, Cause> {
+        self.try_prepared(id, step, number, entry, key, prepare::prepare)
+    }
+
+    fn try_prepared(
+        &self,
+        id: StageId,
+        step: &PlannedStep,
+        number: u32,
+        entry: Entry,
+        key: Option<String>,
+        prepare: Prepare,
+    ) -> Result<Try, Cause> {
         let stage = &self.machine.stage(id).plan;
         let plugin = self.shared.plan.plugins.get(&step.plugin).ok_or_else(|| missing(&step.plugin))?;
         let program = self.shared.programs.get(&step.plugin).ok_or_else(|| missing(&step.plugin))?.clone();
         let room = &self.rooms[&id];
         let prepared: Prepared =
-            self.with_known(id, step, |known| prepare::prepare(step, plugin, known, &room.environment_secrets))?;
+            self.with_known(id, step, |known| prepare(step, plugin, known, &room.environment_secrets))?;
         let is_effect = plugin.manifest.as_ref().is_some_and(|manifest| manifest.effect);
         Ok(Try {
             name: sealock_contract::StepName { stage: stage.name.clone(), step: step.key.clone() },
@@ -342,6 +358,28 @@ impl Driver {
             }
             let _ = feed.send(Input::RolledBack { stage: id, result });
         });
+    }
+
+    /// The rollbacks of a stage's steps with effects, newest first, as they can be asked for by hand.
+    ///
+    /// # Errors
+    ///
+    /// An expression that fails.
+    pub(crate) fn undo_by_hand(&mut self, id: StageId, room: Arc<Room>) -> Result<Vec<Try>, Cause> {
+        self.rooms.insert(id, room);
+        let stage = self.machine.stage(id).plan.clone();
+        let has_effect = |step: &&PlannedStep| {
+            let manifest = self.shared.plan.plugins.get(&step.plugin).and_then(|plugin| plugin.manifest.as_ref());
+            manifest.is_some_and(|manifest| manifest.effect)
+        };
+        let steps = stage.steps.iter().rev().filter(has_effect);
+        let undo = steps.map(|step| {
+            let key = deployments::effect_key(&self.shared.run, &stage.name, &step.key);
+            self.try_prepared(id, step, 1, Entry::Rollback, Some(key), prepare::prepare_without_needs)
+        });
+        let undo = undo.collect();
+        self.rooms.remove(&id);
+        undo
     }
 
     fn close_stage(&mut self, id: StageId, succeeded: bool, rolled_back: Option<sealock_events::DeploymentResult>) {

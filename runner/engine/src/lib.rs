@@ -11,6 +11,7 @@
 
 mod addresses;
 mod attempt;
+mod by_hand;
 mod closing;
 mod contexts;
 mod deployments;
@@ -31,5 +32,5 @@ mod telling;
 mod verifying;
 
 pub use deployments::targets;
-pub use run::{RunEnd, RunSpec, run};
+pub use run::{RunEnd, RunSpec, roll_back, run};
 pub use shared::Settings;

@@ -28,6 +28,23 @@ pub(crate) struct Prepared {
     pub(crate) record: serde_json::Value,
 }
 
+/// Evaluates what the author wrote for a step whose rollback is asked for by hand: what other stages gave is not known
+/// then, and inputs that rest on it are left out.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub(crate) fn prepare_without_needs(
+    step: &PlannedStep,
+    plugin: &PlannedPlugin,
+    known: &StepKnown<'_>,
+    extra: &[(String, SecretText)],
+) -> Result<Prepared, Cause> {
+    let is_known = |(_, value): &&(String, WithValue)| !evaluate::contexts_read(value).iter().any(|context| context == "needs" || context == "steps");
+    let with = step.with.iter().filter(is_known).cloned().collect();
+    prepare(&PlannedStep { with, ..step.clone() }, plugin, known, extra)
+}
+
 /// Evaluates what the author wrote for `step`.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ use sealock_secrets::Vault;
 use sealock_workspace::{Checkout, RunFolder};
 
 use crate::addresses::Addresses;
+use crate::by_hand;
 use crate::driver::{Driver, Verdict};
 use crate::recorder::Recorder;
 use crate::shared::{Settings, Shared};
@@ -73,6 +74,18 @@ pub struct RunEnd {
 
 /// Runs to the end. `cancel` asks for it; `kill` ends at once and leaves the run as it is.
 pub async fn run(spec: RunSpec, cancel: &CancellationToken, kill: &CancellationToken) -> RunEnd {
+    let jobs = spec.jobs;
+    within(spec, async |shared: &Arc<Shared>| Driver::new(shared.clone(), jobs).drive(cancel, kill).await).await
+}
+
+/// Brings the environment of the plan's only deployment back to `to`, or to its last other verified release: the same
+/// transaction as in a run.
+pub async fn roll_back(spec: RunSpec, to: Option<String>, cancel: &CancellationToken) -> RunEnd {
+    within(spec, async |shared: &Arc<Shared>| by_hand::roll_back(shared, to.as_deref(), cancel).await).await
+}
+
+/// Records what `act` does, from the run's first event to its last.
+async fn within(spec: RunSpec, act: impl AsyncFnOnce(&Arc<Shared>) -> Verdict) -> RunEnd {
     let started = Instant::now();
     let run = spec.folder.run().to_owned();
     let (recorder, recording) = Recorder::start(run.clone(), spec.journal, spec.log, spec.sinks);
@@ -88,7 +101,7 @@ pub async fn run(spec: RunSpec, cancel: &CancellationToken, kill: &CancellationT
         .handler(Family::Containers, Arc::new(ContainersHandler::new(scope.clone())))
         .handler(Family::Targets, targets.clone())
         .build();
-    let ticker = tick(&spec.sandbox);
+    let ticker = Ticking::start(&spec.sandbox);
     let shared = Arc::new(Shared {
         teller: Teller::new(recorder.clone()),
         run,
@@ -107,27 +120,43 @@ pub async fn run(spec: RunSpec, cancel: &CancellationToken, kill: &CancellationT
         epochs: AtomicU64::new(1),
         opened: Mutex::default(),
     });
-    let verdict = Driver::new(shared.clone(), spec.jobs).drive(cancel, kill).await;
-    ticker.abort();
+    let verdict = act(&shared).await;
+    ticker.stop();
     if let Err(error) = scope.close().await {
         tracing::warn!(%error, "containers of the run were not removed");
     }
     let unrecorded = finish(&recorder, &shared.run, &verdict, started).await;
-    drop((recorder, shared));
+    let folder = Arc::into_inner(shared).map(|shared| shared.folder);
+    drop(recorder);
     let retired = tokio::task::spawn_blocking(move || recording.finish()).await.unwrap_or_default();
+    if let Some(folder) = folder
+        && let Err(error) = folder.discard()
+    {
+        tracing::warn!(%error, "workspaces of the run were not removed");
+    }
     RunEnd { exit: unrecorded.as_ref().map_or(verdict.exit, |cause| cause.exit), unrecorded, retired }
 }
 
-/// A guest that never asks for anything is looked at this often.
-fn tick(sandbox: &Sandbox) -> tokio::task::JoinHandle<()> {
-    let ticker = sandbox.ticker();
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(Duration::from_millis(EPOCH_TICK_MS));
-        loop {
-            interval.tick().await;
-            ticker.tick();
-        }
-    })
+/// Looks at running guests often enough: a thread of its own, because a guest that loops holds its task's thread.
+struct Ticking {
+    stop: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Ticking {
+    fn start(sandbox: &Sandbox) -> Self {
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (ticker, stopped) = (sandbox.ticker(), stop.clone());
+        std::thread::spawn(move || {
+            while !stopped.load(std::sync::atomic::Ordering::Relaxed) && ticker.tick() {
+                std::thread::sleep(Duration::from_millis(EPOCH_TICK_MS));
+            }
+        });
+        Self { stop }
+    }
+
+    fn stop(&self) {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 async fn finish(recorder: &Recorder, run: &str, verdict: &Verdict, started: Instant) -> Option<Cause> {

@@ -28,11 +28,29 @@ pub(crate) fn freeze(
     prefix: &str,
 ) -> Vec<PlannedStep> {
     let place = Place { stage, stage_name, environment };
-    let frozen = steps.iter().enumerate().map(|(index, step)| {
-        let key = step.id.as_ref().map_or_else(|| format!("{prefix}{}", index + 1), |id| id.value.clone());
-        one(planner, &place, step, key)
-    });
-    frozen.collect()
+    let keys = keys(steps, prefix);
+    steps.iter().zip(keys).map(|(step, key)| one(planner, &place, step, key)).collect()
+}
+
+/// What each step is called in logs and in the journal: its id; else its plugin, where no other step of the stage is
+/// called so; else its place, counted from 1.
+fn keys(steps: &[Step], prefix: &str) -> Vec<String> {
+    let plugin = |step: &Step| match &step.call {
+        Call::Uses { plugin, .. } => match &plugin.value {
+            PluginName::Named(name) => Some(name.clone()),
+            PluginName::Path(_) | PluginName::Reference(_) => None,
+        },
+        Call::Run { .. } => None,
+    };
+    let id = |step: &Step| step.id.as_ref().map(|id| id.value.clone());
+    let wanted: Vec<Option<String>> = steps.iter().map(|step| id(step).or_else(|| plugin(step))).collect();
+    let is_only = |name: &String| wanted.iter().flatten().filter(|other| *other == name).count() == 1;
+    let named = |(index, step): (usize, &Step)| match (id(step), &wanted[index]) {
+        (Some(id), _) => id,
+        (None, Some(name)) if is_only(name) => format!("{prefix}{name}"),
+        _ => format!("{prefix}{}", index + 1),
+    };
+    steps.iter().enumerate().map(named).collect()
 }
 
 struct Place<'a> {

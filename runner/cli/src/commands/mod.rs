@@ -7,6 +7,7 @@ pub mod eval;
 pub mod explain;
 pub mod man;
 pub mod plan;
+pub mod rollback;
 pub mod run;
 pub mod runs;
 pub mod show;

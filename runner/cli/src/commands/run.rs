@@ -25,6 +25,14 @@ pub struct Run {
     /// What to run.
     #[command(flatten)]
     plan: PlanArgs,
+    /// How to run it.
+    #[command(flatten)]
+    how: RunArgs,
+}
+
+/// How to run a plan.
+#[derive(Debug, Args)]
+pub struct RunArgs {
     /// Where secrets come from.
     #[command(flatten)]
     secrets: SecretArgs,
@@ -70,10 +78,23 @@ impl Run {
         let Some(prepared) = self.plan.prepare(shell, &repository)? else {
             return Ok(exit_code::USAGE);
         };
-        self.refuse(&prepared)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
-        runtime.block_on(self.start(shell, &repository, prepared, process))
+        self.how.refuse(&prepared)?;
+        self.how.start(shell, &repository, prepared, process, None)
+    }
+}
+
+impl RunArgs {
+    /// For a rollback that a person asks for.
+    pub fn for_rollback(secrets: SecretArgs, format: Format) -> Self {
+        Self {
+            secrets,
+            jobs: Some(1),
+            format,
+            no_dirty: true,
+            allow_dirty: false,
+            unconfined_network: false,
+            docker_host: None,
+        }
     }
 
     /// Nothing of a run that cannot be finished is started.
@@ -96,7 +117,32 @@ impl Run {
         Ok(())
     }
 
-    async fn start(&self, shell: &mut Shell, repository: &Repository, prepared: Prepared, process: Process) -> Result<u8, Failure> {
+    /// Runs the plan; with `back`, brings its only deployment back instead, to the release in it.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way of starting.
+    pub fn start(
+        &self,
+        shell: &mut Shell,
+        repository: &Repository,
+        prepared: Prepared,
+        process: Process,
+        back: Option<Option<String>>,
+    ) -> Result<u8, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
+        runtime.block_on(self.start_async(shell, repository, prepared, process, back))
+    }
+
+    async fn start_async(
+        &self,
+        shell: &mut Shell,
+        repository: &Repository,
+        prepared: Prepared,
+        process: Process,
+        back: Option<Option<String>>,
+    ) -> Result<u8, Failure> {
         let state = shell.state()?;
         std::fs::create_dir_all(&state).map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
         if let Err(error) = View::sweep(&state) {
@@ -152,7 +198,10 @@ impl Run {
             jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         };
         let (cancel, kill) = signals::tokens();
-        let end = sealock_engine::run(spec, &cancel, &kill).await;
+        let end = match back {
+            None => sealock_engine::run(spec, &cancel, &kill).await,
+            Some(to) => sealock_engine::roll_back(spec, to, &cancel).await,
+        };
         for retired in &end.retired {
             shell.tell(&format!("warning: the output `{}` failed: {}\n", retired.name, chain(&retired.error)));
         }

@@ -1,0 +1,67 @@
+//! `sealock rollback ENVIRONMENT`
+
+use clap::Args;
+
+use super::run::{Format, RunArgs};
+use crate::environment::Process;
+use crate::exit_code;
+use crate::failure::Failure;
+use crate::planning::{PlanArgs, Prepared, Repository};
+use crate::shell::Shell;
+use crate::targets::EnvironmentArgs;
+
+/// Go back to the last verified release of an environment: lock, switch, verify, as in a run.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// Which environment.
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+    /// To this release instead
+    #[arg(long, value_name = "RELEASE")]
+    to: Option<String>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Auto, env = "SEALOCK_FORMAT", hide_env = true)]
+    format: Format,
+}
+
+impl Rollback {
+    /// Goes back.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way of starting; what happens after that is told by the run.
+    pub fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
+        let repository = Repository::at(shell);
+        let plan = PlanArgs {
+            pipeline: self.environment.pipeline.clone(),
+            inputs: self.environment.inputs.clone(),
+            vars: self.environment.vars.clone(),
+            ..PlanArgs::default()
+        };
+        let Some(mut prepared) = plan.prepare(shell, &repository)? else {
+            return Ok(exit_code::USAGE);
+        };
+        self.keep_deployment(&mut prepared)?;
+        let arguments = RunArgs::for_rollback(self.environment.secrets.clone(), self.format);
+        arguments.start(shell, &repository, prepared, process, Some(self.to.clone()))
+    }
+
+    /// Only the stage that deploys there, without what it needs.
+    fn keep_deployment(&self, prepared: &mut Prepared) -> Result<(), Failure> {
+        let wanted = &self.environment.environment;
+        let plan = &mut prepared.plan;
+        plan.stages.retain(|stage| stage.environment.as_ref() == Some(wanted));
+        plan.stages.truncate(1);
+        let Some(stage) = plan.stages.first_mut() else {
+            let message = format!("no stage of {} deploys to `{wanted}`", plan.file);
+            return Err(Failure::new("E-ENVIRONMENT-UNKNOWN", message));
+        };
+        stage.needs.clear();
+        stage.services.clear();
+        stage.container = None;
+        let name = stage.name.clone();
+        plan.grants.retain(|step, _| step.stage == name);
+        plan.environments.retain(|own, _| own == wanted);
+        Ok(())
+    }
+}
