@@ -8,7 +8,9 @@ fn main() {
     println!("cargo::rerun-if-changed={}", lock.display());
     let text = std::fs::read_to_string(&lock).unwrap_or_default();
     let version = text.split("[[package]]").find_map(|package| {
-        package.contains("\nname = \"wasmtime\"\n").then(|| package.lines().find_map(|line| line.strip_prefix("version = ")))?
+        package
+            .contains("\nname = \"wasmtime\"\n")
+            .then(|| package.lines().find_map(|line| line.strip_prefix("version = ")))?
     });
     println!("cargo::rustc-env=WASMTIME_VERSION={}", version.unwrap_or("\"unknown\"").trim_matches('"'));
 }

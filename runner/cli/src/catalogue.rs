@@ -63,7 +63,11 @@ impl Catalogue for Plugins {
         match wanted {
             Wanted::Builtin(name) => {
                 let own = builtin(name)?;
-                Ok(PlannedPlugin { origin: PluginOrigin::Builtin, digest: Digest::of(own.bytes), manifest: Some(own.manifest()) })
+                Ok(PlannedPlugin {
+                    origin: PluginOrigin::Builtin,
+                    digest: Digest::of(own.bytes),
+                    manifest: Some(own.manifest()),
+                })
             }
             Wanted::Path(path) => {
                 let bytes = self.read(path)?;

@@ -94,10 +94,12 @@ fn default(root: &Path) -> Result<Found, Failure> {
     let mut found = all(root);
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Failure::new("E-PIPELINE-UNKNOWN", "there is no pipeline here").help("write one to pipelines/main.yml; the README has one of twenty lines")),
+        0 => Err(Failure::new("E-PIPELINE-UNKNOWN", "there is no pipeline here")
+            .help("write one to pipelines/main.yml; the README has one of twenty lines")),
         _ => {
             let names = found.iter().map(|found| found.name.as_str()).collect::<Vec<_>>().join(", ");
-            Err(Failure::new("E-PIPELINE-UNKNOWN", "there are several pipelines here and none is called `main`").help(format!("name one of {names}")))
+            Err(Failure::new("E-PIPELINE-UNKNOWN", "there are several pipelines here and none is called `main`")
+                .help(format!("name one of {names}")))
         }
     }
 }

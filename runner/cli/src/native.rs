@@ -4,12 +4,30 @@ use std::path::{Path, PathBuf};
 
 /// Variables that tell tool chains where they are, or whom to trust; nothing secret is among them.
 const PASSED_ON: &[&str] = &[
-    "LANG", "LC_ALL", "LC_CTYPE", "TZ", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "PYENV_ROOT", "PYENV_VERSION", "NVM_DIR", "NVM_BIN", "GOROOT",
-    "JAVA_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS",
-    "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "PYENV_ROOT",
+    "PYENV_VERSION",
+    "NVM_DIR",
+    "NVM_BIN",
+    "GOROOT",
+    "JAVA_HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
 ];
 /// Where tool chains that people install for themselves live, below their home.
-const TOOL_HOMES: &[&str] = &[".cargo/bin", ".rustup", ".pyenv", ".nvm", ".local/bin", ".local/lib", "go/bin", ".deno/bin", ".bun/bin"];
+const TOOL_HOMES: &[&str] =
+    &[".cargo/bin", ".rustup", ".pyenv", ".nvm", ".local/bin", ".local/lib", "go/bin", ".deno/bin", ".bun/bin"];
 
 /// The environment of native commands, and what they may read beyond the system.
 pub struct Native {
@@ -34,7 +52,11 @@ impl Native {
         }
         let mut readable: Vec<PathBuf> = path.split(':').map(PathBuf::from).filter(|path| path.is_absolute()).collect();
         readable.extend(own_home.iter().flat_map(|own| TOOL_HOMES.iter().map(move |below| own.join(below))));
-        readable.extend(env.iter().filter(|(name, _)| name.ends_with("_ROOT") || name.ends_with("_HOME")).map(|(_, value)| PathBuf::from(value)));
+        readable.extend(
+            env.iter()
+                .filter(|(name, _)| name.ends_with("_ROOT") || name.ends_with("_HOME"))
+                .map(|(_, value)| PathBuf::from(value)),
+        );
         readable.retain(|path| path.exists() && Some(path) != own_home.as_ref() && path != Path::new("/"));
         readable.sort();
         readable.dedup();

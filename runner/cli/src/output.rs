@@ -48,7 +48,9 @@ pub fn warning(warning: &Warning) -> String {
     match warning {
         Warning::LfsPointer(path) => format!("{} is a pointer of Git LFS: its content is not there", path.display()),
         Warning::MissingSubmodule(path) => format!("the submodule {} is not checked out", path.display()),
-        Warning::LeavingLink(path) => format!("the link {} leaves the repository; nothing here follows it", path.display()),
+        Warning::LeavingLink(path) => {
+            format!("the link {} leaves the repository; nothing here follows it", path.display())
+        }
         Warning::NestedRepository(path) => format!("{} is a repository of its own and is left out", path.display()),
     }
 }

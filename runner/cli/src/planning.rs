@@ -93,9 +93,16 @@ impl Repository {
         let facts = Facts { github: self.github(self.git.as_ref(), None), ..Facts::default() };
         let facts = with_placeholder_inputs(&pipeline, facts);
         let catalogue = Plugins::new(&self.root);
-        let request = sealock_plan::Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only: None };
+        let request = sealock_plan::Request {
+            pipeline: &pipeline,
+            source: &source,
+            facts: &facts,
+            catalogue: &catalogue,
+            only: None,
+        };
         let mut diagnostics = parsed.diagnostics;
-        diagnostics.extend(sealock_plan::plan(request).diagnostics.into_iter().filter(|one| one.code != "E-EXPR-UNKNOWN"));
+        diagnostics
+            .extend(sealock_plan::plan(request).diagnostics.into_iter().filter(|one| one.code != "E-EXPR-UNKNOWN"));
         diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
         (source, diagnostics)
     }
@@ -137,7 +144,9 @@ fn with_placeholder_inputs(pipeline: &sealock_pipeline::Pipeline, mut facts: Fac
             let value = match &entry.value.kind {
                 sealock_pipeline::InputKind::Number => "0".to_owned(),
                 sealock_pipeline::InputKind::Boolean => "false".to_owned(),
-                sealock_pipeline::InputKind::Choice(options) => options.first().map(|one| one.value.clone()).unwrap_or_default(),
+                sealock_pipeline::InputKind::Choice(options) => {
+                    options.first().map(|one| one.value.clone()).unwrap_or_default()
+                }
                 sealock_pipeline::InputKind::String => "example".to_owned(),
             };
             facts.inputs.push((entry.key.value.clone(), value));
@@ -210,7 +219,8 @@ impl PlanArgs {
         };
         let catalogue = Plugins::new(repository.root());
         let only = self.stage.as_deref();
-        let request = sealock_plan::Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };
+        let request =
+            sealock_plan::Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };
         let planned = sealock_plan::plan(request);
         let mut diagnostics = parsed.diagnostics;
         diagnostics.extend(planned.diagnostics);

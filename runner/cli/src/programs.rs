@@ -16,8 +16,14 @@ use crate::shell::Shell;
 /// # Errors
 ///
 /// When a component is not what the plan pinned, or cannot be compiled or loaded.
-pub fn load(shell: &mut Shell, plan: &Plan, plugins: &Plugins, sandbox: &Sandbox) -> Result<HashMap<String, Program>, Failure> {
-    let cache = CompiledCache::open(&shell.cache()?.join("compiled")).map_err(|error| Failure::new("E-CACHE-FOLDER", chain(&error)))?;
+pub fn load(
+    shell: &mut Shell,
+    plan: &Plan,
+    plugins: &Plugins,
+    sandbox: &Sandbox,
+) -> Result<HashMap<String, Program>, Failure> {
+    let cache = CompiledCache::open(&shell.cache()?.join("compiled"))
+        .map_err(|error| Failure::new("E-CACHE-FOLDER", chain(&error)))?;
     let mut programs = HashMap::new();
     for (name, plugin) in &plan.plugins {
         let entry = Entry::new(plugin.digest, sandbox.compatibility());
@@ -25,7 +31,9 @@ pub fn load(shell: &mut Shell, plan: &Plan, plugins: &Plugins, sandbox: &Sandbox
             Ok(code) => code,
             Err(_) => compile(shell, name, plugin, plugins, &cache, &entry)?,
         };
-        let program = sandbox.load(&code).map_err(|error| Failure::new("E-PLUGIN-FORMAT", format!("`{name}`: {}", chain(&error))))?;
+        let program = sandbox
+            .load(&code)
+            .map_err(|error| Failure::new("E-PLUGIN-FORMAT", format!("`{name}`: {}", chain(&error))))?;
         programs.insert(name.clone(), program);
     }
     Ok(programs)
@@ -39,7 +47,9 @@ fn compile(
     cache: &CompiledCache,
     entry: &Entry,
 ) -> Result<Vec<u8>, Failure> {
-    let bytes = plugins.bytes(name, &plugin.origin).map_err(|error| Failure::new(error.code, error.message).maybe_help(error.help))?;
+    let bytes = plugins
+        .bytes(name, &plugin.origin)
+        .map_err(|error| Failure::new(error.code, error.message).maybe_help(error.help))?;
     if Digest::of(&bytes) != plugin.digest {
         let message = format!("the component of `{name}` is no longer the one that was planned ({})", plugin.digest);
         return Err(Failure::new("E-PLUGIN-CHANGED", message).help("plan and run again"));

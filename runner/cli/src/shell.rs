@@ -38,7 +38,8 @@ impl Shell {
             let own = variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
             own.or_else(|| home.as_ref().map(|home| home.join(below)))
         };
-        let state = global.state.clone().or_else(|| base("XDG_STATE_HOME", ".local/state").map(|base| base.join("sealock")));
+        let state =
+            global.state.clone().or_else(|| base("XDG_STATE_HOME", ".local/state").map(|base| base.join("sealock")));
         let cache = global.cache.clone().or_else(|| base("XDG_CACHE_HOME", ".cache").map(|base| base.join("sealock")));
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         Ok(Self { global, directory, state, cache, no_color })
@@ -61,7 +62,10 @@ impl Shell {
     /// When there is neither an option, a variable, nor a home.
     pub fn state(&self) -> Result<PathBuf, Failure> {
         let found = self.state.as_ref().map(|state| self.directory.join(state));
-        found.ok_or_else(|| Failure::new("E-STATE-DIR", "there is no folder for runs: HOME is not set").help("give one with `--state DIR`"))
+        found.ok_or_else(|| {
+            Failure::new("E-STATE-DIR", "there is no folder for runs: HOME is not set")
+                .help("give one with `--state DIR`")
+        })
     }
 
     /// Where compiled plugins are kept.
@@ -71,7 +75,10 @@ impl Shell {
     /// When there is neither an option, a variable, nor a home.
     pub fn cache(&self) -> Result<PathBuf, Failure> {
         let found = self.cache.as_ref().map(|cache| self.directory.join(cache));
-        found.ok_or_else(|| Failure::new("E-STATE-DIR", "there is no folder for compiled plugins: HOME is not set").help("give one with `--cache DIR`"))
+        found.ok_or_else(|| {
+            Failure::new("E-STATE-DIR", "there is no folder for compiled plugins: HOME is not set")
+                .help("give one with `--cache DIR`")
+        })
     }
 
     /// Whether standard output takes colours.

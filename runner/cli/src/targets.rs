@@ -59,7 +59,11 @@ impl EnvironmentArgs {
             })
             .collect();
         let vault = self.secrets.load_names(shell, &keys, process).await?;
-        let settings = Settings { ssh_agent: process.variable("SSH_AUTH_SOCK").map(Into::into), who: process.who(), ..Settings::default() };
+        let settings = Settings {
+            ssh_agent: process.variable("SSH_AUTH_SOCK").map(Into::into),
+            who: process.who(),
+            ..Settings::default()
+        };
         let targets = sealock_engine::targets(&environment, &vault, &settings);
         let targets = targets.map_err(|cause| Failure::of(&cause))?;
         let facts = RunFacts { run: ulid::Ulid::generate().to_string(), who: settings.who, commit: None, dirty: false };
@@ -70,7 +74,9 @@ impl EnvironmentArgs {
         let repository = Repository::at(shell);
         let found = file::find(shell, repository.root(), self.pipeline.as_deref())?;
         let source = file::read(&found.path, &found.name);
-        let source = source.map_err(|(_, diagnostic)| Failure::new("E-FILE-READ", format!("{}: {}", found.name, diagnostic.message)))?;
+        let source = source.map_err(|(_, diagnostic)| {
+            Failure::new("E-FILE-READ", format!("{}: {}", found.name, diagnostic.message))
+        })?;
         let parsed = sealock_pipeline::parse(&source);
         let Some(pipeline) = parsed.pipeline else {
             shell.diagnostics(&source, &parsed.diagnostics);
@@ -82,7 +88,8 @@ impl EnvironmentArgs {
             inputs: self.inputs.clone(),
         };
         let catalogue = Plugins::new(repository.root());
-        let request = Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only: None };
+        let request =
+            Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only: None };
         let (environment, diagnostics) = sealock_plan::environment(request, &self.environment);
         match environment {
             Some(environment) => Ok(environment),

@@ -13,7 +13,8 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     pub(crate) fn of(plan: &Plan) -> Self {
-        let stages = plan.stages.iter().filter_map(|stage| Some((stage, plan.environments.get(stage.environment.as_ref()?)?)));
+        let stages =
+            plan.stages.iter().filter_map(|stage| Some((stage, plan.environments.get(stage.environment.as_ref()?)?)));
         let hosts = stages.flat_map(|(stage, environment)| {
             environment.targets.iter().map(|target| ((stage.name.clone(), target.name.clone()), target.host.clone()))
         });

@@ -97,9 +97,15 @@ pub(crate) async fn make(shared: &Arc<Shared>, room: &Room, attempt: Attempt, st
     Made { ended, taken }
 }
 
-async fn perform(shared: &Arc<Shared>, room: &Room, attempt: Attempt, stop: CancellationToken) -> Result<(Outcome, Taken), Cause> {
+async fn perform(
+    shared: &Arc<Shared>,
+    room: &Room,
+    attempt: Attempt,
+    stop: CancellationToken,
+) -> Result<(Outcome, Taken), Cause> {
     let folder = TryFolder::make(shared, &attempt).map_err(|error| disk(&error))?;
-    let handover = attempt.runs_commands().then(|| Handover::make(&folder.path)).transpose().map_err(|error| disk(&error))?;
+    let handover =
+        attempt.runs_commands().then(|| Handover::make(&folder.path)).transpose().map_err(|error| disk(&error))?;
     let desk = desk(shared, room, &attempt, &folder, handover.as_ref());
     if attempt.is_effect() && attempt.entry == Entry::Run {
         intend(shared, room, &attempt).await?;
@@ -120,7 +126,12 @@ async fn perform(shared: &Arc<Shared>, room: &Room, attempt: Attempt, stop: Canc
 }
 
 /// Asks a step with effects whether its effect happened.
-pub(crate) async fn probe(shared: &Arc<Shared>, room: &Room, attempt: Attempt, stop: CancellationToken) -> Result<EffectState, Cause> {
+pub(crate) async fn probe(
+    shared: &Arc<Shared>,
+    room: &Room,
+    attempt: Attempt,
+    stop: CancellationToken,
+) -> Result<EffectState, Cause> {
     let folder = TryFolder::make(shared, &attempt).map_err(|error| disk(&error))?;
     let desk = desk(shared, room, &attempt, &folder, None);
     let (call, _selection) = call(shared, room, &attempt, &folder)?;
@@ -129,7 +140,13 @@ pub(crate) async fn probe(shared: &Arc<Shared>, room: &Room, attempt: Attempt, s
     state.map_err(|outcome| outcome::judge(outcome).1.unwrap_or_else(|| disk(&std::io::Error::other("no answer"))))
 }
 
-fn desk(shared: &Shared, room: &Room, attempt: &Attempt, folder: &TryFolder, handover: Option<&Handover>) -> Arc<StepDesk> {
+fn desk(
+    shared: &Shared,
+    room: &Room,
+    attempt: &Attempt,
+    folder: &TryFolder,
+    handover: Option<&Handover>,
+) -> Arc<StepDesk> {
     let mut env = room.base_env(shared);
     env.extend(handover.into_iter().flat_map(Handover::env).map(|(name, value)| (name, EnvText::Plain(value))));
     env.push(("TMPDIR".to_owned(), EnvText::Plain(folder.path.display().to_string())));
@@ -148,7 +165,12 @@ fn desk(shared: &Shared, room: &Room, attempt: &Attempt, folder: &TryFolder, han
 }
 
 /// The call, and the copies of files that must live as long as it.
-fn call(shared: &Shared, room: &Room, attempt: &Attempt, folder: &TryFolder) -> Result<(StepCall, Option<Selection>), Cause> {
+fn call(
+    shared: &Shared,
+    room: &Room,
+    attempt: &Attempt,
+    folder: &TryFolder,
+) -> Result<(StepCall, Option<Selection>), Cause> {
     let is_plain = attempt.is_plain();
     let (workspace, selection) = workspace(room, attempt)?;
     let call = StepCall {
@@ -202,11 +224,19 @@ fn input_variables(inputs: &[(String, Value)]) -> Vec<(String, String)> {
 }
 
 /// What was handed on, and whether anything leaves the workspace now.
-fn settle(shared: &Shared, room: &Room, attempt: &Attempt, desk: &StepDesk, outcome: &Outcome, handover: Option<&Handover>) -> Result<Taken, Cause> {
+fn settle(
+    shared: &Shared,
+    room: &Room,
+    attempt: &Attempt,
+    desk: &StepDesk,
+    outcome: &Outcome,
+    handover: Option<&Handover>,
+) -> Result<Taken, Cause> {
     if !attempt.grant.files.write.is_empty() {
         room.remove_escapes(desk)?;
     }
-    let Some(handover) = handover.filter(|_| *outcome == Outcome::Success || matches!(outcome, Outcome::Failed(_))) else {
+    let Some(handover) = handover.filter(|_| *outcome == Outcome::Success || matches!(outcome, Outcome::Failed(_)))
+    else {
         return Ok(Taken::default());
     };
     let taken = handover.take()?;
@@ -214,7 +244,8 @@ fn settle(shared: &Shared, room: &Room, attempt: &Attempt, desk: &StepDesk, outc
     // The desk is closed; what scripts hand on passes the same redactor.
     let redactor = shared.broker.vault().redactor();
     let clean = |text: &String| redactor.redact_text(text).into_owned();
-    let outputs = taken.outputs.iter().map(|(name, value)| Note::Output { name: clean(name), value: Value::Text(clean(value)) });
+    let outputs =
+        taken.outputs.iter().map(|(name, value)| Note::Output { name: clean(name), value: Value::Text(clean(value)) });
     let summary = taken.summary.iter().map(|markdown| Note::Summary { markdown: clean(markdown) });
     let _ = desk.step().tell(outputs.chain(summary).collect());
     Ok(taken)
@@ -296,6 +327,11 @@ pub(crate) fn unmade(number: u32, cause: Cause) -> Ended {
 
 /// A try that did not stop when it was asked to.
 pub(crate) fn killed(number: u32) -> Ended {
-    let cause = Cause { code: "E-CANCELLED".into(), message: "the step did not stop by itself and was ended".into(), help: None, exit: 130 };
+    let cause = Cause {
+        code: "E-CANCELLED".into(),
+        message: "the step did not stop by itself and was ended".into(),
+        help: None,
+        exit: 130,
+    };
     Ended { why: Why::Cancelled, ..unmade(number, cause) }
 }

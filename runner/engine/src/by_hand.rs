@@ -8,9 +8,10 @@ use sealock_sandbox::CancellationToken;
 use serde_json::Map;
 use tokio::sync::mpsc;
 
+use crate::closing::{self, Went};
 use crate::deployments::{self, Way};
 use crate::driver::{Driver, Verdict};
-use crate::machine::{RolledBack, StageId};
+use crate::machine::{Deployment, RolledBack, StageId};
 use crate::outcome::cause_of;
 use crate::room::Room;
 use crate::shared::Shared;
@@ -53,55 +54,62 @@ async fn transaction(shared: &Arc<Shared>, to: Option<&str>, stop: &Cancellation
     let (inputs, _kept) = mpsc::unbounded_channel();
     let room = Arc::new(Room::open(shared, spec, None, inputs).await?);
     let begun = deployments::begin(shared, &room, &environment, stop).await?;
-    let result = back(shared, &room, &mut driver, to, &begun.release).await;
+    let result = back(shared, &room, &mut driver, to, begun).await;
     drop(driver);
-    let rolled_back = result.as_ref().map(|back| back.result).unwrap_or(DeploymentResult::Unchanged);
-    let (_, closing) = crate::closing::close(shared, room, None, Some(rolled_back), false).await;
-    let back = result?;
+    let (settled, release) = match &result {
+        Ok((release, back)) => (back.result, Some(release.clone())),
+        Err(_) => (DeploymentResult::Unchanged, None),
+    };
+    let went = Went { settled: Some(settled), release, ..Went::default() };
+    let (_, closing) = closing::close(shared, room, went).await;
+    let (_, back) = result?;
     match (back.result, closing) {
-        (DeploymentResult::RolledBackVerified, None) => Ok(()),
+        (DeploymentResult::Verified, None) => Ok(()),
         (_, Some(cause)) => Err(cause),
         (result, None) => Err(unfinished(result)),
     }
 }
 
-/// Switches every target, brings the release up there, and verifies it.
-async fn back(shared: &Arc<Shared>, room: &Arc<Room>, driver: &mut Driver, to: Option<&str>, making: &str) -> Result<RolledBack, Cause> {
+/// Switches every target, brings the release up there, and verifies it. Gives the release, too.
+async fn back(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    driver: &mut Driver,
+    to: Option<&str>,
+    begun: Deployment,
+) -> Result<(String, RolledBack), Cause> {
     let deployment = room.deployment.get().cloned().ok_or_else(no_deployment)?;
     let mut switches = Vec::new();
     for target in deployment.names() {
         switches.push((target.clone(), wanted(&deployment, &target, to)?));
     }
+    let release = switches.first().map(|(_, release)| release.clone()).ok_or_else(no_deployment)?;
     let undo = driver.undo_by_hand(STAGE, room.clone())?;
-    let cause = Cause { code: "E-ROLLBACK-ASKED".into(), message: "a person asked for the rollback".into(), help: None, exit: 0 };
-    shared
-        .commit(EventKind::RollbackStarted {
-            stage: room.stage.clone(),
-            environment: room.environment().unwrap_or_default().to_owned(),
-            release: deployments::live(&deployment).into_iter().find_map(|(_, release)| release).unwrap_or_else(|| making.to_owned()),
-            cause,
-        })
-        .await?;
+    let (stage, environment) = (room.stage.clone(), begun.environment);
+    let (fence, targets) = (begun.fence, begun.targets);
+    let previous = deployments::live(&deployment);
+    let started = EventKind::DeploymentStarted {
+        stage: stage.clone(),
+        environment: environment.clone(),
+        release: release.clone(),
+        fence,
+        targets,
+        previous,
+    };
+    shared.commit(started).await?;
     for (target, release) in &switches {
         deployment.switch(target, Some(release)).await.map_err(cause_of)?;
-        let switched = EventKind::Switched {
-            stage: room.stage.clone(),
-            environment: room.environment().unwrap_or_default().to_owned(),
-            target: target.clone(),
-            release: release.clone(),
-        };
-        shared.commit(switched).await?;
+        let (target, release) = (target.clone(), release.clone());
+        shared
+            .commit(EventKind::Switched { stage: stage.clone(), environment: environment.clone(), target, release })
+            .await?;
     }
     drop(deployment);
-    let back = deployments::bring_back(shared, room, Way { undo, extra: Vec::new() }, &switches).await;
-    shared.recorder.tell(EventKind::RollbackFinished {
-        stage: room.stage.clone(),
-        environment: room.environment().unwrap_or_default().to_owned(),
-        result: back.result,
-        live: back.live.clone(),
-        duration_ms: back.duration_ms,
-    });
-    Ok(back)
+    let mut back = deployments::bring_back(shared, room, Way { undo, extra: Vec::new() }, &switches).await;
+    if back.result == DeploymentResult::RolledBackVerified {
+        back.result = DeploymentResult::Verified;
+    }
+    Ok((release, back))
 }
 
 /// The release that `target` is to run.
@@ -112,12 +120,21 @@ fn wanted(deployment: &sealock_deploy::Deployment, target: &str, to: Option<&str
         None => state.ledger.verified_other_than(state.current.as_deref()).map(|release| release.id),
     };
     found.ok_or_else(|| {
-        let there = if state.releases.is_empty() { "there is none".to_owned() } else { format!("there are {}", state.releases.join(", ")) };
+        let there = if state.releases.is_empty() {
+            "there is none".to_owned()
+        } else {
+            format!("there are {}", state.releases.join(", "))
+        };
         let message = match to {
             Some(release) => format!("{target} has no release {release}: {there}"),
             None => format!("{target} has no other verified release to go back to"),
         };
-        Cause { code: "E-RELEASE-MISSING".into(), message, help: to.is_none().then(|| "name one: --to RELEASE".to_owned()), exit: 2 }
+        Cause {
+            code: "E-RELEASE-MISSING".into(),
+            message,
+            help: to.is_none().then(|| "name one: --to RELEASE".to_owned()),
+            exit: 2,
+        }
     })
 }
 
@@ -130,5 +147,10 @@ fn unfinished(result: DeploymentResult) -> Cause {
 }
 
 fn no_deployment() -> Cause {
-    Cause { code: "E-ENVIRONMENT-UNKNOWN".into(), message: "no stage of the pipeline deploys there".into(), help: None, exit: 2 }
+    Cause {
+        code: "E-ENVIRONMENT-UNKNOWN".into(),
+        message: "no stage of the pipeline deploys there".into(),
+        help: None,
+        exit: 2,
+    }
 }

@@ -11,18 +11,29 @@ use crate::room::Room;
 use crate::shared::Shared;
 use crate::verifying::{self, Ready};
 
+/// How a stage's deployment went.
+#[derive(Default)]
+pub(crate) struct Went {
+    /// The stage's verifiers, when it succeeded.
+    pub(crate) verifiers: Option<Vec<Ready>>,
+    /// What its rollback came to, or what was done by hand.
+    pub(crate) settled: Option<DeploymentResult>,
+    /// Whether an effect was begun.
+    pub(crate) is_saga: bool,
+    /// The release that it was about, when that is not the one being made.
+    pub(crate) release: Option<String>,
+}
+
 /// Ends everything of a stage. Gives what its deployment came to, and why ending failed.
 pub(crate) async fn close(
     shared: &Arc<Shared>,
     room: Arc<Room>,
-    verifiers: Option<Vec<Ready>>,
-    rolled_back: Option<DeploymentResult>,
-    is_saga: bool,
+    went: Went,
 ) -> (Option<DeploymentResult>, Option<Cause>) {
     let Some(mut room) = sole(room).await else {
         return (None, Some(bug()));
     };
-    let ended = end_deployment(shared, &mut room, verifiers, rolled_back, is_saga).await;
+    let ended = end_deployment(shared, &mut room, went).await;
     room.close(shared).await;
     ended
 }
@@ -30,19 +41,21 @@ pub(crate) async fn close(
 async fn end_deployment(
     shared: &Arc<Shared>,
     room: &mut Room,
-    verifiers: Option<Vec<Ready>>,
-    rolled_back: Option<DeploymentResult>,
-    is_saga: bool,
+    went: Went,
 ) -> (Option<DeploymentResult>, Option<Cause>) {
     let Some(deployment) = room.deployment.get().cloned() else {
         return (None, None);
     };
-    let (release, live) = (deployment.release().to_owned(), deployments::live(&deployment));
+    let release = went.release.unwrap_or_else(|| deployment.release().to_owned());
+    let live = deployments::live(&deployment);
     drop(deployment);
-    let verified = verifiers.filter(|_| is_saga).map(|ready| ready.iter().filter_map(|one| verifying::record(shared, one)).collect());
+    let verified = went
+        .verifiers
+        .filter(|_| went.is_saga)
+        .map(|ready| ready.iter().filter_map(|one| verifying::record(shared, one)).collect());
     let succeeded = verified.is_some();
     let told = deployments::end(shared, room, verified).await;
-    let result = match (rolled_back, succeeded, &told) {
+    let result = match (went.settled, succeeded, &told) {
         (Some(result), ..) => result,
         (None, true, Ok(())) => DeploymentResult::Verified,
         _ => DeploymentResult::Unchanged,

@@ -36,19 +36,26 @@ fn one_target(target: &PlannedTarget, vault: &Vault, settings: &Settings) -> Res
         help: None,
         exit: sealock_diagnostics::codes::exit(code),
     };
-    let address = SshAddress::new(&target.user, &target.host, target.port).map_err(|error| refused("E-SSH-NAME", error.to_string()))?;
+    let address = SshAddress::new(&target.user, &target.host, target.port)
+        .map_err(|error| refused("E-SSH-NAME", error.to_string()))?;
     let keys = target.host_keys.iter().map(|key| key.parse::<HostKey>());
-    let host_keys = keys.collect::<Result<Vec<_>, _>>().map_err(|error| refused("E-SSH-HOSTKEY-FORMAT", error.to_string()))?;
-    let auth = match &target.login {
-        SshLogin::Key(secret) => {
-            let bytes = vault.get(secret).ok_or_else(|| refused("E-SECRET-MISSING", format!("the secret `{secret}` is not there")))?;
-            SshAuth::Key { secret: secret.clone(), bytes }
-        }
-        SshLogin::Agent => {
-            let socket = settings.ssh_agent.clone();
-            SshAuth::Agent(socket.ok_or_else(|| refused("E-SSH-AGENT", "there is no ssh agent: SSH_AUTH_SOCK is not set".to_owned()))?)
-        }
-    };
+    let host_keys =
+        keys.collect::<Result<Vec<_>, _>>().map_err(|error| refused("E-SSH-HOSTKEY-FORMAT", error.to_string()))?;
+    let auth =
+        match &target.login {
+            SshLogin::Key(secret) => {
+                let bytes = vault
+                    .get(secret)
+                    .ok_or_else(|| refused("E-SECRET-MISSING", format!("the secret `{secret}` is not there")))?;
+                SshAuth::Key { secret: secret.clone(), bytes }
+            }
+            SshLogin::Agent => {
+                let socket = settings.ssh_agent.clone();
+                SshAuth::Agent(socket.ok_or_else(|| {
+                    refused("E-SSH-AGENT", "there is no ssh agent: SSH_AUTH_SOCK is not set".to_owned())
+                })?)
+            }
+        };
     let ssh = SshTarget { name: target.name.clone(), address, host_keys, auth };
     Ok(TargetSpec { ssh, directory: target.directory.clone(), sudo: target.sudo.clone() })
 }
@@ -90,7 +97,10 @@ fn described(deployment: &Deployment, environment: &PlannedEnvironment, fence: u
         environment: environment.name.clone(),
         release: deployment.release().to_owned(),
         fence,
-        previous: names.iter().map(|name| (name.clone(), deployment.previous(name).map(|release| release.id))).collect(),
+        previous: names
+            .iter()
+            .map(|name| (name.clone(), deployment.previous(name).map(|release| release.id)))
+            .collect(),
         targets: names,
     }
 }
@@ -108,8 +118,11 @@ fn refuse_dirty(settings: &Settings, environment: &PlannedEnvironment) -> Result
 }
 
 fn refuse_branch(shared: &Shared, environment: &PlannedEnvironment) -> Result<(), Cause> {
-    let branch = shared.plan.github.get("ref").and_then(|name| name.as_str()).and_then(|name| name.strip_prefix("refs/heads/"));
-    let allowed = |branch: &str| environment.branches.iter().any(|glob| sealock_contract::grant::Pattern(glob.clone()).matches(branch));
+    let branch =
+        shared.plan.github.get("ref").and_then(|name| name.as_str()).and_then(|name| name.strip_prefix("refs/heads/"));
+    let allowed = |branch: &str| {
+        environment.branches.iter().any(|glob| sealock_contract::grant::Pattern(glob.clone()).matches(branch))
+    };
     if environment.branches.is_empty() || branch.is_some_and(allowed) {
         return Ok(());
     }
@@ -124,8 +137,10 @@ fn refuse_branch(shared: &Shared, environment: &PlannedEnvironment) -> Result<()
 
 fn tell_lock(shared: &Shared, stage: &str, event: LockEvent) {
     if let LockEvent::Waiting { target, holder } = event {
-        let since = sealock_events::Timestamp::from_unix_ms(i64::try_from(holder.since).unwrap_or(0).saturating_mul(1000));
-        let waiting = Waiting::Lock { target, holder: format!("{} ({})", holder.run, holder.who), since: since.to_string() };
+        let since =
+            sealock_events::Timestamp::from_unix_ms(i64::try_from(holder.since).unwrap_or(0).saturating_mul(1000));
+        let waiting =
+            Waiting::Lock { target, holder: format!("{} ({})", holder.run, holder.who), since: since.to_string() };
         shared.recorder.tell(EventKind::Waiting { stage: Some(stage.to_owned()), step: None, waiting });
     } else if let LockEvent::TakenOver { target, before, .. } = event {
         let message = format!("took over the stale lock of {target}, which {} ({}) held", before.run, before.who);
@@ -182,13 +197,19 @@ pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) 
 }
 
 /// Brings up, on every target, the release that it was switched to by hand, and verifies it.
-pub(crate) async fn bring_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way, switched: &[(String, String)]) -> RolledBack {
+pub(crate) async fn bring_back(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    way: Way,
+    switched: &[(String, String)],
+) -> RolledBack {
     let Some(deployment) = room.deployment.get() else {
         return RolledBack { result: DeploymentResult::Unchanged, live: Vec::new(), duration_ms: 0 };
     };
     let started = Instant::now();
     let undone = undo(shared, room, way).await;
-    let is_there = |(target, release): &(String, String)| deployment.current(target).is_some_and(|own| own.id == *release);
+    let is_there =
+        |(target, release): &(String, String)| deployment.current(target).is_some_and(|own| own.id == *release);
     let result = settled(shared, room, deployment, undone && switched.iter().all(is_there)).await;
     if result == DeploymentResult::RolledBackVerified {
         for (target, release) in switched {
@@ -307,7 +328,12 @@ pub(crate) async fn end(shared: &Shared, room: &mut Room, verified: Option<Vec<V
         return Ok(());
     };
     let Some(deployment) = only_owner(deployment).await else {
-        return Err(Cause { code: "E-BUG".into(), message: "something still uses the deployment".into(), help: None, exit: 70 });
+        return Err(Cause {
+            code: "E-BUG".into(),
+            message: "something still uses the deployment".into(),
+            help: None,
+            exit: 70,
+        });
     };
     match verified {
         Some(verifiers) => deployment.verified(&verifiers).await.map_err(cause_of),
@@ -341,7 +367,11 @@ pub(crate) fn targets_input(manifest: &Manifest) -> Option<String> {
 }
 
 /// `inputs` with only these targets.
-pub(crate) fn narrow(manifest: &Manifest, mut inputs: Vec<(String, Value)>, targets: &[String]) -> Vec<(String, Value)> {
+pub(crate) fn narrow(
+    manifest: &Manifest,
+    mut inputs: Vec<(String, Value)>,
+    targets: &[String],
+) -> Vec<(String, Value)> {
     let Some(name) = targets_input(manifest) else {
         return inputs;
     };

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc;
 
 use crate::attempt::{self, Attempt as Try};
+use crate::closing::{self, Went};
 use crate::deployments::{self, Way};
 use crate::groups;
 use crate::known::{Files, StepKnown};
@@ -23,7 +24,12 @@ use crate::stage_spec::{self, OwnContainer, OwnService, StageSpec};
 use crate::verifying::Ready;
 
 /// How a step's text is evaluated.
-type Prepare = fn(&PlannedStep, &sealock_plan::PlannedPlugin, &StepKnown<'_>, &[(String, sealock_contract::SecretText)]) -> Result<Prepared, Cause>;
+type Prepare = fn(
+    &PlannedStep,
+    &sealock_plan::PlannedPlugin,
+    &StepKnown<'_>,
+    &[(String, sealock_contract::SecretText)],
+) -> Result<Prepared, Cause>;
 
 /// A step that runs.
 struct Running {
@@ -121,8 +127,12 @@ impl Driver {
             Command::OpenStage { stage } => self.open_stage(stage),
             Command::DecideStep { stage, step } => self.decide_step(stage, step),
             Command::StartStep { stage, attempt } => self.start_step(stage, attempt),
-            Command::StopStep { stage, .. } => self.running.get(&stage).into_iter().for_each(|running| running.stop.cancel()),
-            Command::KillStep { stage, .. } => self.running.get(&stage).into_iter().for_each(|running| running.kill.cancel()),
+            Command::StopStep { stage, .. } => {
+                self.running.get(&stage).into_iter().for_each(|running| running.stop.cancel())
+            }
+            Command::KillStep { stage, .. } => {
+                self.running.get(&stage).into_iter().for_each(|running| running.kill.cancel())
+            }
             Command::SetTimer { timer, ms } => self.set_timer(timer, ms),
             Command::RollBack { stage, steps, .. } => self.roll_back(stage, &steps),
             Command::CloseStage { stage, succeeded, rolled_back } => self.close_stage(stage, succeeded, rolled_back),
@@ -207,7 +217,10 @@ impl Driver {
         let known = self.bare(id, &needs);
         let environment = stage.environment.as_ref().and_then(|name| self.shared.plan.environments.get(name)).cloned();
         let secrets = environment.as_ref().map(|own| stage_spec::environment_secrets(&own.env, &known)).transpose()?;
-        let group = stage.concurrency.as_ref().map(|own| -> Result<_, Cause> { Ok((prepare::text(&own.group, &known)?, own.on_conflict)) });
+        let group = stage
+            .concurrency
+            .as_ref()
+            .map(|own| -> Result<_, Cause> { Ok((prepare::text(&own.group, &known)?, own.on_conflict)) });
         let has_network = stage.steps.iter().any(|step| step.wants_unconfined_network);
         Ok(StageSpec {
             id,
@@ -292,7 +305,14 @@ impl Driver {
         self.try_of(id, step, attempt.number, entry, Some(key))
     }
 
-    fn try_of(&self, id: StageId, step: &PlannedStep, number: u32, entry: Entry, key: Option<String>) -> Result<Try, Cause> {
+    fn try_of(
+        &self,
+        id: StageId,
+        step: &PlannedStep,
+        number: u32,
+        entry: Entry,
+        key: Option<String>,
+    ) -> Result<Try, Cause> {
         self.try_prepared(id, step, number, entry, key, prepare::prepare)
     }
 
@@ -346,7 +366,10 @@ impl Driver {
 
     fn roll_back(&self, id: StageId, steps: &[usize]) {
         let stage = &self.machine.stage(id).plan;
-        let undo = steps.iter().filter_map(|&step| self.ready(id, Attempt { step, number: 1 }, Entry::Rollback).ok()).collect();
+        let undo = steps
+            .iter()
+            .filter_map(|&step| self.ready(id, Attempt { step, number: 1 }, Entry::Rollback).ok())
+            .collect();
         let extra = stage.rollback.iter().filter_map(|step| self.try_of(id, step, 1, Entry::Run, None).ok()).collect();
         let (shared, room, feed) = (self.shared.clone(), self.rooms[&id].clone(), self.feed.clone());
         let complete = Way { undo, extra };
@@ -395,7 +418,8 @@ impl Driver {
         let (shared, feed) = (self.shared.clone(), self.feed.clone());
         let is_saga = self.machine.stage(id).is_saga;
         tokio::spawn(async move {
-            let (deployment, cause) = crate::closing::close(&shared, room, verifiers, rolled_back, is_saga).await;
+            let (deployment, cause) =
+                closing::close(&shared, room, Went { verifiers, settled: rolled_back, is_saga, release: None }).await;
             let _ = feed.send(Input::StageClosed { stage: id, outputs, deployment, cause: failed.or(cause) });
         });
     }
@@ -421,11 +445,17 @@ fn is_forgiven(step: &PlannedStep) -> bool {
 }
 
 fn missing(plugin: &str) -> Cause {
-    Cause { code: "E-PLUGIN-UNKNOWN".into(), message: format!("the plugin `{plugin}` is not loaded"), help: None, exit: 70 }
+    Cause {
+        code: "E-PLUGIN-UNKNOWN".into(),
+        message: format!("the plugin `{plugin}` is not loaded"),
+        help: None,
+        exit: 70,
+    }
 }
 
 fn killed() -> Verdict {
-    let cause = Cause { code: "E-CANCELLED".into(), message: "the run was ended at once".into(), help: None, exit: 130 };
+    let cause =
+        Cause { code: "E-CANCELLED".into(), message: "the run was ended at once".into(), help: None, exit: 130 };
     Verdict { result: RunResult::Cancelled, exit: 130, cause: Some(cause) }
 }
 

@@ -35,7 +35,13 @@ pub(crate) enum Taken {
 /// # Errors
 ///
 /// When the state directory cannot be used.
-pub(crate) async fn take(state: &Path, group: &str, on_conflict: Conflict, me: &str, waiting: impl FnOnce()) -> std::io::Result<Taken> {
+pub(crate) async fn take(
+    state: &Path,
+    group: &str,
+    on_conflict: Conflict,
+    me: &str,
+    waiting: impl FnOnce(),
+) -> std::io::Result<Taken> {
     let folder = state.join("groups");
     fs::create_dir_all(&folder)?;
     let name = Digest::of(group.as_bytes()).hex();
@@ -97,8 +103,12 @@ mod tests {
     #[tokio::test]
     async fn a_group_is_one_holders_and_is_free_when_that_is_gone() {
         let state = tempfile::tempdir().expect("a folder");
-        let Ok(Taken::Ours(first)) = take(state.path(), "g", Conflict::Queue, "run 1", || {}).await else { panic!("free") };
-        let Ok(Taken::Refused(cause)) = take(state.path(), "g", Conflict::Fail, "run 2", || {}).await else { panic!("held") };
+        let Ok(Taken::Ours(first)) = take(state.path(), "g", Conflict::Queue, "run 1", || {}).await else {
+            panic!("free")
+        };
+        let Ok(Taken::Refused(cause)) = take(state.path(), "g", Conflict::Fail, "run 2", || {}).await else {
+            panic!("held")
+        };
         assert_eq!(cause.message, "the concurrency group `g` is held by run 1");
         drop(first);
         assert!(matches!(take(state.path(), "g", Conflict::Fail, "run 2", || {}).await, Ok(Taken::Ours(_))));
@@ -107,7 +117,9 @@ mod tests {
     #[tokio::test]
     async fn the_newer_one_asks_the_older_to_stop() {
         let state = tempfile::tempdir().expect("a folder");
-        let Ok(Taken::Ours(older)) = take(state.path(), "g", Conflict::Queue, "old", || {}).await else { panic!("free") };
+        let Ok(Taken::Ours(older)) = take(state.path(), "g", Conflict::Queue, "old", || {}).await else {
+            panic!("free")
+        };
         let note = older.note();
         let newer = take(state.path(), "g", Conflict::CancelOlder, "new", || {});
         let older = async {

@@ -9,14 +9,77 @@ use std::collections::BTreeMap;
 /// Names and prefixes (`…_` or `…*`) that change what programs load or how they are told to behave. The list is in
 /// `pipelines/README.md`, too.
 pub const REFUSED_NAMES: &[&str] = &[
-    "LD_*", "DYLD_*", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "BASH_FUNC_*", "PS4", "PROMPT_COMMAND", "IFS", "CDPATH",
-    "NODE_OPTIONS", "NODE_PATH", "NPM_CONFIG_*", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONUSERBASE",
-    "PERL5LIB", "PERL5OPT", "PERLLIB", "RUBYLIB", "RUBYOPT", "GEM_PATH", "GEM_HOME", "BUNDLE_GEMFILE", "JAVA_TOOL_OPTIONS",
-    "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "MAVEN_OPTS", "GRADLE_OPTS", "RUSTC", "RUSTC_WRAPPER",
-    "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_HOME", "CARGO_BUILD_*", "CARGO_TARGET_*", "GOFLAGS", "GOTOOLCHAIN", "CC", "CXX", "LUA_PATH", "LUA_CPATH",
-    "LUA_INIT", "PHPRC", "PHP_INI_SCAN_DIR", "DOTNET_STARTUP_HOOKS", "GIT_*", "SSH_*", "DOCKER_*", "GLIBC_TUNABLES", "GCONV_PATH",
-    "LOCPATH", "MALLOC_*", "HOSTALIASES", "RESOLV_HOST_CONF", "TERMINFO", "EDITOR", "VISUAL", "PAGER", "PATH", "HOME", "TMPDIR", "CI",
-    "SEALOCK", "SEALOCK_*", "GITHUB_*", "RUNNER_*",
+    "LD_*",
+    "DYLD_*",
+    "BASH_ENV",
+    "ENV",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "BASH_FUNC_*",
+    "PS4",
+    "PROMPT_COMMAND",
+    "IFS",
+    "CDPATH",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "NPM_CONFIG_*",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "PYTHONINSPECT",
+    "PYTHONUSERBASE",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PERLLIB",
+    "RUBYLIB",
+    "RUBYOPT",
+    "GEM_PATH",
+    "GEM_HOME",
+    "BUNDLE_GEMFILE",
+    "JAVA_TOOL_OPTIONS",
+    "_JAVA_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "CLASSPATH",
+    "MAVEN_OPTS",
+    "GRADLE_OPTS",
+    "RUSTC",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTFLAGS",
+    "CARGO_HOME",
+    "CARGO_BUILD_*",
+    "CARGO_TARGET_*",
+    "GOFLAGS",
+    "GOTOOLCHAIN",
+    "CC",
+    "CXX",
+    "LUA_PATH",
+    "LUA_CPATH",
+    "LUA_INIT",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "DOTNET_STARTUP_HOOKS",
+    "GIT_*",
+    "SSH_*",
+    "DOCKER_*",
+    "GLIBC_TUNABLES",
+    "GCONV_PATH",
+    "LOCPATH",
+    "MALLOC_*",
+    "HOSTALIASES",
+    "RESOLV_HOST_CONF",
+    "TERMINFO",
+    "EDITOR",
+    "VISUAL",
+    "PAGER",
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "CI",
+    "SEALOCK",
+    "SEALOCK_*",
+    "GITHUB_*",
+    "RUNNER_*",
 ];
 
 /// Why a file that a script wrote cannot be taken.
@@ -81,8 +144,11 @@ pub fn read_pairs(file: &'static str, text: &str) -> Result<Vec<(usize, String, 
         let block = line.split_once("<<").filter(|(name, _)| !name.contains('='));
         let (name, value) = match (block, line.split_once('=')) {
             (Some((name, delimiter)), _) if !delimiter.is_empty() => {
-                let value = block_value(&mut lines, delimiter)
-                    .ok_or_else(|| HandoverError::Unterminated { file, line: number, delimiter: shorten(delimiter) })?;
+                let value = block_value(&mut lines, delimiter).ok_or_else(|| HandoverError::Unterminated {
+                    file,
+                    line: number,
+                    delimiter: shorten(delimiter),
+                })?;
                 (name, value)
             }
             (None, Some((name, value))) => (name, value.to_owned()),
@@ -172,7 +238,8 @@ mod tests {
     #[test]
     fn lines_and_blocks_read_as_github_reads_them() {
         let text = "a=1\n\nb<<EOF\nx=y\n\nz\nEOF\nc=has<<arrows\n";
-        let pairs: Vec<_> = read_pairs("GITHUB_OUTPUT", text).expect("well-formed").into_iter().map(|(_, n, v)| (n, v)).collect();
+        let pairs: Vec<_> =
+            read_pairs("GITHUB_OUTPUT", text).expect("well-formed").into_iter().map(|(_, n, v)| (n, v)).collect();
         let expected = [("a", "1"), ("b", "x=y\n\nz"), ("c", "has<<arrows")];
         assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
@@ -180,7 +247,10 @@ mod tests {
     #[test]
     fn a_malformed_line_is_named_and_a_block_needs_its_end() {
         let error = read_pairs("GITHUB_OUTPUT", "a=1\nno pair\n").expect_err("no pair");
-        assert_eq!(error.to_string(), "line 2 of `GITHUB_OUTPUT` is neither `name=value` nor `name<<delimiter`: `no pair`");
+        assert_eq!(
+            error.to_string(),
+            "line 2 of `GITHUB_OUTPUT` is neither `name=value` nor `name<<delimiter`: `no pair`"
+        );
         let error = read_pairs("GITHUB_OUTPUT", "a<<EOF\nx\n").expect_err("no end");
         assert_eq!(error.to_string(), "line 1 of `GITHUB_OUTPUT` starts a value that `EOF` never ends");
         assert!(read_pairs("GITHUB_OUTPUT", "=1\n").is_err());
@@ -188,8 +258,20 @@ mod tests {
 
     #[test]
     fn names_that_change_what_programs_load_fail_the_step() {
-        for name in ["LD_PRELOAD", "NODE_OPTIONS", "BASH_ENV", "bash_env", "PYTHONPATH", "PATH", "GITHUB_TOKEN", "SEALOCK_STATE"] {
-            assert!(matches!(read_env(&format!("X=1\n{name}=1\n")), Err(HandoverError::Refused { line: 2, .. })), "{name}");
+        for name in [
+            "LD_PRELOAD",
+            "NODE_OPTIONS",
+            "BASH_ENV",
+            "bash_env",
+            "PYTHONPATH",
+            "PATH",
+            "GITHUB_TOKEN",
+            "SEALOCK_STATE",
+        ] {
+            assert!(
+                matches!(read_env(&format!("X=1\n{name}=1\n")), Err(HandoverError::Refused { line: 2, .. })),
+                "{name}"
+            );
         }
         assert_eq!(read_env("MY_VERSION=1.2").expect("harmless"), [("MY_VERSION".to_owned(), "1.2".to_owned())]);
     }

@@ -26,7 +26,12 @@ pub(crate) fn judge(outcome: Outcome) -> (Why, Option<Cause>, Option<String>) {
         Outcome::Failed(message) => failed("E-STEP-FAILED", message),
         Outcome::Error(error) => (why_of(&error), Some(cause_of(error)), None),
         Outcome::Trapped(message) => {
-            let cause = Cause { code: "E-PLUGIN-TRAP".into(), message: format!("the plugin trapped: {message}"), help: None, exit: EXIT_FAILED };
+            let cause = Cause {
+                code: "E-PLUGIN-TRAP".into(),
+                message: format!("the plugin trapped: {message}"),
+                help: None,
+                exit: EXIT_FAILED,
+            };
             (Why::Trap, Some(cause), None)
         }
         Outcome::Stopped(StopCause::Limit { name, limit }) => {
@@ -38,7 +43,12 @@ pub(crate) fn judge(outcome: Outcome) -> (Why, Option<Cause>, Option<String>) {
         Outcome::Stopped(StopCause::Cancelled) => (Why::Cancelled, Some(cancelled()), None),
         Outcome::Lost { signal } => {
             let by = signal.map(|signal| format!(" by signal {signal}")).unwrap_or_default();
-            let cause = Cause { code: "E-PLUGIN-LOST".into(), message: format!("the step's worker was ended{by}"), help: None, exit: EXIT_LIMIT };
+            let cause = Cause {
+                code: "E-PLUGIN-LOST".into(),
+                message: format!("the step's worker was ended{by}"),
+                help: None,
+                exit: EXIT_LIMIT,
+            };
             (Why::Limit, Some(cause), None)
         }
     }
@@ -72,5 +82,10 @@ pub(crate) fn cause_of(error: StepError) -> Cause {
 }
 
 fn cancelled() -> Cause {
-    Cause { code: "E-CANCELLED".into(), message: "the step was stopped because the run was".into(), help: None, exit: EXIT_CANCELLED }
+    Cause {
+        code: "E-CANCELLED".into(),
+        message: "the step was stopped because the run was".into(),
+        help: None,
+        exit: EXIT_CANCELLED,
+    }
 }

@@ -40,7 +40,9 @@ pub(crate) fn prepare_without_needs(
     known: &StepKnown<'_>,
     extra: &[(String, SecretText)],
 ) -> Result<Prepared, Cause> {
-    let is_known = |(_, value): &&(String, WithValue)| !evaluate::contexts_read(value).iter().any(|context| context == "needs" || context == "steps");
+    let is_known = |(_, value): &&(String, WithValue)| {
+        !evaluate::contexts_read(value).iter().any(|context| context == "needs" || context == "steps")
+    };
     let with = step.with.iter().filter(is_known).cloned().collect();
     prepare(&PlannedStep { with, ..step.clone() }, plugin, known, extra)
 }
@@ -50,7 +52,12 @@ pub(crate) fn prepare_without_needs(
 /// # Errors
 ///
 /// An expression that fails, or an input that does not fit its manifest: exit code 2.
-pub(crate) fn prepare(step: &PlannedStep, plugin: &PlannedPlugin, known: &StepKnown<'_>, extra: &[(String, SecretText)]) -> Result<Prepared, Cause> {
+pub(crate) fn prepare(
+    step: &PlannedStep,
+    plugin: &PlannedPlugin,
+    known: &StepKnown<'_>,
+    extra: &[(String, SecretText)],
+) -> Result<Prepared, Cause> {
     let mut given = Given::default();
     match &plugin.manifest {
         Some(manifest) => given.typed(manifest, &step.with, known)?,
@@ -81,7 +88,9 @@ impl Given {
         for (name, spec) in &manifest.inputs {
             let written = with.iter().find(|(own, _)| own == name);
             let fitted = match written {
-                Some((_, value)) => inputs::fit(spec, &evaluate::value(value, known).map_err(|error| evaluation(&error))?),
+                Some((_, value)) => {
+                    inputs::fit(spec, &evaluate::value(value, known).map_err(|error| evaluation(&error))?)
+                }
                 None => inputs::default(spec),
             };
             let input = fitted.map_err(|problem| unfit(name, &problem))?;
@@ -127,7 +136,8 @@ impl Given {
         let Some(spec) = manifest.inputs.get("env").filter(|spec| spec.kind == InputType::MapOfSecret) else {
             return;
         };
-        let missing: Vec<_> = extra.iter().filter(|(key, _)| !self.secrets.contains_key(&format!("env.{key}"))).cloned().collect();
+        let missing: Vec<_> =
+            extra.iter().filter(|(key, _)| !self.secrets.contains_key(&format!("env.{key}"))).cloned().collect();
         if missing.is_empty() {
             return;
         }

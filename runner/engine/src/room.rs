@@ -5,12 +5,14 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use sealock_broker::containers::{HostMount, Scope, ServiceSpec, Services, StageContainer, StageContainerSpec, StageNetwork};
+use sealock_broker::containers::{
+    HostMount, Scope, ServiceSpec, Services, StageContainer, StageContainerSpec, StageNetwork,
+};
 use sealock_broker::place::Place;
 use sealock_broker::{EnvText, StepDesk, WorkspaceDir};
-use sealock_contract::{Grant, SecretText, StepLimits};
 use sealock_contract::grant::FileGrant;
 use sealock_contract::seam::{Level, Note};
+use sealock_contract::{Grant, SecretText, StepLimits};
 use sealock_deploy::Deployment;
 use sealock_events::{Cause, EventKind, LogLevel, ServiceState};
 use sealock_plan::PlannedStage;
@@ -72,7 +74,8 @@ impl Room {
         group: Option<Held>,
         inputs: mpsc::UnboundedSender<Input>,
     ) -> Result<Self, Cause> {
-        let view = View::create(&shared.checkout, &shared.folder, &spec.stage).map_err(|error| cause(error.code(), &error))?;
+        let view =
+            View::create(&shared.checkout, &shared.folder, &spec.stage).map_err(|error| cause(error.code(), &error))?;
         let workspace = Arc::new(WorkspaceDir::open(view.path()).map_err(|error| disk(&error))?);
         let scope = Scope::new(&shared.engine, shared.run.clone());
         let network = open_network(&scope, &spec).await?;
@@ -129,6 +132,13 @@ impl Room {
 
     pub(crate) fn limits_of(&self, step: &str) -> StepLimits {
         self.plan.steps.iter().find(|own| own.key == step).map(|own| own.limits).unwrap_or_default()
+    }
+
+    /// The stage's step called `step` when it is one of `plugin`, else its first step that is.
+    pub(crate) fn step_like(&self, step: &str, plugin: &str) -> Option<String> {
+        let mut alike = self.plan.steps.iter().filter(|own| own.plugin == plugin);
+        let same = self.plan.steps.iter().find(|own| own.plugin == plugin && own.key == step);
+        same.or_else(|| alike.next()).map(|own| own.key.clone())
     }
 
     pub(crate) fn environment(&self) -> Option<&str> {
@@ -192,8 +202,11 @@ impl Room {
         let tolerated = ["/usr", "/bin", "/lib", "/lib64", "/etc", "/opt", "/nix"].map(Path::new);
         let rules = LinkRules { names: &[], tolerated: &tolerated };
         let found = self.view.escaping_links(&rules).map_err(|error| disk(&error))?;
-        let failing: Vec<String> =
-            found.iter().filter(|escape| escape.kind.fails_step()).map(|escape| escape.path.display().to_string()).collect();
+        let failing: Vec<String> = found
+            .iter()
+            .filter(|escape| escape.kind.fails_step())
+            .map(|escape| escape.path.display().to_string())
+            .collect();
         if failing.is_empty() {
             return Ok(());
         }
@@ -243,7 +256,11 @@ async fn open_network(scope: &Arc<Scope>, spec: &StageSpec) -> Result<Option<Sta
         return Ok(None);
     }
     // Ports of an internal network cannot be published: only a stage whose steps are on it can do without the world.
-    let made = if spec.outside_network || spec.container.is_none() { scope.network().await } else { scope.internal_network().await };
+    let made = if spec.outside_network || spec.container.is_none() {
+        scope.network().await
+    } else {
+        scope.internal_network().await
+    };
     made.map(Some).map_err(crate::outcome::cause_of)
 }
 
@@ -258,7 +275,8 @@ async fn open_services(
     };
     let told = |name: &str, state, detail| shared.recorder.tell(service_event(&spec.stage, name, state, detail));
     spec.services.iter().for_each(|service| told(&service.name, ServiceState::Starting, None));
-    let specs: Vec<ServiceSpec> = spec.services.iter().map(|service| service.resolve(&shared.broker)).collect::<Result<_, _>>()?;
+    let specs: Vec<ServiceSpec> =
+        spec.services.iter().map(|service| service.resolve(&shared.broker)).collect::<Result<_, _>>()?;
     let tell = |line: String| tell_stage(shared, &spec.stage, &line);
     let started = Services::start(scope, network, specs, &tell).await;
     let services = started.map_err(|error| {
@@ -307,7 +325,12 @@ fn tell_stage(shared: &Shared, stage: &str, line: &str) {
 }
 
 fn service_event(stage: &str, name: &str, state: ServiceState, detail: Option<String>) -> EventKind {
-    EventKind::Service { stage: stage.to_owned(), name: name.to_owned(), state, detail: detail.filter(|text| !text.is_empty()) }
+    EventKind::Service {
+        stage: stage.to_owned(),
+        name: name.to_owned(),
+        state,
+        detail: detail.filter(|text| !text.is_empty()),
+    }
 }
 
 /// The `stage` context.
@@ -317,7 +340,8 @@ fn context(view: &View, services: Option<&Services>) -> Map<String, Json> {
     let services = services.into_iter().flat_map(Services::services);
     let listed: Map<String, Json> = services
         .map(|service| {
-            let ports: Map<String, Json> = service.ports.iter().map(|(inner, host)| (inner.to_string(), host.to_string().into())).collect();
+            let ports: Map<String, Json> =
+                service.ports.iter().map(|(inner, host)| (inner.to_string(), host.to_string().into())).collect();
             (service.name.clone(), serde_json::json!({ "ports": ports }))
         })
         .collect();

@@ -1,8 +1,8 @@
 //! A run, from its acceptance to its last event.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sealock_broker::containers::{ContainersHandler, Engine, Scope};
@@ -175,7 +175,9 @@ async fn finish(recorder: &Recorder, run: &str, verdict: &Verdict, started: Inst
 }
 
 fn run_started(plan: &Plan, settings: &Settings) -> EventKind {
-    let fact = |name: &str| plan.github.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty()).map(str::to_owned);
+    let fact = |name: &str| {
+        plan.github.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
     EventKind::RunStarted {
         pipeline: plan.name.clone(),
         file: plan.file.clone(),

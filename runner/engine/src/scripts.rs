@@ -99,7 +99,11 @@ impl Handover {
         use std::os::unix::fs::OpenOptionsExt;
         let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed();
         let path = self.folder.join(name);
-        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| unreadable(name, &error))?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(path)
+            .map_err(|error| unreadable(name, &error))?;
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Err(unreadable(name, &io::Error::other("expected a regular file")));
         }
@@ -119,7 +123,9 @@ impl Handover {
 /// `E-LIMIT-OUTPUTS`.
 pub(crate) fn check_sizes(outputs: &Outputs) -> Result<(), Cause> {
     match outputs.iter().find(|(_, value)| value.len() > OUTPUT_BYTES) {
-        Some((name, value)) => Err(too_much(format!("output `{name}` has {} bytes; {OUTPUT_BYTES} are the most", value.len()))),
+        Some((name, value)) => {
+            Err(too_much(format!("output `{name}` has {} bytes; {OUTPUT_BYTES} are the most", value.len())))
+        }
         None => Ok(()),
     }
 }
@@ -129,7 +135,12 @@ fn malformed(error: &HandoverError) -> Cause {
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Cause {
-    Cause { code: "E-HANDOVER-FORMAT".into(), message: format!("`{name}` cannot be read: {error}"), help: None, exit: 1 }
+    Cause {
+        code: "E-HANDOVER-FORMAT".into(),
+        message: format!("`{name}` cannot be read: {error}"),
+        help: None,
+        exit: 1,
+    }
 }
 
 fn too_much(message: String) -> Cause {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sealock_broker::containers::Engine;
 use sealock_broker::place::Place;
@@ -137,5 +137,10 @@ pub(crate) fn folder_name(stage: &str) -> String {
 }
 
 pub(crate) fn unrecorded(error: RecordError) -> Cause {
-    Cause { code: error.code.into(), message: error.message, help: None, exit: sealock_diagnostics::codes::exit(error.code) }
+    Cause {
+        code: error.code.into(),
+        message: error.message,
+        help: None,
+        exit: sealock_diagnostics::codes::exit(error.code),
+    }
 }

@@ -9,7 +9,9 @@ use sealock_broker::{Broker, EnvText};
 use sealock_contract::{SecretPart, SecretText};
 use sealock_events::Cause;
 use sealock_plan::evaluate::Known;
-use sealock_plan::{Conflict, EnvEntry, HealthTest, PlannedContainer, PlannedEnvironment, PlannedService, PlannedStage, ServicePort};
+use sealock_plan::{
+    Conflict, EnvEntry, HealthTest, PlannedContainer, PlannedEnvironment, PlannedService, PlannedStage, ServicePort,
+};
 use serde_json::{Map, Value as Json};
 
 use crate::machine::StageId;
@@ -76,10 +78,13 @@ impl OwnService {
     pub(crate) fn evaluate(own: &PlannedService, known: &(impl Known + ?Sized)) -> Result<Self, Cause> {
         let health = own.health.as_ref().map(|health| -> Result<_, Cause> {
             let command = match &health.test {
-                HealthTest::Program(words) => words.iter().map(|word| prepare::text(word, known)).collect::<Result<_, _>>()?,
+                HealthTest::Program(words) => {
+                    words.iter().map(|word| prepare::text(word, known)).collect::<Result<_, _>>()?
+                }
                 HealthTest::Shell(line) => vec!["sh".to_owned(), "-c".to_owned(), prepare::text(line, known)?],
             };
-            let (interval, timeout) = (Duration::from_millis(health.interval_ms), Duration::from_millis(health.timeout_ms));
+            let (interval, timeout) =
+                (Duration::from_millis(health.interval_ms), Duration::from_millis(health.timeout_ms));
             Ok(Health { command, interval, timeout, retries: health.retries })
         });
         Ok(Self {
@@ -129,7 +134,10 @@ fn resolve_env(env: &[(String, EnvText)], broker: &Broker) -> Result<Vec<(String
 /// # Errors
 ///
 /// An expression that fails.
-pub(crate) fn environment_secrets(env: &[EnvEntry], known: &(impl Known + ?Sized)) -> Result<Vec<(String, SecretText)>, Cause> {
+pub(crate) fn environment_secrets(
+    env: &[EnvEntry],
+    known: &(impl Known + ?Sized),
+) -> Result<Vec<(String, SecretText)>, Cause> {
     let entries = prepare::env(known, env)?.into_iter().map(|(name, text)| match text {
         EnvText::Secret(secret) => (name, secret),
         EnvText::Plain(text) => (name, SecretText { parts: vec![SecretPart::Text(text)] }),

@@ -32,7 +32,11 @@ pub(crate) struct Ready {
 /// # Errors
 ///
 /// The first that failed.
-pub(crate) async fn between_batches(shared: &Arc<Shared>, room: &Arc<Room>, targets: &[String]) -> Result<(), StepError> {
+pub(crate) async fn between_batches(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    targets: &[String],
+) -> Result<(), StepError> {
     let environment = room.environment().and_then(|name| shared.plan.environments.get(name));
     if environment.is_none_or(|own| own.verify == VerifyWhen::End) {
         return Ok(());
@@ -51,9 +55,17 @@ pub(crate) async fn between_batches(shared: &Arc<Shared>, room: &Arc<Room>, targ
 }
 
 /// Runs a verifier that is stored with an old release, against that release.
-pub(crate) async fn stored(shared: &Arc<Shared>, room: &Arc<Room>, verifier: &Verifier, release: &str, targets: &[String]) -> bool {
+pub(crate) async fn stored(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    verifier: &Verifier,
+    release: &str,
+    targets: &[String],
+) -> bool {
     let found = shared.plan.plugins.get(&verifier.uses).and_then(|plugin| plugin.manifest.as_ref());
-    let ready = found.map(|manifest| restore(manifest, verifier));
+    let ready = found
+        .zip(room.step_like(&verifier.step, &verifier.uses))
+        .map(|(manifest, step)| restore(manifest, verifier, step));
     let attempt = ready.and_then(|ready| attempt_of(shared, room, &ready, Some(release.to_owned()), targets));
     let (outcome, cause, duration_ms) = match attempt {
         Some(attempt) => {
@@ -76,13 +88,22 @@ pub(crate) async fn stored(shared: &Arc<Shared>, room: &Arc<Room>, verifier: &Ve
 fn unknown(verifier: &Verifier) -> sealock_events::Cause {
     sealock_events::Cause {
         code: "E-VERIFIER-UNKNOWN".into(),
-        message: format!("the old release was verified by `{}`, which this pipeline does not have", verifier.uses),
+        message: format!(
+            "the old release was verified by `{}`, and no step of this stage is such a one",
+            verifier.uses
+        ),
         help: None,
         exit: 11,
     }
 }
 
-fn attempt_of(shared: &Shared, room: &Room, ready: &Ready, release: Option<String>, targets: &[String]) -> Option<Attempt> {
+fn attempt_of(
+    shared: &Shared,
+    room: &Room,
+    ready: &Ready,
+    release: Option<String>,
+    targets: &[String],
+) -> Option<Attempt> {
     let plugin = shared.plan.plugins.get(&ready.plugin)?;
     let manifest = plugin.manifest.clone()?;
     let inputs = narrow(&manifest, ready.inputs.clone(), targets);
@@ -121,21 +142,30 @@ pub(crate) fn record(shared: &Shared, ready: &Ready) -> Option<Verifier> {
     for (name, secret) in &ready.secrets {
         inputs.insert(name.clone(), serde_json::json!({ "secret": secret.text }));
     }
-    Some(Verifier { step: ready.step.clone(), uses: ready.plugin.clone(), component: plugin.digest, inputs: inputs.into() })
+    Some(Verifier {
+        step: ready.step.clone(),
+        uses: ready.plugin.clone(),
+        component: plugin.digest,
+        inputs: inputs.into(),
+    })
 }
 
 /// The inputs that a ledger kept. What no longer reads is left out: the verifier itself then says what is missing.
-fn restore(manifest: &Manifest, verifier: &Verifier) -> Ready {
+/// It runs as `step`, the stage's own step of that plugin: what it may touch is what the pipeline says today, not what a
+/// ledger says.
+fn restore(manifest: &Manifest, verifier: &Verifier, step: String) -> Ready {
     let (mut inputs, mut secrets) = (Vec::new(), BTreeMap::new());
     for (name, kept) in verifier.inputs.as_object().into_iter().flatten() {
         if let Some(value) = kept.get("value").and_then(|value| serde_json::from_value::<Value>(value.clone()).ok()) {
             inputs.push((name.clone(), value));
-        } else if let Some(text) = kept.get("secret").and_then(|text| serde_json::from_value::<SecretText>(text.clone()).ok()) {
+        } else if let Some(text) =
+            kept.get("secret").and_then(|text| serde_json::from_value::<SecretText>(text.clone()).ok())
+        {
             let declared = name.split('.').next().and_then(|input| manifest.inputs.get(input));
             let spec = declared.filter(|spec| matches!(spec.kind, InputType::Secret | InputType::MapOfSecret));
             let (place, hosts) = spec.map(|spec| (spec.place, spec.hosts.clone())).unwrap_or_default();
             secrets.insert(name.clone(), SecretInput { text, place, hosts });
         }
     }
-    Ready { step: verifier.step.clone(), plugin: verifier.uses.clone(), inputs, secrets }
+    Ready { step, plugin: verifier.uses.clone(), inputs, secrets }
 }

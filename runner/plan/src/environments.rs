@@ -31,7 +31,8 @@ pub(crate) fn freeze(planner: &mut Planner<'_>, stages: &[PlannedStage]) -> BTre
 pub(crate) fn environment(planner: &mut Planner<'_>, entry: &Entry<Environment>) -> PlannedEnvironment {
     let own = &entry.value;
     let default = format!("deploy/{}", directory_name(&planner.request.pipeline.name.value));
-    let directory = own.directory.as_ref().map_or(default, |directory| planner.settle(directory.value.raw(), directory.span));
+    let directory =
+        own.directory.as_ref().map_or(default, |directory| planner.settle(directory.value.raw(), directory.span));
     let targets = own.targets.iter().filter_map(|target| self::target(planner, target, &directory)).collect();
     PlannedEnvironment {
         name: entry.key.value.clone(),
@@ -68,7 +69,8 @@ fn target(planner: &mut Planner<'_>, entry: &Entry<Target>, directory: &str) -> 
             }
         }
     };
-    let directory = own.directory.as_ref().map_or_else(|| directory.to_owned(), |own| planner.settle(own.value.raw(), own.span));
+    let directory =
+        own.directory.as_ref().map_or_else(|| directory.to_owned(), |own| planner.settle(own.value.raw(), own.span));
     Some(PlannedTarget {
         name: entry.key.value.clone(),
         user: address.user,

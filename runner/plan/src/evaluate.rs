@@ -71,7 +71,10 @@ pub fn text(written: &str, known: &(impl Known + ?Sized)) -> Result<String, Expr
 /// # Errors
 ///
 /// When an expression is wrong or names what is not known.
-pub fn text_or_secret(written: &str, known: &(impl Known + ?Sized)) -> Result<Result<String, SecretText>, ExpressionError> {
+pub fn text_or_secret(
+    written: &str,
+    known: &(impl Known + ?Sized),
+) -> Result<Result<String, SecretText>, ExpressionError> {
     let template = Template::parse(written)?;
     if template.secret_uses().is_empty() {
         return Ok(Ok(template.evaluate(&Of(known))?.to_text().to_string()));
@@ -96,7 +99,8 @@ fn secret_text(pieces: Vec<Piece>) -> SecretText {
 /// When the expression is wrong or names what is not known.
 pub fn condition(written: &str, known: &(impl Known + ?Sized)) -> Result<bool, ExpressionError> {
     let expression = Expression::parse_condition(written)?;
-    let succeeded = expression.calls_status_function() || Contexts::call(&Of(known), "success", &[]).is_ok_and(|value| value.is_truthy());
+    let succeeded = expression.calls_status_function()
+        || Contexts::call(&Of(known), "success", &[]).is_ok_and(|value| value.is_truthy());
     Ok(succeeded && expression.evaluate(&Of(known))?.is_truthy())
 }
 
@@ -109,7 +113,9 @@ pub fn value(written: &WithValue, known: &(impl Known + ?Sized)) -> Result<Evalu
     match written {
         WithValue::Null => Ok(Evaluated::Null),
         WithValue::Scalar { text, plain } => scalar(text, *plain, known),
-        WithValue::List(items) => items.iter().map(|item| value(item, known)).collect::<Result<_, _>>().map(Evaluated::List),
+        WithValue::List(items) => {
+            items.iter().map(|item| value(item, known)).collect::<Result<_, _>>().map(Evaluated::List)
+        }
         WithValue::Map(entries) => {
             let entries = entries.iter().map(|(name, entry)| Ok((name.clone(), value(entry, known)?)));
             entries.collect::<Result<_, _>>().map(Evaluated::Map)

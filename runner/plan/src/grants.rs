@@ -1,6 +1,8 @@
 //! What a step may touch: what its plugin asks for, and its author allows.
 
-use sealock_contract::grant::{Capability, ContainerGrant, FileGrant, HostPattern, ImagePattern, NetworkGrant, Pattern, Reach};
+use sealock_contract::grant::{
+    Capability, ContainerGrant, FileGrant, HostPattern, ImagePattern, NetworkGrant, Pattern, Reach,
+};
 use sealock_contract::manifest::{InputType, RequestSpec, Source};
 use sealock_contract::{Grant, Manifest, SecretText, Value};
 use sealock_diagnostics::{Diagnostic, Span};
@@ -135,8 +137,12 @@ fn grant_typed(request: &RequestSpec, input: &Input, grant: &mut Grant) {
         _ => return,
     };
     match request.capability {
-        Capability::Network => grant.network.extend(texts.into_iter().filter_map(|text| typed_host(text, &request.methods))),
-        Capability::Exec => grant.exec.extend(texts.into_iter().filter_map(|text| text.split_whitespace().next()).map(str::to_owned)),
+        Capability::Network => {
+            grant.network.extend(texts.into_iter().filter_map(|text| typed_host(text, &request.methods)))
+        }
+        Capability::Exec => {
+            grant.exec.extend(texts.into_iter().filter_map(|text| text.split_whitespace().next()).map(str::to_owned))
+        }
         Capability::Build => grant.containers.build = true,
         Capability::Run => grant.containers.run.extend(texts.into_iter().map(|text| ImagePattern(text.to_owned()))),
         Capability::Push => grant.containers.push.extend(texts.into_iter().map(|text| ImagePattern(text.to_owned()))),
@@ -246,10 +252,8 @@ fn allowed_network(step: &Step<'_>) -> Vec<NetworkGrant> {
 }
 
 fn late_grant(step: &Step<'_>, request: &RequestSpec, input: &str, at: Span) -> Diagnostic {
-    let message = format!(
-        "`{input}` of step `{}` decides what it may touch, and is not known before the run",
-        step.name
-    );
+    let message =
+        format!("`{input}` of step `{}` decides what it may touch, and is not known before the run", step.name);
     let line = entry_for(request.capability, None);
     Diagnostic::error("E-GRANT-LATE", message, at)
         .label(format!("{} is granted by what stands here", request.capability.word()))
@@ -282,7 +286,8 @@ fn entry_for(capability: Capability, wanted: Option<&str>) -> String {
 
 /// Allowing what no plugin asks for is a warning: the author believes in a grant that does nothing.
 fn warn_of_unused(step: &Step<'_>, requests: &[RequestSpec], diagnostics: &mut Vec<Diagnostic>) {
-    let Some(allow) = step.allow.filter(|allow| allow.span.start >= step.at.start && allow.span.end <= step.at.end) else {
+    let Some(allow) = step.allow.filter(|allow| allow.span.start >= step.at.start && allow.span.end <= step.at.end)
+    else {
         return;
     };
     let asks = |capability: Capability| requests.iter().any(|request| request.capability == capability);

@@ -158,7 +158,8 @@ fn text(spec: &InputSpec, value: &Evaluated) -> Result<String, InputProblem> {
 }
 
 fn choice(spec: &InputSpec, value: &Evaluated) -> Result<Value, InputProblem> {
-    let expected = || format!("one of {}", spec.options.iter().map(|option| format!("`{option}`")).collect::<Vec<_>>().join(", "));
+    let expected =
+        || format!("one of {}", spec.options.iter().map(|option| format!("`{option}`")).collect::<Vec<_>>().join(", "));
     let text = scalar_text(value).filter(|text| spec.options.contains(text));
     text.map(Value::Text).ok_or_else(|| wrong(expected(), value))
 }
@@ -237,7 +238,9 @@ fn digest(spec: &InputSpec, value: &Evaluated) -> Result<Value, InputProblem> {
 fn list(_: &InputSpec, value: &Evaluated) -> Result<Value, InputProblem> {
     let items = match value {
         Evaluated::List(items) => items.iter().map(scalar_text).collect::<Option<Vec<_>>>(),
-        Evaluated::Json(Json::Array(items)) => items.iter().map(|item| scalar_text(&Evaluated::Json(item.clone()))).collect(),
+        Evaluated::Json(Json::Array(items)) => {
+            items.iter().map(|item| scalar_text(&Evaluated::Json(item.clone()))).collect()
+        }
         // `status: 200` is short for `status: [200]`, as `needs: build` is for `needs: [build]`.
         one => scalar_text(one).map(|text| vec![text]),
     };
@@ -258,7 +261,9 @@ pub fn to_json(value: &Evaluated) -> Json {
         Evaluated::Json(json) => json.clone(),
         Evaluated::Scalar { text, plain } => scalar_json(text, *plain),
         Evaluated::List(items) => items.iter().map(to_json).collect(),
-        Evaluated::Map(entries) => Json::Object(entries.iter().map(|(name, entry)| (name.clone(), to_json(entry))).collect()),
+        Evaluated::Map(entries) => {
+            Json::Object(entries.iter().map(|(name, entry)| (name.clone(), to_json(entry))).collect())
+        }
     }
 }
 
@@ -302,7 +307,9 @@ fn map_of_secrets(value: &Evaluated) -> Result<Input, InputProblem> {
     let entries = entries.iter().map(|(name, entry)| {
         let secret = match entry {
             Evaluated::Secret(secret) => secret.clone(),
-            other => SecretText { parts: vec![SecretPart::Text(scalar_text(other).ok_or_else(|| wrong("text or a secret", other))?)] },
+            other => SecretText {
+                parts: vec![SecretPart::Text(scalar_text(other).ok_or_else(|| wrong("text or a secret", other))?)],
+            },
         };
         Ok((name.clone(), secret))
     });
@@ -343,7 +350,10 @@ mod tests {
     fn durations_are_milliseconds_and_sizes_bytes() {
         assert_eq!(value("duration", &written("1m30s")), Ok(Value::Integer(90_000)));
         assert_eq!(value("size", &written("64MiB")), Ok(Value::Integer(64 << 20)));
-        assert_eq!(value("duration", &written("10")).expect_err("no unit"), "expected a duration such as `10s` or `1h30m`, found `10`");
+        assert_eq!(
+            value("duration", &written("10")).expect_err("no unit"),
+            "expected a duration such as `10s` or `1h30m`, found `10`"
+        );
     }
 
     #[test]
@@ -358,7 +368,11 @@ mod tests {
 
     #[test]
     fn a_map_keeps_versions_as_text_and_numbers_as_numbers() {
-        let map = Evaluated::Map(vec![("v".into(), written("1.10")), ("n".into(), written("3")), ("b".into(), written("true"))]);
+        let map = Evaluated::Map(vec![
+            ("v".into(), written("1.10")),
+            ("n".into(), written("3")),
+            ("b".into(), written("true")),
+        ]);
         assert_eq!(value("map", &map), Ok(Value::Json(r#"{"v":"1.10","n":3,"b":true}"#.into())));
     }
 

@@ -82,7 +82,9 @@ fn text_json(value: &Evaluated) -> Json {
     match value {
         Evaluated::Scalar { text, .. } => text.as_str().into(),
         Evaluated::List(items) => items.iter().map(text_json).collect(),
-        Evaluated::Map(entries) => entries.iter().map(|(name, entry)| (name.clone(), text_json(entry))).collect::<Map<_, _>>().into(),
+        Evaluated::Map(entries) => {
+            entries.iter().map(|(name, entry)| (name.clone(), text_json(entry))).collect::<Map<_, _>>().into()
+        }
         other => inputs::to_json(other),
     }
 }
@@ -174,7 +176,8 @@ fn add_included(cells: Vec<Cell>, include: Vec<Cell>, axes: &Axes) -> Vec<Cell> 
     for extra in include {
         let mut fits_any = false;
         for (cell, original) in cells.iter_mut().zip(&originals) {
-            let keeps_axes = axes.iter().all(|(axis, _)| extra.get(axis).is_none_or(|value| original.get(axis) == Some(value)));
+            let keeps_axes =
+                axes.iter().all(|(axis, _)| extra.get(axis).is_none_or(|value| original.get(axis) == Some(value)));
             if keeps_axes {
                 fits_any = true;
                 cell.extend(extra.clone());
@@ -228,7 +231,9 @@ mod tests {
         match value {
             Json::Null => WithValue::Null,
             Json::Array(items) => WithValue::List(items.iter().map(written).collect()),
-            Json::Object(entries) => WithValue::Map(entries.iter().map(|(name, entry)| (name.clone(), written(entry))).collect()),
+            Json::Object(entries) => {
+                WithValue::Map(entries.iter().map(|(name, entry)| (name.clone(), written(entry))).collect())
+            }
             Json::String(text) => WithValue::text(text.as_str()),
             other => WithValue::Scalar { text: other.to_string(), plain: true },
         }
@@ -252,7 +257,11 @@ mod tests {
 
     #[test]
     fn include_adds_to_cells_that_it_does_not_change_and_makes_a_cell_where_it_fits_none() {
-        let found = labels(json!({"v": ["1", "2"]}), json!([{"color": "red"}, {"v": "2", "extra": "x"}, {"v": "3"}]), Json::Null);
+        let found = labels(
+            json!({"v": ["1", "2"]}),
+            json!([{"color": "red"}, {"v": "2", "extra": "x"}, {"v": "3"}]),
+            Json::Null,
+        );
         assert_eq!(found, Ok(vec!["1, red".into(), "2, red, x".into(), "3".into()]));
     }
 

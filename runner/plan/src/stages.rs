@@ -47,7 +47,13 @@ pub fn environment(request: Request<'_>, name: &str) -> (Option<crate::PlannedEn
     planner.settle_contexts();
     let Some(entry) = request.pipeline.environments.entry(name) else {
         let help = near::offer(name, request.pipeline.environments.names());
-        return (None, vec![Diagnostic::error("E-ENVIRONMENT-UNKNOWN", format!("there is no environment `{name}`"), None).maybe_help(help)]);
+        return (
+            None,
+            vec![
+                Diagnostic::error("E-ENVIRONMENT-UNKNOWN", format!("there is no environment `{name}`"), None)
+                    .maybe_help(help),
+            ],
+        );
     };
     let frozen = environments::environment(&mut planner, entry);
     let failed = planner.diagnostics.iter().any(Diagnostic::is_error);
@@ -173,7 +179,9 @@ impl<'a> Planner<'a> {
         for entry in env {
             self.check_text(entry.value.value.raw(), entry.value.span);
         }
-        let written = env.iter().map(|entry| EnvEntry { name: entry.key.value.clone(), value: entry.value.value.raw().to_owned() });
+        let written = env
+            .iter()
+            .map(|entry| EnvEntry { name: entry.key.value.clone(), value: entry.value.value.raw().to_owned() });
         written.collect()
     }
 
@@ -188,11 +196,13 @@ impl<'a> Planner<'a> {
     }
 
     pub(crate) fn check_text(&mut self, written: &str, span: Span) {
-        Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics }.text(written, span);
+        Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics }
+            .text(written, span);
     }
 
     pub(crate) fn check_condition(&mut self, written: &str, span: Span) {
-        Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics }.condition(written, span);
+        Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics }
+            .condition(written, span);
     }
 
     /// A text that must be known before the run; its own raw text when it is not, with a report.
@@ -201,7 +211,9 @@ impl<'a> Planner<'a> {
             Ok(text) => text,
             Err(error) => {
                 let place = self.check_place(written, span, &error);
-                self.report(Diagnostic::error("E-EXPR-EVALUATION", error.to_string(), place).label("not known before the run"));
+                self.report(
+                    Diagnostic::error("E-EXPR-EVALUATION", error.to_string(), place).label("not known before the run"),
+                );
                 written.to_owned()
             }
         }
@@ -294,14 +306,22 @@ impl<'a> Planner<'a> {
     }
 
     /// Freezes one stage with the values of one cell.
-    fn cell(&mut self, stage: &'a Stage, label: Option<String>, cell: Map<String, Json>, index: usize, count: usize) -> PlannedStage {
+    fn cell(
+        &mut self,
+        stage: &'a Stage,
+        label: Option<String>,
+        cell: Map<String, Json>,
+        index: usize,
+        count: usize,
+    ) -> PlannedStage {
         let outer = self.known.clone();
         let is_matrix = stage.matrix.is_some();
         if is_matrix && (label.is_some() || stage.matrix.is_none()) {
             self.known.0.insert("matrix".into(), cell.clone().into());
         }
         let own_matrix = stage.matrix.as_ref().map(|own| &own.value);
-        let max_parallel = own_matrix.and_then(|own| own.max_parallel.as_ref()).and_then(|most| self.late(most, "a number from 1"));
+        let max_parallel =
+            own_matrix.and_then(|own| own.max_parallel.as_ref()).and_then(|most| self.late(most, "a number from 1"));
         let fail_fast = own_matrix.map(|own| self.flag(&own.fail_fast, stage.span)).unwrap_or(LateFlag::Known(true));
         let fail_fast = fail_fast != LateFlag::Known(false);
         self.known.0.insert(
@@ -314,7 +334,8 @@ impl<'a> Planner<'a> {
         self.known.0.insert("env".into(), visible.into());
 
         let name = label.map_or_else(|| stage.id.value.clone(), |label| format!("{} ({label})", stage.id.value));
-        let environment = stage.environment.as_ref().map(|environment| self.settle(environment.value.raw(), environment.span));
+        let environment =
+            stage.environment.as_ref().map(|environment| self.settle(environment.value.raw(), environment.span));
         let planned = PlannedStage {
             id: stage.id.value.clone(),
             title: stage.name.as_ref().map(|title| self.written(title)),
@@ -373,7 +394,9 @@ impl<'a> Planner<'a> {
 
     fn service(&mut self, name: &str, service: &sealock_pipeline::Service) -> PlannedService {
         let ports = service.ports.iter().filter_map(|port| self.late(port, "a port such as `5432` or `5432:5432`"));
-        let ports = ports.map(|port: sealock_pipeline::Port| ServicePort { host: port.host, container: port.container }).collect();
+        let ports = ports
+            .map(|port: sealock_pipeline::Port| ServicePort { host: port.host, container: port.container })
+            .collect();
         PlannedService {
             name: name.to_owned(),
             image: self.written(&service.image),
@@ -389,11 +412,15 @@ impl<'a> Planner<'a> {
         const TIMEOUT_MS: u64 = 5_000;
         const RETRIES: u32 = 5;
         let mut ms = |own: &Option<Spanned<Late<sealock_pipeline::Duration>>>, default: u64| {
-            own.as_ref().and_then(|own| self.late(own, "a duration such as `10s`")).map_or(default, |own| own.as_millis())
+            own.as_ref()
+                .and_then(|own| self.late(own, "a duration such as `10s`"))
+                .map_or(default, |own| own.as_millis())
         };
         let (interval_ms, timeout_ms) = (ms(&health.interval, INTERVAL_MS), ms(&health.timeout, TIMEOUT_MS));
         let test = match &health.command {
-            sealock_pipeline::HealthCommand::Program(words) => HealthTest::Program(words.iter().map(|word| self.written(word)).collect()),
+            sealock_pipeline::HealthCommand::Program(words) => {
+                HealthTest::Program(words.iter().map(|word| self.written(word)).collect())
+            }
             sealock_pipeline::HealthCommand::Shell(line) => HealthTest::Shell(self.written(line)),
         };
         Health { test, interval_ms, timeout_ms, retries: health.retries.as_ref().map_or(RETRIES, |own| own.value) }
@@ -424,7 +451,9 @@ fn input_json(value: &sealock_pipeline::InputValue) -> Json {
 fn matrix_source(own: &sealock_pipeline::Matrix) -> MatrixSource {
     let axes = match &own.axes {
         Axes::Computed(text) => WithValue::Scalar { text: text.value.raw().to_owned(), plain: true },
-        Axes::Named(axes) => WithValue::Map(axes.iter().map(|axis| (axis.key.value.clone(), axis_value(&axis.value))).collect()),
+        Axes::Named(axes) => {
+            WithValue::Map(axes.iter().map(|axis| (axis.key.value.clone(), axis_value(&axis.value))).collect())
+        }
     };
     let fail_fast = match &own.fail_fast {
         Late::Known(flag) => LateFlag::Known(*flag),
@@ -445,7 +474,12 @@ fn cells_value(cells: &Cells) -> WithValue {
         Cells::Computed(text) => WithValue::Scalar { text: text.value.raw().to_owned(), plain: true },
         Cells::Listed(list) => {
             let cell = |cell: &Spanned<sealock_pipeline::Entries<Spanned<sealock_pipeline::Value>>>| {
-                WithValue::Map(cell.value.iter().map(|entry| (entry.key.value.clone(), steps::with_value(&entry.value.value))).collect())
+                WithValue::Map(
+                    cell.value
+                        .iter()
+                        .map(|entry| (entry.key.value.clone(), steps::with_value(&entry.value.value)))
+                        .collect(),
+                )
             };
             WithValue::List(list.iter().map(cell).collect())
         }
@@ -456,7 +490,8 @@ fn cells_value(cells: &Cells) -> WithValue {
 /// reader made sure of it.
 fn ordered<'a>(stages: impl Iterator<Item = &'a Stage>) -> Vec<&'a Stage> {
     let stages: Vec<&Stage> = stages.collect();
-    let places: HashMap<&str, usize> = stages.iter().enumerate().map(|(place, stage)| (stage.id.value.as_str(), place)).collect();
+    let places: HashMap<&str, usize> =
+        stages.iter().enumerate().map(|(place, stage)| (stage.id.value.as_str(), place)).collect();
     let mut ranks = vec![None; stages.len()];
     for place in 0..stages.len() {
         rank(place, &stages, &places, &mut ranks);

@@ -134,7 +134,9 @@ fn shell_value(shell: &Shell) -> WithValue {
     match shell {
         Shell::Sh => WithValue::text("sh"),
         Shell::Bash => WithValue::text("bash"),
-        Shell::Program(words) => WithValue::text(words.iter().map(|word| word.value.as_str()).collect::<Vec<_>>().join(" ")),
+        Shell::Program(words) => {
+            WithValue::text(words.iter().map(|word| word.value.as_str()).collect::<Vec<_>>().join(" "))
+        }
     }
 }
 
@@ -228,8 +230,11 @@ fn check_inputs(
             checked.late.push((name.clone(), span));
             continue;
         }
-        let fitted = evaluate::value(value, &planner.known).map_err(|error| ("E-EXPR-EVALUATION", error.to_string(), None));
-        let fitted = fitted.and_then(|value| inputs::fit(spec, &value).map_err(|problem| (problem.code(), problem.to_string(), problem.help())));
+        let fitted =
+            evaluate::value(value, &planner.known).map_err(|error| ("E-EXPR-EVALUATION", error.to_string(), None));
+        let fitted = fitted.and_then(|value| {
+            inputs::fit(spec, &value).map_err(|problem| (problem.code(), problem.to_string(), problem.help()))
+        });
         match fitted {
             Ok(input) => {
                 checked.secrets.extend(grants::secrets_of(&input));
@@ -272,7 +277,9 @@ fn late_secrets(value: &WithValue) -> Option<Vec<String>> {
             Some(names.collect())
         }
         WithValue::List(items) => Some(items.iter().filter_map(late_secrets).flatten().collect()),
-        WithValue::Map(entries) => Some(entries.iter().filter_map(|(_, entry)| late_secrets(entry)).flatten().collect()),
+        WithValue::Map(entries) => {
+            Some(entries.iter().filter_map(|(_, entry)| late_secrets(entry)).flatten().collect())
+        }
         WithValue::Null => None,
     }
 }
@@ -312,7 +319,8 @@ fn grant(
     let targets: Vec<String> =
         environment.map(|own| own.targets.names().map(str::to_owned).collect()).unwrap_or_default();
     let networks = |name: &str| network(pipeline.networks.get(name));
-    let takes_env = manifest.and_then(|own| own.inputs.get("env")).is_some_and(|spec| spec.kind == InputType::MapOfSecret);
+    let takes_env =
+        manifest.and_then(|own| own.inputs.get("env")).is_some_and(|spec| spec.kind == InputType::MapOfSecret);
     // What the environment gives to the release's services reaches its steps as their input `env`.
     let given = environment.filter(|_| takes_env).map(|own| env_secrets(&own.env)).unwrap_or_default();
     let step_name = step.id.as_ref().map_or(plugin, |id| id.value.as_str()).to_owned();

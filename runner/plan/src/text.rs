@@ -22,7 +22,11 @@ pub fn text(plan: &Plan, wall: &str) -> String {
     let _ = writeln!(out, "  plugins   {}", plugins(plan));
     let _ = writeln!(out, "  wall      {wall}");
     for stage in plan.stages.iter().filter(|stage| lacks_verifier(plan, stage)) {
-        let _ = writeln!(out, "  warning   `{}` deploys without a verifier: container health counts as the verification", stage.name);
+        let _ = writeln!(
+            out,
+            "  warning   `{}` deploys without a verifier: container health counts as the verification",
+            stage.name
+        );
     }
     out
 }
@@ -52,7 +56,8 @@ fn header(plan: &Plan) -> String {
 fn graph(plan: &Plan) -> Vec<String> {
     let columns = columns(plan);
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = columns.iter().map(|column| column.iter().map(|name| name.chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> =
+        columns.iter().map(|column| column.iter().map(|name| name.chars().count()).max().unwrap_or(0)).collect();
     (0..height).map(|row| graph_row(&columns, &widths, row)).collect()
 }
 
@@ -111,9 +116,11 @@ fn node(stage: &PlannedStage) -> String {
 
 fn table(plan: &Plan) -> Vec<String> {
     let mut rows = vec![["stage".to_owned(), "runs when".to_owned(), "steps".to_owned(), "may touch".to_owned()]];
-    rows.extend(plan.stages.iter().map(|stage| {
-        [stage.name.clone(), when(stage), stage.steps.len().to_string(), touches(plan, stage)]
-    }));
+    rows.extend(
+        plan.stages
+            .iter()
+            .map(|stage| [stage.name.clone(), when(stage), stage.steps.len().to_string(), touches(plan, stage)]),
+    );
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (name, when) = (width(0), width(1));
     let row = |row: &[String; 4]| format!("{:name$}  {:when$}  {:>5}  {}", row[0], row[1], row[2], row[3]);
@@ -151,7 +158,10 @@ fn touches(plan: &Plan, stage: &PlannedStage) -> String {
         }
     }
     if !stage.services.is_empty() {
-        add(format!("services {}", stage.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ")));
+        add(format!(
+            "services {}",
+            stage.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ")
+        ));
     }
     if things.is_empty() { "–".to_owned() } else { things.join(" · ") }
 }
@@ -172,7 +182,9 @@ pub fn granted(grant: &Grant) -> Vec<String> {
     if grant.containers.build {
         things.push("builds images".to_owned());
     }
-    let patterns = |list: &[sealock_contract::grant::ImagePattern]| list.iter().map(|own| own.0.as_str()).collect::<Vec<_>>().join(", ");
+    let patterns = |list: &[sealock_contract::grant::ImagePattern]| {
+        list.iter().map(|own| own.0.as_str()).collect::<Vec<_>>().join(", ")
+    };
     if !grant.containers.push.is_empty() {
         things.push(format!("pushes {}", patterns(&grant.containers.push)));
     }
@@ -196,7 +208,9 @@ fn plugins(plan: &Plan) -> String {
         match &plugin.origin {
             PluginOrigin::Builtin => {}
             PluginOrigin::Path(_) => parts.push(format!("{name} (sha256:{}…)", &plugin.digest.hex()[..4])),
-            PluginOrigin::Registry(reference) => parts.push(format!("{name} ({reference}, sha256:{}…)", &plugin.digest.hex()[..4])),
+            PluginOrigin::Registry(reference) => {
+                parts.push(format!("{name} ({reference}, sha256:{}…)", &plugin.digest.hex()[..4]))
+            }
         }
     }
     parts.join(", ")

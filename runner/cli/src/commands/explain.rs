@@ -22,12 +22,14 @@ impl Explain {
     /// When there is no such code.
     pub fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let Some(wanted) = &self.code else {
-            let lines = codes::all().iter().map(|code| format!("{:32} exit {:>2}   {}\n", code.name, code.exit, code.title()));
+            let lines =
+                codes::all().iter().map(|code| format!("{:32} exit {:>2}   {}\n", code.name, code.exit, code.title()));
             shell.answer(&lines.collect::<String>());
             return Ok(exit_code::SUCCESS);
         };
         let Some(code) = codes::find(wanted) else {
-            let help = near::nearest(wanted, codes::all().iter().map(|code| code.name)).map(|near| format!("there is `{near}`"));
+            let help = near::nearest(wanted, codes::all().iter().map(|code| code.name))
+                .map(|near| format!("there is `{near}`"));
             return Err(Failure::new("E-CODE-UNKNOWN", format!("there is no code `{wanted}`")).maybe_help(help));
         };
         shell.answer(&format!("{} (exit {})\n\n{}\n", code.name, code.exit, code.text));

@@ -112,7 +112,8 @@ impl RunArgs {
                 "step `{}` of stage `{}` ({}:{}) is allowed some network, and this machine cannot hold a native command to it",
                 step.title, stage.name, prepared.plan.file, step.line
             );
-            return Err(Failure::new("E-NETWORK-UNCONFINED", message).help("let it reach every host, in the open: --unconfined-network"));
+            return Err(Failure::new("E-NETWORK-UNCONFINED", message)
+                .help("let it reach every host, in the open: --unconfined-network"));
         }
         Ok(())
     }
@@ -144,7 +145,8 @@ impl RunArgs {
         back: Option<Option<String>>,
     ) -> Result<u8, Failure> {
         let state = shell.state()?;
-        std::fs::create_dir_all(&state).map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
+        std::fs::create_dir_all(&state)
+            .map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
         if let Err(error) = View::sweep(&state) {
             shell.tell(&format!("warning: what a killed run left mounted was not removed: {error}\n"));
         }
@@ -171,7 +173,8 @@ impl RunArgs {
         let native = Native::from(|name| process.variable(name), &home);
         let host = process.host(&native, &checkout, &home);
         let engine = sealock_broker::containers::Engine::connect(self.docker_host.as_deref());
-        let engine = engine.map_err(|error| Failure::new("E-DOCKER-HOST", error.to_string()).maybe_help(error.help.clone()))?;
+        let engine =
+            engine.map_err(|error| Failure::new("E-DOCKER-HOST", error.to_string()).maybe_help(error.help.clone()))?;
         let settings = Settings {
             unconfined_network: self.unconfined_network,
             allow_dirty: self.allow_dirty,

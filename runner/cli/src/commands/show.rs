@@ -50,7 +50,12 @@ impl Show {
         Ok(exit_code::SUCCESS)
     }
 
-    fn logs(&self, shell: &mut Shell, wanted: &str, events: impl Iterator<Item = Result<Event, Failure>>) -> Result<u8, Failure> {
+    fn logs(
+        &self,
+        shell: &mut Shell,
+        wanted: &str,
+        events: impl Iterator<Item = Result<Event, Failure>>,
+    ) -> Result<u8, Failure> {
         let mut known = false;
         for event in events {
             match event?.kind {
@@ -65,6 +70,7 @@ impl Show {
         if known {
             return Ok(exit_code::SUCCESS);
         }
-        Err(Failure::new("E-STEP-UNKNOWN", format!("the run has no step `{wanted}`")).help("steps are written `stage/step`"))
+        Err(Failure::new("E-STEP-UNKNOWN", format!("the run has no step `{wanted}`"))
+            .help("steps are written `stage/step`"))
     }
 }

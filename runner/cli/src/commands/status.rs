@@ -8,10 +8,10 @@ use sealock_deploy::{Drift, LiveStatus, TargetStatus, status};
 use serde_json::{Value, json};
 
 use crate::environment::Process;
+use crate::exit_code;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
 use crate::targets::EnvironmentArgs;
-use crate::exit_code;
 
 /// Show what is live on each target, since when, verified or not, who holds the lock, and what drifted.
 #[derive(Debug, Args)]
@@ -45,12 +45,16 @@ impl Status {
         let (statuses, exit) = runtime.block_on(async {
             let opened = self.environment.open(shell, process).await?;
             let statuses = status(&opened.targets, SshLimits::default()).await;
-            let exit = statuses.iter().find_map(|one| Some(sealock_diagnostics::codes::exit(one.told.as_ref().err()?.code())));
+            let exit =
+                statuses.iter().find_map(|one| Some(sealock_diagnostics::codes::exit(one.told.as_ref().err()?.code())));
             Ok::<_, Failure>((statuses, exit))
         })?;
         let text = match self.format {
             Format::Text => text(&name, &statuses),
-            Format::Json => format!("{}\n", json!({ "environment": name, "targets": statuses.iter().map(object).collect::<Vec<_>>() })),
+            Format::Json => format!(
+                "{}\n",
+                json!({ "environment": name, "targets": statuses.iter().map(object).collect::<Vec<_>>() })
+            ),
         };
         shell.answer(&text);
         Ok(exit.unwrap_or(exit_code::SUCCESS))
@@ -59,7 +63,8 @@ impl Status {
 
 fn text(environment: &str, statuses: &[TargetStatus]) -> String {
     let holders = statuses.iter().filter_map(|one| Some((one.name.as_str(), one.told.as_ref().ok()?.holder.as_ref()?)));
-    let held: Vec<String> = holders.map(|(name, holder)| format!("{name} is held by run {} ({})", holder.run, holder.who)).collect();
+    let held: Vec<String> =
+        holders.map(|(name, holder)| format!("{name} is held by run {} ({})", holder.run, holder.who)).collect();
     let lock = if held.is_empty() { "no deployment is running".to_owned() } else { held.join(", ") };
     let mut out = format!("{environment:<56} {lock}\n");
     let width = statuses.iter().map(|one| one.name.len()).max().unwrap_or(0);
@@ -77,14 +82,27 @@ fn line(out: &mut String, name: &str, width: usize, live: &LiveStatus, environme
         let _ = writeln!(out, "  {name:width$}  nothing is deployed");
         return;
     };
-    let commit = release.details.iter().find(|(name, _)| name == "commit").map(|(_, commit)| commit.chars().take(7).collect::<String>());
+    let commit = release
+        .details
+        .iter()
+        .find(|(name, _)| name == "commit")
+        .map(|(_, commit)| commit.chars().take(7).collect::<String>());
     let verified = match live.verified_ms {
         Some(ms) => format!("verified {}", ago(ms, live.state.now)),
         None => "not verified".to_owned(),
     };
-    let images: Vec<String> =
-        release.images.iter().map(|(image, digest)| format!("{} sha256:{}…", short_image(image), &digest.hex()[..8])).collect();
-    let _ = writeln!(out, "  {name:width$}  {}  {}  {verified}   {}", release.id, commit.unwrap_or_default(), images.join("  "));
+    let images: Vec<String> = release
+        .images
+        .iter()
+        .map(|(image, digest)| format!("{} sha256:{}…", short_image(image), &digest.hex()[..8]))
+        .collect();
+    let _ = writeln!(
+        out,
+        "  {name:width$}  {}  {}  {verified}   {}",
+        release.id,
+        commit.unwrap_or_default(),
+        images.join("  ")
+    );
     for drift in &live.drift {
         let _ = writeln!(out, "  {:width$}  {}", "", drift_text(drift, environment));
     }
@@ -109,11 +127,15 @@ fn drift_text(drift: &Drift, environment: &str) -> String {
     match drift {
         Drift::Moved { expected, found, .. } => {
             let (expected, found) = (expected.as_deref().unwrap_or("none"), found.as_deref().unwrap_or("none"));
-            format!("somebody moved `current` by hand to {found}; the ledger says {expected}.  sealock rollback {environment} --to {expected}")
+            format!(
+                "somebody moved `current` by hand to {found}; the ledger says {expected}.  sealock rollback {environment} --to {expected}"
+            )
         }
         Drift::Missing { release } => format!("the folder of {release} is not there"),
         Drift::Behind { other, release } => {
-            format!("{other} runs {release}, which is newer and verified.  sealock rollback {environment} --to {release}")
+            format!(
+                "{other} runs {release}, which is newer and verified.  sealock rollback {environment} --to {release}"
+            )
         }
     }
 }

@@ -44,7 +44,10 @@ impl Unlock {
 fn line(event: &LockEvent) -> String {
     match event {
         LockEvent::TakenOver { target, before, .. } => {
-            format!("{target}: took over the stale lock that run {} ({}) left, and let go of it\n", before.run, before.who)
+            format!(
+                "{target}: took over the stale lock that run {} ({}) left, and let go of it\n",
+                before.run, before.who
+            )
         }
         LockEvent::Taken { target, .. } | LockEvent::Resumed { target, .. } => format!("{target}: was not locked\n"),
         LockEvent::Waiting { target, holder } => format!("{target}: run {} ({}) holds it\n", holder.run, holder.who),

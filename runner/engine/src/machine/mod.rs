@@ -14,9 +14,9 @@ mod messages;
 mod rollback;
 mod schedule;
 mod stage;
-mod verdict;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -101,7 +101,9 @@ impl Machine {
             Input::StepEnded { stage, step, ended } => self.step_ended(stage, step, *ended, out),
             Input::TimerFired(timer) => self.timer_fired(timer, out),
             Input::RolledBack { stage, result } => self.rolled_back(stage, result, out),
-            Input::StageClosed { stage, outputs, deployment, cause } => self.stage_closed(stage, outputs, deployment, cause, out),
+            Input::StageClosed { stage, outputs, deployment, cause } => {
+                self.stage_closed(stage, outputs, deployment, cause, out)
+            }
             Input::CancelStage { stage } => self.cancel_stage(stage, out),
             Input::CancelAsked => self.cancel(out),
         }

@@ -3,9 +3,9 @@
 use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind};
 use serde_json::{Map, Value as Json};
 
+use super::Machine;
 use super::messages::{Command, RolledBack, StageId};
 use super::stage::Phase;
-use super::Machine;
 
 /// Another run holds the environment.
 const EXIT_FENCED: u8 = 7;

@@ -4,9 +4,9 @@ use sealock_events::{Cause, Conclusion, EventKind};
 use sealock_plan::evaluate::{self, Known};
 use serde_json::{Map, Value as Json};
 
+use super::Machine;
 use super::messages::{Command, StageId};
 use super::stage::{Phase, Stage};
-use super::Machine;
 use crate::contexts;
 
 /// What becomes of a stage whose needs have finished.
@@ -39,7 +39,9 @@ impl Machine {
 
     fn is_ready(&self, place: usize) -> bool {
         let stage = &self.stages[place];
-        stage.phase == Phase::Waiting && self.needs_finished(stage) && (self.cancelled || stage.cancelled || self.has_room(stage))
+        stage.phase == Phase::Waiting
+            && self.needs_finished(stage)
+            && (self.cancelled || stage.cancelled || self.has_room(stage))
     }
 
     fn needs_finished(&self, stage: &Stage) -> bool {
@@ -113,11 +115,19 @@ impl Machine {
         let name = stage.plan.name.clone();
         Self::record(out, EventKind::StageStarted { stage: name.clone() });
         let (result, outputs) = (Conclusion::Failure, Map::new());
-        Self::record(out, EventKind::StageFinished { stage: name, result, outputs, cause: Some(cause), duration_ms: 0 });
+        Self::record(
+            out,
+            EventKind::StageFinished { stage: name, result, outputs, cause: Some(cause), duration_ms: 0 },
+        );
     }
 
     /// Cells made at run time take their template's place.
-    pub(super) fn cells_made(&mut self, id: StageId, cells: Result<Vec<Map<String, Json>>, Cause>, out: &mut Vec<Command>) {
+    pub(super) fn cells_made(
+        &mut self,
+        id: StageId,
+        cells: Result<Vec<Map<String, Json>>, Cause>,
+        out: &mut Vec<Command>,
+    ) {
         let cells = match cells {
             Ok(cells) => cells,
             Err(cause) => return self.refuse(id, cause, out),

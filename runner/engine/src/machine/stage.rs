@@ -129,7 +129,8 @@ impl Stage {
         let mut context = Map::new();
         for (plan, state) in self.plan.steps.iter().zip(&self.steps) {
             if let (true, Some(outcome), Some(conclusion)) = (plan.has_id, state.outcome, state.conclusion) {
-                let value = json!({ "outputs": state.outputs, "outcome": outcome.word(), "conclusion": conclusion.word() });
+                let value =
+                    json!({ "outputs": state.outputs, "outcome": outcome.word(), "conclusion": conclusion.word() });
                 context.insert(plan.key.clone(), value);
             }
         }
@@ -184,7 +185,13 @@ impl Machine {
         }
     }
 
-    pub(super) fn step_decided(&mut self, id: StageId, step: usize, decision: Result<bool, Cause>, out: &mut Vec<Command>) {
+    pub(super) fn step_decided(
+        &mut self,
+        id: StageId,
+        step: usize,
+        decision: Result<bool, Cause>,
+        out: &mut Vec<Command>,
+    ) {
         match decision {
             Ok(true) => self.start_step(id, step, out),
             Ok(false) => {

@@ -94,7 +94,13 @@ fn run(plan: Plan, mut world: World) -> Vec<String> {
     told
 }
 
-fn answer(machine: &Machine, world: &mut World, command: Command, inputs: &mut VecDeque<Input>, told: &mut Vec<String>) {
+fn answer(
+    machine: &Machine,
+    world: &mut World,
+    command: Command,
+    inputs: &mut VecDeque<Input>,
+    told: &mut Vec<String>,
+) {
     match command {
         Command::Record(kind) => told.extend(words(&kind)),
         Command::OpenStage { stage } => {
@@ -116,14 +122,20 @@ fn answer(machine: &Machine, world: &mut World, command: Command, inputs: &mut V
         Command::StartStep { stage, attempt } => start(machine, world, stage, attempt, inputs),
         Command::SetTimer { timer: timer @ Timer::Retry(..), .. } => inputs.push_back(Input::TimerFired(timer)),
         Command::RollBack { stage, steps, .. } => {
-            let keys: Vec<&str> = steps.iter().map(|&step| machine.stage(stage).plan.steps[step].key.as_str()).collect();
+            let keys: Vec<&str> =
+                steps.iter().map(|&step| machine.stage(stage).plan.steps[step].key.as_str()).collect();
             told.push(format!("roll back {}", keys.join(", ")));
             let result = world.rollback.unwrap_or(DeploymentResult::RolledBackVerified);
-            inputs.push_back(Input::RolledBack { stage, result: RolledBack { result, live: Vec::new(), duration_ms: 1 } });
+            inputs.push_back(Input::RolledBack {
+                stage,
+                result: RolledBack { result, live: Vec::new(), duration_ms: 1 },
+            });
         }
         Command::CloseStage { stage, succeeded, rolled_back } => {
             let own = machine.stage(stage).plan.environment.is_some();
-            let deployment = own.then(|| rolled_back.unwrap_or(if succeeded { DeploymentResult::Verified } else { DeploymentResult::Unchanged }));
+            let deployment = own.then(|| {
+                rolled_back.unwrap_or(if succeeded { DeploymentResult::Verified } else { DeploymentResult::Unchanged })
+            });
             inputs.push_back(Input::StageClosed { stage, outputs: Map::new(), deployment, cause: None });
         }
         Command::Finish { result, exit, .. } => told.push(format!("finish {result:?} {exit}")),
@@ -148,7 +160,8 @@ fn start(machine: &Machine, world: &mut World, stage: StageId, attempt: Attempt,
         "trap" => Why::Trap,
         _ => Why::Failure,
     };
-    let cause = (why != Why::Fine).then(|| Cause { code: "E-STEP-FAILED".into(), message: word.into(), help: None, exit: 1 });
+    let cause =
+        (why != Why::Fine).then(|| Cause { code: "E-STEP-FAILED".into(), message: word.into(), help: None, exit: 1 });
     let ended = Ended {
         attempt: attempt.number,
         why,
@@ -190,7 +203,10 @@ fn a_failure_skips_what_is_behind_it_and_always_runs() {
     let mut last = stage("c", &["b"], &["c1"]);
     last.condition = Some("always()".into());
     let told = run(plan(vec![stage("a", &[], &["a1", "a2"]), stage("b", &["a"], &["b1"]), last]), failing("a1"));
-    assert_eq!(told, ["a1 failure", "skipped a2", "[a] failure", "skipped b", "c1 success", "[c] success", "finish Failure 1"]);
+    assert_eq!(
+        told,
+        ["a1 failure", "skipped a2", "[a] failure", "skipped b", "c1 success", "[c] success", "finish Failure 1"]
+    );
 }
 
 #[test]
@@ -211,7 +227,10 @@ fn a_forgiven_failure_is_success_for_everything_behind_it() {
 fn a_step_is_tried_again_as_often_as_its_author_said() {
     let mut own = stage("a", &[], &["a1"]);
     own.steps[0].retry = Some(Retry { attempts: 3, backoff_ms: 1, on: vec![] });
-    assert_eq!(run(plan(vec![own.clone()]), failing("a1")), ["a1 failure", "a1 failure", "a1 success", "[a] success", "finish Success 0"]);
+    assert_eq!(
+        run(plan(vec![own.clone()]), failing("a1")),
+        ["a1 failure", "a1 failure", "a1 success", "[a] success", "finish Success 0"]
+    );
     own.steps[0].retry = Some(Retry { attempts: 3, backoff_ms: 1, on: vec![sealock_plan::RetryKind::Timeout] });
     assert_eq!(run(plan(vec![own]), failing("a1")), ["a1 failure", "[a] failure", "finish Failure 1"]);
 }
@@ -225,7 +244,10 @@ fn deployment(world: World) -> Vec<String> {
 #[test]
 fn a_deployment_that_fails_after_its_effect_goes_back_and_says_which_of_both_is_true() {
     let told = deployment(failing("smoke"));
-    assert_eq!(told, ["compose success", "smoke failure", "roll back compose", "[deploy] failure", "finish Failure 10"]);
+    assert_eq!(
+        told,
+        ["compose success", "smoke failure", "roll back compose", "[deploy] failure", "finish Failure 10"]
+    );
     let world = World { rollback: Some(DeploymentResult::RolledBackUnverified), ..failing("smoke") };
     assert_eq!(deployment(world).last().map(String::as_str), Some("finish Failure 11"));
 }
@@ -233,7 +255,10 @@ fn a_deployment_that_fails_after_its_effect_goes_back_and_says_which_of_both_is_
 #[test]
 fn an_effect_that_fails_itself_is_undone_too() {
     let told = deployment(failing("compose"));
-    assert_eq!(told, ["compose failure", "skipped smoke", "roll back compose", "[deploy] failure", "finish Failure 10"]);
+    assert_eq!(
+        told,
+        ["compose failure", "skipped smoke", "roll back compose", "[deploy] failure", "finish Failure 10"]
+    );
 }
 
 #[test]
@@ -247,12 +272,18 @@ fn a_deployment_that_fails_before_its_first_effect_keeps_its_cause() {
 #[test]
 fn cancelling_a_deployment_that_has_begun_rolls_it_back() {
     let told = deployment(World { cancel_at: Some("smoke"), ..World::default() });
-    assert_eq!(told, ["compose success", "smoke cancelled", "roll back compose", "[deploy] cancelled", "finish Failure 10"]);
+    assert_eq!(
+        told,
+        ["compose success", "smoke cancelled", "roll back compose", "[deploy] cancelled", "finish Failure 10"]
+    );
 }
 
 #[test]
 fn cancelling_anything_else_ends_with_130() {
-    let told = run(plan(vec![stage("a", &[], &["a1"]), stage("b", &["a"], &["b1"])]), World { cancel_at: Some("a1"), ..World::default() });
+    let told = run(
+        plan(vec![stage("a", &[], &["a1"]), stage("b", &["a"], &["b1"])]),
+        World { cancel_at: Some("a1"), ..World::default() },
+    );
     assert_eq!(told, ["a1 cancelled", "[a] cancelled", "skipped b", "finish Cancelled 130"]);
 }
 

@@ -2,10 +2,10 @@
 
 use sealock_events::{Cause, Conclusion, DeploymentResult, RunResult};
 
+use super::Machine;
 use super::messages::Command;
 use super::rollback::cancelled;
 use super::stage::Phase;
-use super::Machine;
 
 /// The deployment failed and was rolled back, and the old release verified.
 const EXIT_ROLLED_BACK: u8 = 10;

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use environment::{PlannedEnvironment, PlannedTarget, SshLogin, VerifyWhen};
 pub use stage::{
-    Concurrency, Conflict, Health, HealthTest, MatrixSource, PlannedContainer, PlannedService, PlannedStage, ServicePort,
+    Concurrency, Conflict, Health, HealthTest, MatrixSource, PlannedContainer, PlannedService, PlannedStage,
+    ServicePort,
 };
 pub use step::{PlannedStep, Retry, RetryKind};
 pub use text::{EnvEntry, LateFlag, TextOrSecret, WithValue};
@@ -136,7 +137,8 @@ impl Plan {
 fn collect_secrets(value: &serde_json::Value, used: &mut std::collections::BTreeSet<String>) {
     match value {
         serde_json::Value::String(text) if text.contains("secrets") => {
-            let uses = sealock_expression::Template::parse(text).map(|template| template.secret_uses()).unwrap_or_default();
+            let uses =
+                sealock_expression::Template::parse(text).map(|template| template.secret_uses()).unwrap_or_default();
             used.extend(uses.into_iter().filter_map(|named| match named.kind {
                 sealock_expression::SecretUseKind::Direct { name } => Some(name),
                 _ => None,
