@@ -9,7 +9,7 @@ use crate::commands;
 /// Delivery pipelines whose steps start with nothing and get only what is granted.
 #[derive(Debug, Parser)]
 #[command(name = "sealock", version, max_term_width = 100, disable_help_subcommand = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What applies to every command.
     #[command(flatten)]
     pub global: Global,
@@ -21,7 +21,7 @@ pub struct Cli {
 /// What applies to every command.
 #[derive(Clone, Debug, Args)]
 #[command(next_display_order = 900)]
-pub struct Global {
+pub(crate) struct Global {
     /// Start in this folder
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, env = "SEALOCK_DIRECTORY")]
     pub directory: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct Global {
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub(crate) enum When {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
@@ -59,7 +59,7 @@ pub enum When {
 
 /// One command.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Plan and run a pipeline
     Run(commands::run::Run),
     /// Show every problem of every file; nothing is run

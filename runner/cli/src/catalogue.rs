@@ -7,13 +7,13 @@ use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_plan::{Catalogue, CatalogueError, PlannedPlugin, PluginOrigin, Wanted};
 
 /// Builtins, and components below the repository's root.
-pub struct Plugins {
+pub(crate) struct Plugins {
     root: PathBuf,
 }
 
 impl Plugins {
     /// Of the repository at `root`.
-    pub fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
@@ -22,7 +22,7 @@ impl Plugins {
     /// # Errors
     ///
     /// When it is not there or cannot be read.
-    pub fn bytes(&self, name: &str, origin: &PluginOrigin) -> Result<Vec<u8>, CatalogueError> {
+    pub(crate) fn bytes(&self, name: &str, origin: &PluginOrigin) -> Result<Vec<u8>, CatalogueError> {
         match origin {
             PluginOrigin::Builtin => builtin(name).map(|own| own.bytes.to_vec()),
             PluginOrigin::Path(path) => self.read(path),

@@ -17,7 +17,7 @@ const ROOTS: [&str; 1] = ["SEALOCK_CA_FILE"];
 const DOCKER_SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/docker.sock"];
 
 /// What the process was started with.
-pub struct Process {
+pub(crate) struct Process {
     variables: HashMap<OsString, OsString>,
     zygote: Arc<Zygote>,
 }
@@ -25,27 +25,27 @@ pub struct Process {
 impl Process {
     /// Must be made before there are threads.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
-    pub fn new(zygote: Zygote) -> Self {
+    pub(crate) fn new(zygote: Zygote) -> Self {
         Self { variables: std::env::vars_os().collect(), zygote: Arc::new(zygote) }
     }
 
     /// A variable, when it is text.
-    pub fn variable(&self, name: &str) -> Option<String> {
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(std::ffi::OsStr::new(name)).and_then(|value| value.to_str()).map(str::to_owned)
     }
 
     /// Every variable, for those who look for secrets.
-    pub fn variables(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
         self.variables.iter().map(|(name, value)| (name.clone(), value.clone()))
     }
 
     /// From here on no other process of this user may read this one's memory, and no core is written.
-    pub fn hide(&self) {
+    pub(crate) fn hide(&self) {
         let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     }
 
     /// The machine as the place of native commands.
-    pub fn host(&self, native: &Native, checkout: &Checkout, home: &Path) -> Host {
+    pub(crate) fn host(&self, native: &Native, checkout: &Checkout, home: &Path) -> Host {
         let mut readable = native.readable.clone();
         readable.extend(checkout.object_folders().iter().cloned());
         let docker = self.variable("DOCKER_HOST").and_then(|host| host.strip_prefix("unix://").map(PathBuf::from));
@@ -54,19 +54,19 @@ impl Process {
     }
 
     /// The wall that native commands get.
-    pub fn wall(&self) -> sealock_broker::confine::Wall {
+    pub(crate) fn wall(&self) -> sealock_broker::confine::Wall {
         self.zygote.wall()
     }
 
     /// For people who wait for a lock: `user@machine`.
-    pub fn who(&self) -> String {
+    pub(crate) fn who(&self) -> String {
         let user = self.variable("USER").or_else(|| self.variable("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
         format!("{user}@{machine}")
     }
 
     /// Certificates to trust beside the system's, in PEM form.
-    pub fn extra_roots(&self) -> Vec<u8> {
+    pub(crate) fn extra_roots(&self) -> Vec<u8> {
         ROOTS.iter().filter_map(|name| std::fs::read(self.variable(name)?).ok()).flatten().collect()
     }
 }

@@ -6,7 +6,7 @@ use sealock_diagnostics::{codes, escape};
 
 /// One clear message with a stable code; its exit code is the code's.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     code: Cow<'static, str>,
     exit: Option<u8>,
     message: String,
@@ -15,42 +15,42 @@ pub struct Failure {
 
 impl Failure {
     /// With a code of `sealock explain`.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code: code.into(), exit: None, message: message.into(), help: None }
     }
 
     /// What a run's part says of itself.
-    pub fn of(cause: &sealock_events::Cause) -> Self {
+    pub(crate) fn of(cause: &sealock_events::Cause) -> Self {
         let (code, message) = (cause.code.clone().into(), cause.message.clone());
         Self { code, exit: Some(cause.exit), message, help: cause.help.clone() }
     }
 
     /// What the broker or a target refused.
-    pub fn refused(error: sealock_contract::StepError) -> Self {
+    pub(crate) fn refused(error: sealock_contract::StepError) -> Self {
         Self { code: error.code.into(), exit: None, message: error.message, help: error.help }
     }
 
     /// Says what to do next.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Says what to do next, when something is known.
     #[must_use]
-    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self
     }
 
     /// What the process exits with.
-    pub fn exit(&self) -> u8 {
+    pub(crate) fn exit(&self) -> u8 {
         self.exit.unwrap_or_else(|| codes::exit(&self.code))
     }
 
     /// The message as it goes to standard error.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = format!("error[{}]: {}\n", self.code, escape(&self.message));
         if let Some(help) = &self.help {
             let indented = help.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n        ");
@@ -61,7 +61,7 @@ impl Failure {
 }
 
 /// An error chain as one line: each cause after a colon.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -17,7 +17,7 @@ const FILE_BYTES_MAX: u64 = (1 << 20) + 1;
 /// # Errors
 ///
 /// What stands in the way, as a diagnostic without a place.
-pub fn read(path: &Path, name: &str) -> Result<Source, (Source, Diagnostic)> {
+pub(crate) fn read(path: &Path, name: &str) -> Result<Source, (Source, Diagnostic)> {
     let nothing = || Source::new(name, "");
     let refused = |message: String| (nothing(), Diagnostic::error("E-FILE-READ", message, None));
     let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
@@ -44,7 +44,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> String {
 
 /// A pipeline file: where it is, and what messages call it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Where it is.
     pub path: PathBuf,
     /// Relative to the repository or the folder of the command.
@@ -62,7 +62,7 @@ const DEFAULTS: [&str; 3] = ["pipelines/main.yml", "pipelines/main.yaml", "sealo
 /// # Errors
 ///
 /// When there is none, or more than one and none is meant; the message lists what was found.
-pub fn find(shell: &Shell, root: &Path, wanted: Option<&str>) -> Result<Found, Failure> {
+pub(crate) fn find(shell: &Shell, root: &Path, wanted: Option<&str>) -> Result<Found, Failure> {
     match wanted {
         Some(wanted) => named(shell, root, wanted),
         None => default(root),
@@ -105,7 +105,7 @@ fn default(root: &Path) -> Result<Found, Failure> {
 }
 
 /// Every pipeline of the repository, by name.
-pub fn all(root: &Path) -> Vec<Found> {
+pub(crate) fn all(root: &Path) -> Vec<Found> {
     let mut found = Vec::new();
     for folder in FOLDERS {
         let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();

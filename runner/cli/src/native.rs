@@ -30,7 +30,7 @@ const TOOL_HOMES: &[&str] =
     &[".cargo/bin", ".rustup", ".pyenv", ".nvm", ".local/bin", ".local/lib", "go/bin", ".deno/bin", ".bun/bin"];
 
 /// The environment of native commands, and what they may read beyond the system.
-pub struct Native {
+pub(crate) struct Native {
     /// Entries.
     pub env: Vec<(String, String)>,
     /// Folders.
@@ -39,7 +39,7 @@ pub struct Native {
 
 impl Native {
     /// From the operator's environment; `home` is the folder that commands get as theirs.
-    pub fn from(variable: impl Fn(&str) -> Option<String>, home: &Path) -> Self {
+    pub(crate) fn from(variable: impl Fn(&str) -> Option<String>, home: &Path) -> Self {
         let path = variable("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned());
         let mut env = vec![("PATH".to_owned(), path.clone()), ("HOME".to_owned(), home.display().to_string())];
         let passed = PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));

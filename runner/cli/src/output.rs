@@ -10,12 +10,12 @@ use crate::commands::run::Format;
 use crate::shell::Shell;
 
 /// The sink for a run that goes on.
-pub fn sink(shell: &Shell, format: Format) -> Box<dyn Sink> {
+pub(crate) fn sink(shell: &Shell, format: Format) -> Box<dyn Sink> {
     chosen(shell, format, if shell.global.no_progress { Drawing::Finished } else { Drawing::Live })
 }
 
 /// The sink for a run that is over.
-pub fn replay(shell: &Shell, format: Format) -> Box<dyn Sink> {
+pub(crate) fn replay(shell: &Shell, format: Format) -> Box<dyn Sink> {
     chosen(shell, format, Drawing::Finished)
 }
 
@@ -44,7 +44,7 @@ fn now_ms() -> i64 {
 }
 
 /// What the user should know of a checkout.
-pub fn warning(warning: &Warning) -> String {
+pub(crate) fn warning(warning: &Warning) -> String {
     match warning {
         Warning::LfsPointer(path) => format!("{} is a pointer of Git LFS: its content is not there", path.display()),
         Warning::MissingSubmodule(path) => format!("the submodule {} is not checked out", path.display()),

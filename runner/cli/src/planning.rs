@@ -15,7 +15,7 @@ use crate::shell::Shell;
 
 /// What to plan.
 #[derive(Clone, Debug, Default, Args)]
-pub struct PlanArgs {
+pub(crate) struct PlanArgs {
     /// A pipeline's name or file; the main one, or the only one, without it
     pub pipeline: Option<String>,
     /// Only this stage, with what it needs
@@ -40,27 +40,27 @@ pub struct PlanArgs {
 /// # Errors
 ///
 /// When there is no `=`.
-pub fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The folder whose pipelines are run, and what git knows of it.
-pub struct Repository {
+pub(crate) struct Repository {
     git: Option<Git>,
     root: PathBuf,
 }
 
 impl Repository {
     /// The one that the command was started in; a plain folder where git cannot read it.
-    pub fn at(shell: &Shell) -> Self {
+    pub(crate) fn at(shell: &Shell) -> Self {
         let git = Git::discover(shell.directory()).ok();
         let root = git.as_ref().map_or_else(|| shell.directory().to_owned(), |git| git.root().to_owned());
         Self { git, root }
     }
 
     /// Where it is.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
@@ -69,7 +69,7 @@ impl Repository {
     /// # Errors
     ///
     /// When there is no such reference, or git cannot read the repository.
-    pub fn git(&self, shell: &Shell, reference: Option<&str>) -> Result<Git, Failure> {
+    pub(crate) fn git(&self, shell: &Shell, reference: Option<&str>) -> Result<Git, Failure> {
         let git = match &self.git {
             Some(git) => git.clone(),
             None => Git::discover(shell.directory()).map_err(|error| Failure::new(error.code(), chain(&error)))?,
@@ -81,7 +81,7 @@ impl Repository {
     }
 
     /// Every problem of one pipeline: its own, and those of its plan as far as nothing has to be passed.
-    pub fn check(&self, found: &Found) -> (Source, Vec<Diagnostic>) {
+    pub(crate) fn check(&self, found: &Found) -> (Source, Vec<Diagnostic>) {
         let source = match file::read(&found.path, &found.name) {
             Ok(source) => source,
             Err((source, diagnostic)) => return (source, vec![diagnostic]),
@@ -108,7 +108,7 @@ impl Repository {
     }
 
     /// The `github` context: what git and the event say.
-    pub fn github(&self, git: Option<&Git>, event: Option<&Json>) -> Map<String, Json> {
+    pub(crate) fn github(&self, git: Option<&Git>, event: Option<&Json>) -> Map<String, Json> {
         let mut github = Map::new();
         let mut set = |name: &str, value: Json| github.insert(name.to_owned(), value);
         set("event_name", event_name(event).into());
@@ -172,7 +172,7 @@ fn pull_request(event: Option<&Json>, side: &str) -> String {
 }
 
 /// A plan, with what it was made from.
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// The plan.
     pub plan: sealock_plan::Plan,
     /// The repository at what is run.
@@ -187,7 +187,7 @@ impl PlanArgs {
     /// # Errors
     ///
     /// When there is no pipeline, or the repository or the event cannot be read.
-    pub fn plan(&self, shell: &mut Shell, repository: &Repository) -> Result<Option<sealock_plan::Plan>, Failure> {
+    pub(crate) fn plan(&self, shell: &mut Shell, repository: &Repository) -> Result<Option<sealock_plan::Plan>, Failure> {
         Ok(self.prepare(shell, repository)?.map(|prepared| prepared.plan))
     }
 
@@ -196,7 +196,7 @@ impl PlanArgs {
     /// # Errors
     ///
     /// When there is no pipeline, or the repository or the event cannot be read.
-    pub fn prepare(&self, shell: &mut Shell, repository: &Repository) -> Result<Option<Prepared>, Failure> {
+    pub(crate) fn prepare(&self, shell: &mut Shell, repository: &Repository) -> Result<Option<Prepared>, Failure> {
         let found = file::find(shell, repository.root(), self.pipeline.as_deref())?;
         let source = match file::read(&found.path, &found.name) {
             Ok(source) => source,

@@ -16,7 +16,7 @@ use crate::shell::Shell;
 /// # Errors
 ///
 /// When a component is not what the plan pinned, or cannot be compiled or loaded.
-pub fn load(
+pub(crate) fn load(
     shell: &mut Shell,
     plan: &Plan,
     plugins: &Plugins,

@@ -12,7 +12,7 @@ use crate::shell::Shell;
 
 /// Where secrets come from: `SEALOCK_SECRET_<NAME>` of the environment, then files.
 #[derive(Clone, Debug, Default, Args)]
-pub struct SecretArgs {
+pub(crate) struct SecretArgs {
     /// A secret from a file; may be given several times
     #[arg(long = "secret-file", value_name = "NAME=PATH")]
     files: Vec<String>,
@@ -27,7 +27,7 @@ impl SecretArgs {
     /// # Errors
     ///
     /// Every secret that is missing or cannot be one, together.
-    pub async fn load(&self, shell: &mut Shell, plan: &Plan, process: &Process) -> Result<Vault, Failure> {
+    pub(crate) async fn load(&self, shell: &mut Shell, plan: &Plan, process: &Process) -> Result<Vault, Failure> {
         self.load_names(shell, &plan.used_secrets(), process).await
     }
 
@@ -36,7 +36,7 @@ impl SecretArgs {
     /// # Errors
     ///
     /// As [`Self::load`].
-    pub async fn load_names(&self, shell: &mut Shell, names: &[String], process: &Process) -> Result<Vault, Failure> {
+    pub(crate) async fn load_names(&self, shell: &mut Shell, names: &[String], process: &Process) -> Result<Vault, Failure> {
         let vault = Vault::new();
         let environment = Environment::new(process.variables());
         let entries: Vec<String> = self.files.iter().map(|entry| at(shell, entry)).collect();

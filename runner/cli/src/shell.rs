@@ -11,7 +11,7 @@ use crate::args::{Global, When};
 use crate::failure::Failure;
 
 /// What commands know of the process they run in.
-pub struct Shell {
+pub(crate) struct Shell {
     /// The options that every command has.
     pub global: Global,
     directory: PathBuf,
@@ -26,7 +26,7 @@ impl Shell {
     /// # Errors
     ///
     /// When the folder to start in is not there.
-    pub fn new(global: Global, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+    pub(crate) fn new(global: Global, variable: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
         let here = match &global.directory {
             Some(directory) => directory.canonicalize(),
             None => current_directory(),
@@ -46,12 +46,12 @@ impl Shell {
     }
 
     /// The folder that the command was started in.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// `path` as the person meant it.
-    pub fn path(&self, path: &Path) -> PathBuf {
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.directory.join(path)
     }
 
@@ -60,7 +60,7 @@ impl Shell {
     /// # Errors
     ///
     /// When there is neither an option, a variable, nor a home.
-    pub fn state(&self) -> Result<PathBuf, Failure> {
+    pub(crate) fn state(&self) -> Result<PathBuf, Failure> {
         let found = self.state.as_ref().map(|state| self.directory.join(state));
         found.ok_or_else(|| {
             Failure::new("E-STATE-DIR", "there is no folder for runs: HOME is not set")
@@ -73,7 +73,7 @@ impl Shell {
     /// # Errors
     ///
     /// When there is neither an option, a variable, nor a home.
-    pub fn cache(&self) -> Result<PathBuf, Failure> {
+    pub(crate) fn cache(&self) -> Result<PathBuf, Failure> {
         let found = self.cache.as_ref().map(|cache| self.directory.join(cache));
         found.ok_or_else(|| {
             Failure::new("E-STATE-DIR", "there is no folder for compiled plugins: HOME is not set")
@@ -82,7 +82,7 @@ impl Shell {
     }
 
     /// Whether standard output takes colours.
-    pub fn colour_out(&self) -> Colour {
+    pub(crate) fn colour_out(&self) -> Colour {
         self.colour(std::io::stdout().is_terminal())
     }
 
@@ -95,17 +95,17 @@ impl Shell {
     }
 
     /// Prints the answer. A reader that has gone away is no error.
-    pub fn answer(&mut self, text: &str) {
+    pub(crate) fn answer(&mut self, text: &str) {
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
 
     /// Tells something beside the answer.
-    pub fn tell(&mut self, text: &str) {
+    pub(crate) fn tell(&mut self, text: &str) {
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 
     /// Tells what is wrong with a file.
-    pub fn diagnostics(&mut self, source: &Source, diagnostics: &[Diagnostic]) {
+    pub(crate) fn diagnostics(&mut self, source: &Source, diagnostics: &[Diagnostic]) {
         let report = Report { source, diagnostics };
         let text = render::text(report, self.colour(std::io::stderr().is_terminal()));
         self.tell(&text);

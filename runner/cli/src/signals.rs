@@ -4,7 +4,7 @@ use sealock_sandbox::CancellationToken;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Fired by the first and the second signal.
-pub fn tokens() -> (CancellationToken, CancellationToken) {
+pub(crate) fn tokens() -> (CancellationToken, CancellationToken) {
     let (cancel, kill) = (CancellationToken::new(), CancellationToken::new());
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let (cancel, kill) = (cancel.clone(), kill.clone());

@@ -15,7 +15,7 @@ use crate::shell::Shell;
 
 /// Which environment.
 #[derive(Clone, Debug, Args)]
-pub struct EnvironmentArgs {
+pub(crate) struct EnvironmentArgs {
     /// The environment's name in the pipeline
     pub environment: String,
     /// The pipeline that declares it; the main one, or the only one, without it
@@ -33,7 +33,7 @@ pub struct EnvironmentArgs {
 }
 
 /// An environment with its machines.
-pub struct Opened {
+pub(crate) struct Opened {
     /// As planned.
     pub environment: PlannedEnvironment,
     /// Its machines, with their logins.
@@ -48,7 +48,7 @@ impl EnvironmentArgs {
     /// # Errors
     ///
     /// When there is no such pipeline or environment, or a secret is missing.
-    pub async fn open(&self, shell: &mut Shell, process: &Process) -> Result<Opened, Failure> {
+    pub(crate) async fn open(&self, shell: &mut Shell, process: &Process) -> Result<Opened, Failure> {
         let environment = self.planned(shell)?;
         let keys: Vec<String> = environment
             .targets
@@ -91,13 +91,10 @@ impl EnvironmentArgs {
         let request =
             Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only: None };
         let (environment, diagnostics) = sealock_plan::environment(request, &self.environment);
-        match environment {
-            Some(environment) => Ok(environment),
-            None => {
-                shell.diagnostics(&source, &diagnostics);
-                let message = format!("{} declares no environment `{}` that can be used", found.name, self.environment);
-                Err(Failure::new("E-ENVIRONMENT-UNKNOWN", message))
-            }
+        if let Some(environment) = environment { Ok(environment) } else {
+            shell.diagnostics(&source, &diagnostics);
+            let message = format!("{} declares no environment `{}` that can be used", found.name, self.environment);
+            Err(Failure::new("E-ENVIRONMENT-UNKNOWN", message))
         }
     }
 }

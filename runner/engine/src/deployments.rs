@@ -335,12 +335,9 @@ pub(crate) async fn end(shared: &Shared, room: &mut Room, verified: Option<Vec<V
             exit: 70,
         });
     };
-    match verified {
-        Some(verifiers) => deployment.verified(&verifiers).await.map_err(cause_of),
-        None => {
-            deployment.finish().await;
-            Ok(())
-        }
+    if let Some(verifiers) = verified { deployment.verified(&verifiers).await.map_err(cause_of) } else {
+        deployment.finish().await;
+        Ok(())
     }
 }
 

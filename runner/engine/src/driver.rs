@@ -128,10 +128,10 @@ impl Driver {
             Command::DecideStep { stage, step } => self.decide_step(stage, step),
             Command::StartStep { stage, attempt } => self.start_step(stage, attempt),
             Command::StopStep { stage, .. } => {
-                self.running.get(&stage).into_iter().for_each(|running| running.stop.cancel())
+                self.running.get(&stage).into_iter().for_each(|running| running.stop.cancel());
             }
             Command::KillStep { stage, .. } => {
-                self.running.get(&stage).into_iter().for_each(|running| running.kill.cancel())
+                self.running.get(&stage).into_iter().for_each(|running| running.kill.cancel());
             }
             Command::SetTimer { timer, ms } => self.set_timer(timer, ms),
             Command::RollBack { stage, steps, .. } => self.roll_back(stage, &steps),

@@ -27,7 +27,7 @@ const GROUP_EVENTS_MAX: usize = 4_096;
 /// Why the record cannot be kept: the run must not go on.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct RecordError {
+pub(crate) struct RecordError {
     /// The stable code.
     pub code: &'static str,
     /// What failed.
@@ -41,19 +41,19 @@ struct Told {
 
 /// Where everything that happens is told. Cheap to clone.
 #[derive(Clone)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     tell: Sender<Told>,
     failure: Arc<Mutex<Option<RecordError>>>,
 }
 
 /// The thread behind a [`Recorder`].
-pub struct Recording {
+pub(crate) struct Recording {
     thread: JoinHandle<(FanOut, Vec<Retired>)>,
 }
 
 impl Recorder {
     /// Starts the thread for `run`.
-    pub fn start(run: String, journal: Journal, log: RunLog, sinks: FanOut) -> (Self, Recording) {
+    pub(crate) fn start(run: String, journal: Journal, log: RunLog, sinks: FanOut) -> (Self, Recording) {
         let (tell, told) = channel();
         let failure = Arc::new(Mutex::new(None));
         let mut writer = Writer { run, journal, log, sinks, seq: 0, sub: 0, failure: failure.clone() };
@@ -66,7 +66,7 @@ impl Recorder {
     }
 
     /// Tells what happened, without waiting.
-    pub fn tell(&self, kind: EventKind) {
+    pub(crate) fn tell(&self, kind: EventKind) {
         let _ = self.tell.send(Told { kind, durable: None });
     }
 
@@ -75,7 +75,7 @@ impl Recorder {
     /// # Errors
     ///
     /// When the journal cannot be written: then nothing may be begun that it should know of.
-    pub async fn commit(&self, kind: EventKind) -> Result<(), RecordError> {
+    pub(crate) async fn commit(&self, kind: EventKind) -> Result<(), RecordError> {
         let (durable, done) = oneshot::channel();
         let sent = self.tell.send(Told { kind, durable: Some(durable) });
         match (sent, done.await) {
@@ -88,7 +88,7 @@ impl Recorder {
     }
 
     /// Why the record could not be kept, when that happened.
-    pub fn failure(&self) -> Option<RecordError> {
+    pub(crate) fn failure(&self) -> Option<RecordError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -96,7 +96,7 @@ impl Recorder {
 impl Recording {
     /// Waits until everything told is written and shown; every [`Recorder`] must be gone. Gives the sinks that
     /// failed.
-    pub fn finish(self) -> Vec<Retired> {
+    pub(crate) fn finish(self) -> Vec<Retired> {
         self.thread.join().map(|(_, retired)| retired).unwrap_or_default()
     }
 }

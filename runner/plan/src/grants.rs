@@ -138,10 +138,10 @@ fn grant_typed(request: &RequestSpec, input: &Input, grant: &mut Grant) {
     };
     match request.capability {
         Capability::Network => {
-            grant.network.extend(texts.into_iter().filter_map(|text| typed_host(text, &request.methods)))
+            grant.network.extend(texts.into_iter().filter_map(|text| typed_host(text, &request.methods)));
         }
         Capability::Exec => {
-            grant.exec.extend(texts.into_iter().filter_map(|text| text.split_whitespace().next()).map(str::to_owned))
+            grant.exec.extend(texts.into_iter().filter_map(|text| text.split_whitespace().next()).map(str::to_owned));
         }
         Capability::Build => grant.containers.build = true,
         Capability::Run => grant.containers.run.extend(texts.into_iter().map(|text| ImagePattern(text.to_owned()))),

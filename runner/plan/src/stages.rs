@@ -322,7 +322,7 @@ impl<'a> Planner<'a> {
         let own_matrix = stage.matrix.as_ref().map(|own| &own.value);
         let max_parallel =
             own_matrix.and_then(|own| own.max_parallel.as_ref()).and_then(|most| self.late(most, "a number from 1"));
-        let fail_fast = own_matrix.map(|own| self.flag(&own.fail_fast, stage.span)).unwrap_or(LateFlag::Known(true));
+        let fail_fast = own_matrix.map_or(LateFlag::Known(true), |own| self.flag(&own.fail_fast, stage.span));
         let fail_fast = fail_fast != LateFlag::Known(false);
         self.known.0.insert(
             "strategy".into(),
@@ -414,7 +414,7 @@ impl<'a> Planner<'a> {
         let mut ms = |own: &Option<Spanned<Late<sealock_pipeline::Duration>>>, default: u64| {
             own.as_ref()
                 .and_then(|own| self.late(own, "a duration such as `10s`"))
-                .map_or(default, |own| own.as_millis())
+                .map_or(default, sealock_pipeline::Duration::as_millis)
         };
         let (interval_ms, timeout_ms) = (ms(&health.interval, INTERVAL_MS), ms(&health.timeout, TIMEOUT_MS));
         let test = match &health.command {
@@ -507,12 +507,9 @@ fn rank(place: usize, stages: &[&Stage], places: &HashMap<&str, usize>, ranks: &
     let mut open = vec![place];
     while let Some(&at) = open.last() {
         let needs = || stages[at].needs.iter().filter_map(|need| places.get(need.value.as_str()).copied());
-        match needs().find(|&need| ranks[need].is_none() && need != at) {
-            Some(need) => open.push(need),
-            None => {
-                ranks[at] = Some(needs().filter_map(|need| ranks[need]).map(|rank| rank + 1).max().unwrap_or(0));
-                open.pop();
-            }
+        if let Some(need) = needs().find(|&need| ranks[need].is_none() && need != at) { open.push(need) } else {
+            ranks[at] = Some(needs().filter_map(|need| ranks[need]).map(|rank| rank + 1).max().unwrap_or(0));
+            open.pop();
         }
     }
 }

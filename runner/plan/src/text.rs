@@ -209,7 +209,7 @@ fn plugins(plan: &Plan) -> String {
             PluginOrigin::Builtin => {}
             PluginOrigin::Path(_) => parts.push(format!("{name} (sha256:{}…)", &plugin.digest.hex()[..4])),
             PluginOrigin::Registry(reference) => {
-                parts.push(format!("{name} ({reference}, sha256:{}…)", &plugin.digest.hex()[..4]))
+                parts.push(format!("{name} ({reference}, sha256:{}…)", &plugin.digest.hex()[..4]));
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::{exit_code, file, planning};
 
 /// Show every problem of every file, with its place and what to do. Nothing is run, nothing is downloaded.
 #[derive(Debug, Args)]
-pub struct Check {
+pub(crate) struct Check {
     /// Pipeline files or names; all of the repository without one
     files: Vec<String>,
     /// How to print problems
@@ -37,7 +37,7 @@ impl Check {
     /// # Errors
     ///
     /// When there is nothing to check.
-    pub fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let checked = self.check(shell)?;
         let reports: Vec<Report<'_>> =
             checked.iter().map(|(source, diagnostics)| Report { source, diagnostics }).collect();
@@ -64,12 +64,9 @@ impl Check {
 
     /// A file that is not there is a diagnostic like any other: `--format json` prints its object always.
     fn check_named(&self, shell: &Shell, repository: &planning::Repository, wanted: &str) -> (Source, Vec<Diagnostic>) {
-        match file::find(shell, repository.root(), Some(wanted)) {
-            Ok(found) => repository.check(&found),
-            Err(_) => {
-                let message = "there is no such file, and no pipeline of that name in pipelines/ or .sealock/";
-                (Source::new(wanted, ""), vec![Diagnostic::error("E-FILE-READ", message, None)])
-            }
+        if let Ok(found) = file::find(shell, repository.root(), Some(wanted)) { repository.check(&found) } else {
+            let message = "there is no such file, and no pipeline of that name in pipelines/ or .sealock/";
+            (Source::new(wanted, ""), vec![Diagnostic::error("E-FILE-READ", message, None)])
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 /// Compile one component from standard input to standard output.
 #[derive(Debug, Args)]
-pub struct Compile {}
+pub(crate) struct Compile {}
 
 impl Compile {
     /// Compiles.
@@ -15,7 +15,7 @@ impl Compile {
     /// # Errors
     ///
     /// When the component cannot be a step.
-    pub fn run(&self) -> Result<u8, Failure> {
+    pub(crate) fn run(&self) -> Result<u8, Failure> {
         let compiled = sealock_sandbox::compile_between(std::io::stdin().lock(), std::io::stdout().lock());
         compiled.map_err(|error| Failure::new(error.code(), error.to_string()))?;
         Ok(exit_code::SUCCESS)

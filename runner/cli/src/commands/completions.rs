@@ -8,14 +8,14 @@ use crate::shell::Shell;
 
 /// Print a completion script for a shell.
 #[derive(Debug, Args)]
-pub struct Completions {
+pub(crate) struct Completions {
     /// For which shell
     shell: clap_complete::Shell,
 }
 
 impl Completions {
     /// Prints the script.
-    pub fn run(&self, shell: &mut Shell) -> u8 {
+    pub(crate) fn run(&self, shell: &mut Shell) -> u8 {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "sealock", &mut script);
         shell.answer(&String::from_utf8_lossy(&script));

@@ -13,7 +13,7 @@ use crate::shell::Shell;
 
 /// Evaluate one expression and print its value as JSON. NaN and the infinities are printed as strings of that name.
 #[derive(Debug, Args)]
-pub struct Eval {
+pub(crate) struct Eval {
     /// The expression, without `${{ }}`
     #[arg(allow_hyphen_values = true)]
     expression: String,
@@ -28,7 +28,7 @@ impl Eval {
     /// # Errors
     ///
     /// When the context file cannot be read.
-    pub fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let contexts = self.contexts(shell)?;
         let scope = Scope::of(&contexts);
         let value = Expression::parse_in(&self.expression, &scope).and_then(|parsed| parsed.evaluate(&contexts));

@@ -9,7 +9,7 @@ use crate::shell::Shell;
 
 /// Explain an error code: what it means, why it exists, what to do. Without a code: all of them.
 #[derive(Debug, Args)]
-pub struct Explain {
+pub(crate) struct Explain {
     /// Such as `E-GRANT-NETWORK`
     code: Option<String>,
 }
@@ -20,7 +20,7 @@ impl Explain {
     /// # Errors
     ///
     /// When there is no such code.
-    pub fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let Some(wanted) = &self.code else {
             let lines =
                 codes::all().iter().map(|code| format!("{:32} exit {:>2}   {}\n", code.name, code.exit, code.title()));

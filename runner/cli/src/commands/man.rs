@@ -9,7 +9,7 @@ use crate::shell::Shell;
 
 /// Print the manual page.
 #[derive(Debug, Args)]
-pub struct Man {}
+pub(crate) struct Man {}
 
 impl Man {
     /// Prints the page.
@@ -17,7 +17,7 @@ impl Man {
     /// # Errors
     ///
     /// When it cannot be put together.
-    pub fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let mut page = Vec::new();
         let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
         rendered.map_err(|error| Failure::new("E-OUTPUT", error.to_string()))?;

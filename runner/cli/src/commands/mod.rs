@@ -1,16 +1,16 @@
 //! One file a command.
 
-pub mod check;
-pub mod compile;
-pub mod completions;
-pub mod eval;
-pub mod explain;
-pub mod man;
-pub mod plan;
-pub mod rollback;
-pub mod run;
-pub mod runs;
-pub mod show;
-pub mod status;
-pub mod unlock;
-pub mod version;
+pub(crate) mod check;
+pub(crate) mod compile;
+pub(crate) mod completions;
+pub(crate) mod eval;
+pub(crate) mod explain;
+pub(crate) mod man;
+pub(crate) mod plan;
+pub(crate) mod rollback;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod show;
+pub(crate) mod status;
+pub(crate) mod unlock;
+pub(crate) mod version;

@@ -10,7 +10,7 @@ use crate::{exit_code, wall};
 
 /// Show what would run, on which condition, with which grants and digests. Nothing is run.
 #[derive(Debug, Args)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// What to plan.
     #[command(flatten)]
     plan: PlanArgs,
@@ -36,7 +36,7 @@ impl Plan {
     /// # Errors
     ///
     /// When there is no pipeline.
-    pub fn run(&self, shell: &mut Shell, process: &Process) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell, process: &Process) -> Result<u8, Failure> {
         let repository = Repository::at(shell);
         let Some(plan) = self.plan.plan(shell, &repository)? else {
             return Ok(exit_code::USAGE);

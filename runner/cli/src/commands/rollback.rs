@@ -12,7 +12,7 @@ use crate::targets::EnvironmentArgs;
 
 /// Go back to the last verified release of an environment: lock, switch, verify, as in a run.
 #[derive(Debug, Args)]
-pub struct Rollback {
+pub(crate) struct Rollback {
     /// Which environment.
     #[command(flatten)]
     environment: EnvironmentArgs,
@@ -30,7 +30,7 @@ impl Rollback {
     /// # Errors
     ///
     /// What stands in the way of starting; what happens after that is told by the run.
-    pub fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
         let repository = Repository::at(shell);
         let plan = PlanArgs {
             pipeline: self.environment.pipeline.clone(),

@@ -21,7 +21,7 @@ use crate::{exit_code, output, programs, signals, wall};
 
 /// Plan and run a pipeline.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// What to run.
     #[command(flatten)]
     plan: PlanArgs,
@@ -32,7 +32,7 @@ pub struct Run {
 
 /// How to run a plan.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Where secrets come from.
     #[command(flatten)]
     secrets: SecretArgs,
@@ -58,7 +58,7 @@ pub struct RunArgs {
 
 /// How to show a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// A moving picture on a terminal, lines elsewhere
     Auto,
     /// Lines
@@ -73,7 +73,7 @@ impl Run {
     /// # Errors
     ///
     /// What stands in the way of starting; what happens after that is told by the run.
-    pub fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
         let repository = Repository::at(shell);
         let Some(prepared) = self.plan.prepare(shell, &repository)? else {
             return Ok(exit_code::USAGE);
@@ -85,7 +85,7 @@ impl Run {
 
 impl RunArgs {
     /// For a rollback that a person asks for.
-    pub fn for_rollback(secrets: SecretArgs, format: Format) -> Self {
+    pub(crate) fn for_rollback(secrets: SecretArgs, format: Format) -> Self {
         Self {
             secrets,
             jobs: Some(1),
@@ -123,7 +123,7 @@ impl RunArgs {
     /// # Errors
     ///
     /// What stands in the way of starting.
-    pub fn start(
+    pub(crate) fn start(
         &self,
         shell: &mut Shell,
         repository: &Repository,

@@ -11,7 +11,7 @@ use crate::shell::Shell;
 
 /// List the runs of this machine, the newest first.
 #[derive(Debug, Args)]
-pub struct Runs {
+pub(crate) struct Runs {
     /// At most so many
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
     limit: usize,
@@ -35,7 +35,7 @@ impl Runs {
     /// # Errors
     ///
     /// When the journal cannot be read.
-    pub fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let journal = Journal::open(&shell.state()?).map_err(|error| Failure::new(error.code(), chain(&error)))?;
         let runs = journal.runs(self.limit).map_err(|error| Failure::new(error.code(), chain(&error)))?;
         let text = match self.format {

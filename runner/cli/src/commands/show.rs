@@ -11,7 +11,7 @@ use crate::{exit_code, output};
 
 /// Show one run again, as it was told. Without a run: the last one.
 #[derive(Debug, Args)]
-pub struct Show {
+pub(crate) struct Show {
     /// A run's id, or its beginning
     run: Option<String>,
     /// Only the log of this step: `stage/step`
@@ -28,7 +28,7 @@ impl Show {
     /// # Errors
     ///
     /// When there is no such run or step, or the journal cannot be read.
-    pub fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let journal = Journal::open(&shell.state()?).map_err(|error| Failure::new(error.code(), chain(&error)))?;
         let wanted = self.run.as_deref().unwrap_or("latest");
         let found = journal.run(wanted).map_err(|error| Failure::new(error.code(), chain(&error)))?;

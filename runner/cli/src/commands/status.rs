@@ -15,7 +15,7 @@ use crate::targets::EnvironmentArgs;
 
 /// Show what is live on each target, since when, verified or not, who holds the lock, and what drifted.
 #[derive(Debug, Args)]
-pub struct Status {
+pub(crate) struct Status {
     /// Which environment.
     #[command(flatten)]
     environment: EnvironmentArgs,
@@ -39,7 +39,7 @@ impl Status {
     /// # Errors
     ///
     /// When there is no such environment, or its logins cannot be read. A target that does not answer is shown.
-    pub fn run(&self, shell: &mut Shell, process: &Process) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell, process: &Process) -> Result<u8, Failure> {
         let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
         let name = self.environment.environment.clone();
         let (statuses, exit) = runtime.block_on(async {

@@ -12,7 +12,7 @@ use crate::targets::EnvironmentArgs;
 
 /// Take a stale lock over, in the open. A lock whose lease still runs is left alone.
 #[derive(Debug, Args)]
-pub struct Unlock {
+pub(crate) struct Unlock {
     /// Which environment.
     #[command(flatten)]
     environment: EnvironmentArgs,
@@ -24,7 +24,7 @@ impl Unlock {
     /// # Errors
     ///
     /// When somebody holds one, or a target does not answer.
-    pub fn run(&self, shell: &mut Shell, process: &Process) -> Result<u8, Failure> {
+    pub(crate) fn run(&self, shell: &mut Shell, process: &Process) -> Result<u8, Failure> {
         let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
         let told = std::sync::Mutex::new(Vec::new());
         let result = runtime.block_on(async {

@@ -9,7 +9,7 @@ use crate::{exit_code, wall};
 
 /// Print the version; as JSON, with the commit, wasmtime's version, and the walls that this machine offers.
 #[derive(Debug, Args)]
-pub struct Version {
+pub(crate) struct Version {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text, env = "SEALOCK_FORMAT", hide_env = true)]
     format: Format,
@@ -26,7 +26,7 @@ enum Format {
 
 impl Version {
     /// Prints it.
-    pub fn run(&self, shell: &mut Shell, process: &Process) -> u8 {
+    pub(crate) fn run(&self, shell: &mut Shell, process: &Process) -> u8 {
         let version = env!("CARGO_PKG_VERSION");
         let text = match self.format {
             Format::Text => format!("sealock {version}\n"),

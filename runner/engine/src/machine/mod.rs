@@ -102,7 +102,7 @@ impl Machine {
             Input::TimerFired(timer) => self.timer_fired(timer, out),
             Input::RolledBack { stage, result } => self.rolled_back(stage, result, out),
             Input::StageClosed { stage, outputs, deployment, cause } => {
-                self.stage_closed(stage, outputs, deployment, cause, out)
+                self.stage_closed(stage, outputs, deployment, cause, out);
             }
             Input::CancelStage { stage } => self.cancel_stage(stage, out),
             Input::CancelAsked => self.cancel(out),
