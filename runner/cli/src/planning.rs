@@ -187,7 +187,11 @@ impl PlanArgs {
     /// # Errors
     ///
     /// When there is no pipeline, or the repository or the event cannot be read.
-    pub(crate) fn plan(&self, shell: &mut Shell, repository: &Repository) -> Result<Option<sealock_plan::Plan>, Failure> {
+    pub(crate) fn plan(
+        &self,
+        shell: &mut Shell,
+        repository: &Repository,
+    ) -> Result<Option<sealock_plan::Plan>, Failure> {
         Ok(self.prepare(shell, repository)?.map(|prepared| prepared.plan))
     }
 

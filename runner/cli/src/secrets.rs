@@ -36,7 +36,12 @@ impl SecretArgs {
     /// # Errors
     ///
     /// As [`Self::load`].
-    pub(crate) async fn load_names(&self, shell: &mut Shell, names: &[String], process: &Process) -> Result<Vault, Failure> {
+    pub(crate) async fn load_names(
+        &self,
+        shell: &mut Shell,
+        names: &[String],
+        process: &Process,
+    ) -> Result<Vault, Failure> {
         let vault = Vault::new();
         let environment = Environment::new(process.variables());
         let entries: Vec<String> = self.files.iter().map(|entry| at(shell, entry)).collect();

@@ -34,8 +34,6 @@ pub(crate) struct EnvironmentArgs {
 
 /// An environment with its machines.
 pub(crate) struct Opened {
-    /// As planned.
-    pub environment: PlannedEnvironment,
     /// Its machines, with their logins.
     pub targets: Vec<TargetSpec>,
     /// Who asks.
@@ -67,7 +65,7 @@ impl EnvironmentArgs {
         let targets = sealock_engine::targets(&environment, &vault, &settings);
         let targets = targets.map_err(|cause| Failure::of(&cause))?;
         let facts = RunFacts { run: ulid::Ulid::generate().to_string(), who: settings.who, commit: None, dirty: false };
-        Ok(Opened { environment, targets, facts })
+        Ok(Opened { targets, facts })
     }
 
     fn planned(&self, shell: &mut Shell) -> Result<PlannedEnvironment, Failure> {
@@ -91,7 +89,9 @@ impl EnvironmentArgs {
         let request =
             Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only: None };
         let (environment, diagnostics) = sealock_plan::environment(request, &self.environment);
-        if let Some(environment) = environment { Ok(environment) } else {
+        if let Some(environment) = environment {
+            Ok(environment)
+        } else {
             shell.diagnostics(&source, &diagnostics);
             let message = format!("{} declares no environment `{}` that can be used", found.name, self.environment);
             Err(Failure::new("E-ENVIRONMENT-UNKNOWN", message))

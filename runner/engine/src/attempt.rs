@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use sealock_broker::{EnvText, StepDesk, StepDeskSpec};
 use sealock_contract::grant::FileGrant;
-use sealock_contract::seam::{EffectState, Note, Outcome};
+use sealock_contract::seam::{Note, Outcome};
 use sealock_contract::{Grant, Manifest, StepLimits, StepName, Value};
 use sealock_events::{Cause, EventKind};
 use sealock_sandbox::{CancellationToken, Entry, Facts, Program, StepCall, Workspace};
@@ -123,21 +123,6 @@ async fn perform(
         Err(cause) if outcome == Outcome::Success => Err(cause),
         Err(_) => Ok((outcome, Taken::default())),
     }
-}
-
-/// Asks a step with effects whether its effect happened.
-pub(crate) async fn probe(
-    shared: &Arc<Shared>,
-    room: &Room,
-    attempt: Attempt,
-    stop: CancellationToken,
-) -> Result<EffectState, Cause> {
-    let folder = TryFolder::make(shared, &attempt).map_err(|error| disk(&error))?;
-    let desk = desk(shared, room, &attempt, &folder, None);
-    let (call, _selection) = call(shared, room, &attempt, &folder)?;
-    let state = shared.sandbox.probe(&attempt.program, call, desk.clone(), &stop).await;
-    desk.close().await;
-    state.map_err(|outcome| outcome::judge(outcome).1.unwrap_or_else(|| disk(&std::io::Error::other("no answer"))))
 }
 
 fn desk(

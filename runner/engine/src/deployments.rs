@@ -335,7 +335,9 @@ pub(crate) async fn end(shared: &Shared, room: &mut Room, verified: Option<Vec<V
             exit: 70,
         });
     };
-    if let Some(verifiers) = verified { deployment.verified(&verifiers).await.map_err(cause_of) } else {
+    if let Some(verifiers) = verified {
+        deployment.verified(&verifiers).await.map_err(cause_of)
+    } else {
         deployment.finish().await;
         Ok(())
     }

@@ -20,8 +20,6 @@ pub(crate) struct Prepared {
     pub(crate) secrets: BTreeMap<String, SecretInput>,
     /// What native commands and containers of the step are given, besides the base.
     pub(crate) env: Vec<(String, EnvText)>,
-    /// Below the workspace.
-    pub(crate) working_directory: Option<String>,
     /// Whether its failure is forgiven.
     pub(crate) allow_failure: bool,
     /// The inputs as the journal and the ledger keep them; secrets by name.
@@ -68,7 +66,6 @@ pub(crate) fn prepare(
     }
     Ok(Prepared {
         env: env(known, &step.env)?,
-        working_directory: step.working_directory.as_ref().map(|own| text(own, known)).transpose()?,
         allow_failure: flag(&step.allow_failure, known)?,
         record: serde_json::Value::Object(given.record),
         inputs: given.inputs,

@@ -133,7 +133,9 @@ impl Writer {
         }
         let written = self.write(&events);
         if written.is_ok() {
-            events.iter().for_each(|event| self.sinks.send(event));
+            for event in &events {
+                self.sinks.send(event);
+            }
         }
         for one in waiting {
             let _ = one.send(written.clone());

@@ -119,7 +119,6 @@ fn attempt_of(
             inputs,
             secrets: ready.secrets.clone(),
             env: Vec::new(),
-            working_directory: None,
             allow_failure: false,
             record: Json::Null,
         },

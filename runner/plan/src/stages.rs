@@ -326,7 +326,7 @@ impl<'a> Planner<'a> {
         let fail_fast = fail_fast != LateFlag::Known(false);
         self.known.0.insert(
             "strategy".into(),
-            json!({ "job-index": index, "job-total": count, "fail-fast": fail_fast, "max-parallel": max_parallel.unwrap_or(count as u32) }),
+            json!({ "job-index": index, "job-total": count, "fail-fast": fail_fast, "max-parallel": max_parallel.map_or(count, |most| most as usize) }),
         );
         let env = self.env(&stage.env);
         let outer_env = self.known.json("env").and_then(|env| env.as_object().cloned()).unwrap_or_default();
@@ -507,7 +507,9 @@ fn rank(place: usize, stages: &[&Stage], places: &HashMap<&str, usize>, ranks: &
     let mut open = vec![place];
     while let Some(&at) = open.last() {
         let needs = || stages[at].needs.iter().filter_map(|need| places.get(need.value.as_str()).copied());
-        if let Some(need) = needs().find(|&need| ranks[need].is_none() && need != at) { open.push(need) } else {
+        if let Some(need) = needs().find(|&need| ranks[need].is_none() && need != at) {
+            open.push(need)
+        } else {
             ranks[at] = Some(needs().filter_map(|need| ranks[need]).map(|rank| rank + 1).max().unwrap_or(0));
             open.pop();
         }

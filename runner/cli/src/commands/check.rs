@@ -64,7 +64,9 @@ impl Check {
 
     /// A file that is not there is a diagnostic like any other: `--format json` prints its object always.
     fn check_named(&self, shell: &Shell, repository: &planning::Repository, wanted: &str) -> (Source, Vec<Diagnostic>) {
-        if let Ok(found) = file::find(shell, repository.root(), Some(wanted)) { repository.check(&found) } else {
+        if let Ok(found) = file::find(shell, repository.root(), Some(wanted)) {
+            repository.check(&found)
+        } else {
             let message = "there is no such file, and no pipeline of that name in pipelines/ or .sealock/";
             (Source::new(wanted, ""), vec![Diagnostic::error("E-FILE-READ", message, None)])
         }

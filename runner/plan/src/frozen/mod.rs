@@ -61,6 +61,10 @@ pub struct Plan {
 
 impl Plan {
     /// The digest of the frozen form: the identity of the plan.
+    ///
+    /// # Panics
+    ///
+    /// Never: a plan holds only maps with text keys.
     pub fn digest(&self) -> Digest {
         Digest::of(&serde_json::to_vec(self).expect("a plan holds only maps with text keys"))
     }
@@ -119,6 +123,10 @@ mod grants {
 
 impl Plan {
     /// The secrets that something in the plan names, in order: these must be there before anything starts.
+    ///
+    /// # Panics
+    ///
+    /// Never: a plan holds only maps with text keys.
     pub fn used_secrets(&self) -> Vec<String> {
         let mut used = std::collections::BTreeSet::new();
         used.extend(self.grants.values().flat_map(|grant| grant.secrets.iter().cloned()));
