@@ -1,1 +1,18 @@
-//! What the scenarios share: the built binary, the rig, and scratch repositories.
+//! What the scenarios share: the built binary, the rig with its two targets and its registry, and scratch repositories.
+//!
+//! Everything here looks from outside: by `ssh` and `curl` of its own, never through Sealock. What goes wrong is a
+//! panic with what was found: a scenario has nobody to hand an error to.
+
+pub mod canary;
+pub mod program;
+pub mod registry;
+pub mod repository;
+pub mod rig;
+pub mod sealock;
+pub mod target;
+
+pub use registry::Registry;
+pub use repository::Repository;
+pub use rig::Rig;
+pub use sealock::{Ended, Running, Sealock};
+pub use target::Target;

@@ -1,0 +1,186 @@
+//! The built binary, with a state folder, secrets, and an environment of its own.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::canary;
+use crate::rig::{Rig, binary, cache, search_path};
+
+/// No run of these tests takes longer, unless it hangs.
+const RUN_SECONDS: u64 = 600;
+
+/// One machine's Sealock: each has a state folder of its own, so that two of them do not know of each other.
+pub struct Sealock {
+    folder: TempDir,
+    directory: PathBuf,
+    docker_host: String,
+    variables: Vec<(String, String)>,
+    secrets: Vec<(String, String)>,
+}
+
+/// A run that goes on while the scenario looks.
+pub struct Running<'sealock> {
+    of: &'sealock Sealock,
+    child: Child,
+    files: TempDir,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code; 0 … 255, or -1 after a signal.
+    pub code: i32,
+    /// Standard output, then standard error.
+    pub text: String,
+}
+
+impl Sealock {
+    /// One that delivers the repository in `directory` to the rig's targets, with canary secrets.
+    ///
+    /// # Panics
+    /// When the rig's key cannot be read.
+    pub fn new(rig: &Rig, directory: &Path) -> Self {
+        let key = std::fs::read_to_string(rig.setting("SSH_KEY")).expect("the rig's key can be read");
+        let mut this = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            directory: directory.to_path_buf(),
+            docker_host: rig.setting("DOCKER_HOST"),
+            variables: Vec::new(),
+            secrets: Vec::new(),
+        };
+        for name in ["WEB1", "WEB1_HOST_KEY", "WEB2", "WEB2_HOST_KEY"] {
+            this.set_variable(name, &rig.setting(name));
+        }
+        this.set_variable("REGISTRY", &rig.setting("REGISTRY_LOGIN"));
+        this.set_secret("DEPLOY_KEY", &key);
+        this.set_secret("REGISTRY_PASSWORD", &rig.setting("REGISTRY_PASSWORD"));
+        for name in ["APP_TOKEN", "DB_PASSWORD", "SECRET_KEY"] {
+            this.set_secret(name, &format!("canary-{}-e91c7d55", name.to_lowercase().replace('_', "-")));
+        }
+        this
+    }
+
+    /// Gives `vars.<name>` another value.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(had, _)| had != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Gives `secrets.<name>` another value.
+    pub fn set_secret(&mut self, name: &str, value: &str) {
+        self.unset_secret(name);
+        self.secrets.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Takes a secret away.
+    pub fn unset_secret(&mut self, name: &str) {
+        self.secrets.retain(|(had, _)| had != name);
+    }
+
+    /// Where runs and their journal are kept.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Starts `sealock run` with these arguments.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(&self, arguments: &[&str]) -> Running<'_> {
+        let files = tempfile::tempdir().expect("a temporary folder");
+        let file = |name| File::create(files.path().join(name)).expect("a temporary file");
+        let mut command = Command::new(binary());
+        command.arg("run").args(arguments).args(["--format", "plain", "--directory"]).arg(&self.directory);
+        command.arg("--state").arg(self.state()).arg("--cache").arg(cache());
+        for (name, value) in &self.variables {
+            command.arg("--var").arg(format!("{name}={value}"));
+        }
+        command.env_clear().env("PATH", search_path()).env("HOME", self.folder.path()).env("NO_COLOR", "1");
+        command.env("DOCKER_HOST", &self.docker_host);
+        command.envs(self.secrets.iter().map(|(name, value)| (format!("SEALOCK_SECRET_{name}"), value)));
+        command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
+        let child = command.spawn().expect("the binary starts");
+        Running { of: self, child, files }
+    }
+
+    /// Runs `sealock run` to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        self.start(arguments).end()
+    }
+
+    /// Lines of secrets that are long enough to be told from chance.
+    fn canaries(&self) -> Vec<String> {
+        let lines = self.secrets.iter().flat_map(|(_, value)| value.lines());
+        lines.filter(|line| line.len() >= 12 && !line.starts_with("-----")).map(str::to_owned).collect()
+    }
+}
+
+impl Running<'_> {
+    /// Whether it has ended already.
+    ///
+    /// # Panics
+    /// When the system does not say.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked").is_some()
+    }
+
+    /// Waits for its end, and looks for secrets in everything it wrote.
+    ///
+    /// # Panics
+    /// When it hangs, or when a secret is found.
+    pub fn end(mut self) -> Ended {
+        let start = Instant::now();
+        while !self.has_ended() {
+            if start.elapsed().as_secs() > RUN_SECONDS {
+                let _ = self.child.kill();
+                panic!("it hangs; so far: {}", self.text());
+            }
+            sleep(Duration::from_millis(20));
+        }
+        let code = self.child.wait().expect("a child can be waited for").code().unwrap_or(-1);
+        let text = self.text();
+        let found = canary::leaks(&self.of.canaries(), &self.of.state(), &[("output", text.as_bytes())]);
+        assert!(found.is_empty(), "secrets are out: {found:?}");
+        Ended { code, text }
+    }
+
+    fn text(&self) -> String {
+        let read = |name| std::fs::read(self.files.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&[read("out"), read("err")].concat()).into_owned()
+    }
+}
+
+impl Drop for Running<'_> {
+    /// A scenario that fails leaves no run behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// Asserts the exit code, and shows everything that was printed when it is another.
+    ///
+    /// # Panics
+    /// When the code is another.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "the run ended otherwise:\n{}", self.text);
+        self
+    }
+
+    /// Asserts that a text was printed.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[track_caller]
+    pub fn saying(self, text: &str) -> Self {
+        assert!(self.text.contains(text), "{text} was not said:\n{}", self.text);
+        self
+    }
+}
