@@ -70,11 +70,12 @@ fn schemas(checkout: &Checkout) -> Result<String, Failure> {
 
 /// The rig's programs and libraries, and what runs on targets.
 fn shell_scripts(checkout: &Checkout) -> Result<String, Failure> {
-    let files =
-        ["ls-files", ".ci/run", "tests/rig", "runner/deploy/src/target.sh", "plugins/compose-deploy/src/script"];
+    let files = ["ls-files", ".ci/run", "tests/rig", "runner/deploy/src/target.sh"];
     let files = program::answer(checkout.command("git").args(files))?;
     let scripts: Vec<&str> = files.lines().filter(|file| is_script(checkout, file)).collect();
-    program::run(checkout.command("shellcheck").arg("--external-sources").args(&scripts))?;
+    program::run(
+        checkout.command("shellcheck").args(["--external-sources", "--source-path=tests/rig"]).args(&scripts),
+    )?;
     Ok(format!("{} clean", scripts.len()))
 }
 
@@ -106,8 +107,8 @@ fn advisories(checkout: &Checkout) -> Result<String, Failure> {
 
 fn deny(checkout: &Checkout, manifest: &str, what: &[&str]) -> Result<(), Failure> {
     let config = checkout.path("deny.toml");
-    let mut deny = checkout.cargo(&["deny", "--log-level", "error", "--manifest-path", manifest, "check"]);
-    program::run(deny.arg("--hide-inclusion-graph").arg("--config").arg(config).args(what))
+    let mut deny = checkout.cargo(&["deny", "--log-level", "error", "--manifest-path", manifest, "--config"]);
+    program::run(deny.arg(config).args(["check", "--hide-inclusion-graph"]).args(what))
 }
 
 fn is_reachable(repository: &str) -> bool {
