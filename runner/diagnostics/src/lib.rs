@@ -7,7 +7,7 @@
 //! # Invariants
 //!
 //! - Nothing here prints, exits, or reads a file: callers hand over text and take text.
-//! - Every code in a message is in [`codes::ALL`]; a test of the workspace compares the two.
+//! - Every code in a message is in [`codes::all`]; a test of the workspace compares the two.
 //! - Text from outside is escaped before it is rendered: no control character reaches a terminal.
 
 pub mod codes;
