@@ -32,11 +32,11 @@ impl Rig {
             return Err(Failure::failed(format!("tests/rig/up: {}; what is wrong stands above", started.status)));
         }
         let entries = entries(&String::from_utf8_lossy(&started.stdout));
-        println!("up, on {}", if stays_up { "what was up before" } else { "its own; goes down at the end" });
+        println!("{}", if stays_up { "it was up before" } else { "it is up now" });
         Ok(Self { entries, down: folder.join("down"), stays_up })
     }
 
-    /// Leaves it up.
+    /// Leaves it up, to be looked at.
     pub(crate) fn keep(&mut self) {
         self.stays_up = true;
     }

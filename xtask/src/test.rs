@@ -11,7 +11,7 @@ use crate::setup;
 
 /// Packages with tests that need the rig or its packages, and what of each needs none.
 const RIG_PACKAGES: [(&str, &[&str]); 3] = [
-    ("e2e", &["--lib", "--test", "architecture"]),
+    ("e2e", &["--lib", "--test", "architecture", "--test", "codes", "--test", "local"]),
     ("sealock-broker", &["--lib", "--test", "broker"]),
     ("sealock-deploy", &["--lib"]),
 ];
