@@ -270,6 +270,52 @@ fn a_deployment_that_fails_before_its_first_effect_keeps_its_cause() {
 }
 
 #[test]
+fn a_fenced_run_touches_nothing_more_and_ends_with_seven() {
+    let mut own = stage("deploy", &[], &["compose", "smoke"]);
+    own.environment = Some("production".into());
+    let mut machine = Machine::new(plan(vec![own]), 1);
+    let id = StageId(0);
+    let cause = Cause { code: "E-FENCED".into(), message: "another run holds it".into(), help: None, exit: 7 };
+    let ended = Ended {
+        attempt: 1,
+        why: Why::Remote,
+        cause: Some(cause),
+        skipped: None,
+        outputs: Map::new(),
+        effect: true,
+        allow_failure: false,
+        duration_ms: 1,
+        log_bytes: 0,
+    };
+    let deployment = Deployment {
+        environment: "production".into(),
+        release: "r2".into(),
+        fence: 1,
+        targets: vec!["web1".into()],
+        previous: Vec::new(),
+    };
+    let mut commands = Vec::new();
+    for input in [
+        Input::Start,
+        Input::StageReady { stage: id, deployment: Some(deployment) },
+        Input::StepDecided { stage: id, step: 0, decision: Ok(true) },
+        Input::EffectBegan { stage: id },
+        Input::StepEnded { stage: id, step: 0, ended: Box::new(ended) },
+        Input::StepDecided { stage: id, step: 1, decision: Ok(false) },
+        Input::StageClosed {
+            stage: id,
+            outputs: Map::new(),
+            deployment: Some(DeploymentResult::Unchanged),
+            cause: None,
+        },
+    ] {
+        commands.extend(machine.step(input));
+    }
+    assert!(!commands.iter().any(|command| matches!(command, Command::RollBack { .. })));
+    assert!(commands.iter().any(|command| matches!(command, Command::Finish { exit: 7, .. })));
+}
+
+#[test]
 fn cancelling_a_deployment_that_has_begun_rolls_it_back() {
     let told = deployment(World { cancel_at: Some("smoke"), ..World::default() });
     assert_eq!(

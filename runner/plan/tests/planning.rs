@@ -1,0 +1,201 @@
+//! Planning as an author sees it: what is granted, what is refused, and the line to add.
+
+use insta::assert_snapshot;
+use sealock_contract::{Digest, Manifest, StepName};
+use sealock_diagnostics::Source;
+use sealock_diagnostics::render::{Colour, Report, text};
+use sealock_plan::{Catalogue, CatalogueError, Facts, Plan, Planned, PlannedPlugin, PluginOrigin, Request, Wanted};
+use serde_json::json;
+
+/// Plugins that there are in these tests.
+struct Plugins;
+
+impl Catalogue for Plugins {
+    fn find(&self, wanted: Wanted<'_>) -> Result<PlannedPlugin, CatalogueError> {
+        let Wanted::Builtin(name) = wanted else {
+            return Err(CatalogueError { code: "E-PLUGIN-UNKNOWN", message: "not here".into(), help: None });
+        };
+        let manifest = manifest(name).ok_or_else(|| CatalogueError {
+            code: "E-PLUGIN-UNKNOWN",
+            message: format!("there is no plugin `{name}`"),
+            help: None,
+        })?;
+        Ok(PlannedPlugin {
+            origin: PluginOrigin::Builtin,
+            digest: Digest::of(name.as_bytes()),
+            manifest: Some(manifest),
+        })
+    }
+
+    fn builtins(&self) -> Vec<String> {
+        ["shell", "probe", "gate", "caller", "deployer"].map(str::to_owned).to_vec()
+    }
+}
+
+fn manifest(name: &str) -> Option<Manifest> {
+    let full = "sealock:step/full-step@0.1.0";
+    let value = match name {
+        "shell" => json!({ "world": full, "inputs": {
+            "script": { "type": "string", "required": true }, "shell": { "type": "string" }, "working-directory": { "type": "path" },
+        }, "requests": [{ "capability": "exec", "to": "{inputs.shell}" }] }),
+        "probe" => json!({ "world": full, "verifies": true, "inputs": {
+            "url": { "type": "string", "required": true }, "attempts": { "type": "integer", "minimum": 1 },
+            "token": { "type": "secret" },
+        }, "requests": [{ "capability": "network", "to": "{inputs.url}", "methods": ["GET"] }] }),
+        "gate" => {
+            json!({ "world": "sealock:step/hermetic-step@0.1.0", "inputs": { "report": { "type": "path", "required": true } } })
+        }
+        "caller" => json!({ "world": full, "requests": [
+            { "capability": "network", "to": "api.example.org:443", "reason": "report the result" },
+        ] }),
+        "deployer" => json!({ "world": full, "effect": true, "inputs": { "env": { "type": "map of secret" } },
+            "requests": [{ "capability": "targets", "to": "{environment}" }] }),
+        _ => return None,
+    };
+    let mut value = value;
+    value["name"] = name.into();
+    value["version"] = "0.1.0".into();
+    Some(serde_json::from_value(value).expect("a manifest"))
+}
+
+fn planned(stages: &str, only: Option<&str>) -> (Source, Planned) {
+    let head = "name: test\nsecrets: [TOKEN, DB]\nenvironments:\n  prod:\n    env: { DATABASE: \"pg://x:${{ secrets.DB }}@db\" }\n    targets:\n      \
+                web1: { ssh: deploy@web1.example.com, host-key: ssh-ed25519 AAAA, key: TOKEN }\nstages:\n";
+    let source = Source::new("main.yml", format!("{head}{stages}"));
+    let parsed = sealock_pipeline::parse(&source);
+    assert!(parsed.pipeline.is_some(), "{:?}", parsed.diagnostics);
+    let pipeline = parsed.pipeline.expect("no errors");
+    let facts =
+        Facts { github: json!({ "ref": "refs/heads/main" }).as_object().expect("a map").clone(), ..Facts::default() };
+    let request = Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &Plugins, only };
+    let planned = sealock_plan::plan(request);
+    (source, planned)
+}
+
+fn plan(stages: &str) -> Plan {
+    let (source, planned) = planned(stages, None);
+    let told = text(Report { source: &source, diagnostics: &planned.diagnostics }, Colour::Plain);
+    planned.plan.unwrap_or_else(|| panic!("{told}"))
+}
+
+fn told(stages: &str) -> String {
+    let (source, planned) = planned(stages, None);
+    text(Report { source: &source, diagnostics: &planned.diagnostics }, Colour::Plain)
+}
+
+fn grant(plan: &Plan, stage: &str, step: &str) -> sealock_contract::Grant {
+    plan.grants[&StepName { stage: stage.into(), step: step.into() }].clone()
+}
+
+#[test]
+fn typing_an_input_grants_what_the_plugin_asks_for_in_its_terms_and_nothing_else() {
+    let plan = plan("  a:\n    steps:\n      - uses: probe\n        with: { url: \"https://example.com/health\" }\n");
+    let grant = grant(&plan, "a", "probe");
+    assert_eq!(sealock_plan::text::granted(&grant), ["GET example.com:443"]);
+    assert!(grant.exec.is_empty() && grant.secrets.is_empty() && grant.targets.is_empty());
+}
+
+#[test]
+fn an_input_that_grants_must_be_known_before_the_run_or_stand_in_allow() {
+    let late = "  a:\n    outputs: { u: x }\n    steps:\n      - run: x\n  b:\n    needs: a\n    steps:\n      - uses: probe\n        \
+                with: { url: \"${{ needs.a.outputs.u }}\" }\n";
+    assert_snapshot!(told(late), @r#"
+    error[E-GRANT-LATE]: `url` of step `probe` decides what it may touch, and is not known before the run
+      --> main.yml:17:22
+       |
+    17 |         with: { url: "${{ needs.a.outputs.u }}" }
+       |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^ network is granted by what stands here
+       |
+       = help: say what it may reach: allow: { network: ["host.example.com:443"] }
+    "#);
+    let allowed = format!("{late}        allow: {{ network: [\"example.com:443\"] }}\n");
+    assert_eq!(sealock_plan::text::granted(&grant(&plan(&allowed), "b", "probe")), ["GET example.com:443"]);
+}
+
+#[test]
+fn what_a_plugin_asks_for_by_name_must_be_allowed_and_the_line_is_offered() {
+    assert_snapshot!(told("  a:\n    steps:\n      - uses: caller\n"), @r#"
+    error[E-GRANT-NETWORK]: step `caller` needs network api.example.org:443, which is not allowed
+      --> main.yml:11:9
+       |
+    11 |       - uses: caller
+       |         ^^^^^^^^^^^^ asks for network api.example.org:443 (to report the result)
+       |
+       = help: add to the step: allow: { network: ["api.example.org:443"] }
+    "#);
+}
+
+#[test]
+fn a_hermetic_step_sees_only_the_paths_that_its_author_typed() {
+    let plan = plan("  a:\n    steps:\n      - uses: gate\n        with: { report: out/junit.xml }\n");
+    let files = grant(&plan, "a", "gate").files;
+    assert!(files.check_read("out/junit.xml").is_ok());
+    assert!(files.check_read("out/other.xml").is_err() && files.check_write("out/junit.xml").is_err());
+}
+
+#[test]
+fn unknown_inputs_and_plugins_offer_the_near_name() {
+    let told = told(
+        "  a:\n    steps:\n      - uses: prob\n      - uses: probe\n        with: { ulr: x, url: \"https://a.example\" }\n",
+    );
+    assert!(told.contains("E-PLUGIN-UNKNOWN") && told.contains("there is `probe`"), "{told}");
+    assert!(told.contains("E-INPUT-UNKNOWN") && told.contains("there is `url`"), "{told}");
+}
+
+#[test]
+fn a_secret_in_an_input_that_the_step_sees_is_refused() {
+    let told = told(
+        "  a:\n    steps:\n      - uses: probe\n        with: { url: \"https://a.example/${{ secrets.TOKEN }}\" }\n",
+    );
+    assert!(told.contains("E-SECRET-PLACE"), "{told}");
+    let plan = plan(
+        "  a:\n    steps:\n      - uses: probe\n        with: { url: \"https://a.example\", token: \"${{ secrets.TOKEN }}\" }\n",
+    );
+    assert_eq!(grant(&plan, "a", "probe").secrets, ["TOKEN"]);
+    assert_eq!(plan.used_secrets(), ["TOKEN"]);
+}
+
+#[test]
+fn a_deployment_gets_its_targets_and_its_environments_secrets() {
+    let plan = plan("  a:\n    environment: prod\n    steps:\n      - uses: deployer\n");
+    let grant = grant(&plan, "a", "deployer");
+    assert_eq!((grant.targets, grant.secrets), (vec!["web1".to_owned()], vec!["DB".to_owned()]));
+    assert_eq!(plan.environments["prod"].targets[0].directory, "deploy/test");
+    assert!(sealock_plan::text::lacks_verifier(&plan, &plan.stages[0]));
+}
+
+#[test]
+fn a_script_that_is_allowed_network_is_marked_as_what_no_wall_holds() {
+    let plan =
+        plan("  a:\n    steps:\n      - run: x\n        allow: { network: [\"example.com:443\"] }\n      - run: y\n");
+    assert!(plan.stages[0].steps[0].wants_unconfined_network && !plan.stages[0].steps[1].wants_unconfined_network);
+}
+
+#[test]
+fn allowing_what_nobody_asks_for_is_a_warning() {
+    let told =
+        told("  a:\n    steps:\n      - uses: gate\n        with: { report: x }\n        allow: { exec: [npm] }\n");
+    assert!(told.contains("warning[E-ALLOW-UNUSED]"), "{told}");
+}
+
+#[test]
+fn cells_are_stages_of_their_own_and_one_stage_brings_what_it_needs() {
+    let stages = "  a:\n    matrix: { v: [\"3.11\", \"3.12\"] }\n    steps:\n      - run: x\n  b:\n    needs: a\n    steps:\n      - run: y\n  c:\n    \
+                  steps:\n      - run: z\n";
+    let names: Vec<String> = plan(stages).stages.into_iter().map(|stage| stage.name).collect();
+    assert_eq!(names, ["a (3.11)", "a (3.12)", "c", "b"]);
+    let (_, planned) = planned(stages, Some("b"));
+    let names: Vec<String> = planned.plan.expect("sound").stages.into_iter().map(|stage| stage.name).collect();
+    assert_eq!(names, ["a (3.11)", "a (3.12)", "b"]);
+}
+
+#[test]
+fn a_plan_reads_back_as_it_was_frozen() {
+    let plan = plan(
+        "  a:\n    environment: prod\n    steps:\n      - uses: deployer\n      - run: x\n        env: { A: \"${{ secrets.TOKEN }}\" }\n",
+    );
+    let json = serde_json::to_string(&plan).expect("plain data");
+    let back: Plan = serde_json::from_str(&json).expect("what we wrote");
+    assert_eq!(back, plan);
+    assert_eq!(back.digest(), plan.digest());
+}
