@@ -1,0 +1,15 @@
+//! The built binary on one machine: no rig, no network, no Docker engine. What is asserted is exit codes, stable codes, events,
+//! and what is left on the disk and in the process table.
+
+mod local {
+    mod cancel;
+    mod check;
+    mod evaluate;
+    mod flow;
+    mod guests;
+    mod handover;
+    mod journal;
+    mod support;
+    mod walls;
+    mod workspace;
+}

@@ -1,0 +1,183 @@
+//! What runs when: conditions, matrices, retries, timeouts, and what waits for what.
+
+use std::time::Instant;
+
+use super::support::{Scene, finish, text};
+
+#[test]
+fn conditions_are_those_of_github() {
+    let scene = Scene::new(
+        r#"
+name: conditions
+stages:
+  bad:
+    steps:
+      - run: exit 9
+      - run: echo never
+      - { run: echo on failure, if: failure() }
+      - { run: echo always, if: always() }
+  after: { needs: bad, steps: [{ run: echo never }] }
+  saver: { needs: bad, if: failure(), steps: [{ run: echo saved }] }
+  teller:
+    needs: [bad, after]
+    if: always()
+    steps: [{ run: 'echo "$A $B"', env: { A: "${{ needs.bad.result }}", B: "${{ needs.after.result }}" } }]
+  not: { if: github.ref == 'refs/heads/other', steps: [{ run: echo never }] }
+"#,
+    );
+    let told = scene.run(&["--jobs", "4"]);
+    told.exits(1);
+    assert_eq!(told.log("bad"), ["on failure", "always"]);
+    assert_eq!(told.log("teller"), ["failure skipped"]);
+    assert_eq!(told.log("saver"), ["saved"]);
+    assert_eq!(told.skipped(), ["after", "not"]);
+    assert!(!told.stdout.contains("\"text\":\"never\""), "{}", told.stdout);
+}
+
+#[test]
+fn an_allowed_failure_is_an_outcome_and_no_conclusion() {
+    let scene = Scene::new(
+        r#"
+name: allowed
+stages:
+  only:
+    steps:
+      - { id: a, run: exit 5, allow-failure: true }
+      - { run: echo never, if: failure() }
+      - { run: 'echo "$O $C"', env: { O: "${{ steps.a.outcome }}", C: "${{ steps.a.conclusion }}" } }
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(0);
+    assert_eq!(told.log("only"), ["failure success"]);
+}
+
+#[test]
+fn a_matrix_makes_cells_of_axes_includes_and_excludes() {
+    let scene = Scene::new(
+        r#"
+name: matrix
+stages:
+  test:
+    matrix:
+      python: [3.10, "3.11"]
+      os: [a, b]
+      exclude: [{ python: 3.10, os: b }]
+      include: [{ python: "3.12", os: c, extra: yes }]
+    steps: [{ run: 'echo "$P"', env: { P: "${{ matrix.python }} ${{ matrix.os }} ${{ matrix.extra }}" } }]
+  after:
+    needs: test
+    steps: [{ run: 'echo "$R $C"', env: { R: "${{ needs.test.result }}", C: "${{ needs.test.cells[3].matrix.extra }}" } }]
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(0);
+    let names: Vec<String> = told.results().into_keys().collect();
+    assert_eq!(names, ["after", "test (3.10, a)", "test (3.11, a)", "test (3.11, b)", "test (3.12, c, yes)"]);
+    assert_eq!(told.log("test (3.12, c, yes)"), ["3.12 c yes"]);
+    assert_eq!(told.log("after"), ["success yes"]);
+}
+
+#[test]
+fn an_empty_late_matrix_is_one_clear_failure() {
+    let scene = Scene::new(
+        r#"
+name: late
+stages:
+  list:
+    outputs: { all: "${{ steps.a.outputs.all }}" }
+    steps: [{ id: a, run: 'echo "[]" > "$SEALOCK_OUTPUTS/all"' }]
+  each:
+    needs: list
+    matrix: { item: "${{ fromJSON(needs.list.outputs.all) }}" }
+    steps: [{ run: echo never }]
+"#,
+    );
+    let told = scene.run(&[]);
+    assert_ne!(told.code, Some(0), "{}", told.stdout);
+    assert_ne!(told.code, Some(70), "{}", told.stdout);
+    told.says("E-MATRIX-EMPTY");
+}
+
+#[test]
+fn a_retry_repeats_only_what_it_is_for() {
+    let scene = Scene::new(
+        r#"
+name: retry
+stages:
+  works:
+    steps:
+      - run: echo try; test -e second || { touch second; exit 1; }
+        retry: { attempts: 3, backoff: 10ms }
+  not-for-this:
+    if: always()
+    steps:
+      - run: echo try; exit 1
+        retry: { attempts: 3, backoff: 10ms, on: [timeout] }
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(1);
+    assert_eq!(told.log("not-for-this"), ["try"]);
+    let attempts = told.of("step-started").iter().filter(|event| event["stage"] == "works").count();
+    assert_eq!(attempts, 2, "{}", told.stdout);
+    assert_eq!(told.results()["works"], "success");
+}
+
+#[test]
+fn a_steps_and_a_stages_timeout_exit_4() {
+    let step = "name: t\nstages:\n  only:\n    steps:\n      - { run: sleep 60, timeout: 1s }\n";
+    let stage = "name: t\nstages:\n  only:\n    timeout: 1s\n    steps:\n      - { run: sleep 60 }\n      - { run: echo never }\n";
+    for (pipeline, code) in [(step, "TIMEOUT"), (stage, "E-STAGE-TIMEOUT")] {
+        let start = Instant::now();
+        let told = Scene::new(pipeline).run(&[]);
+        told.exits(4).says(code);
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn one_job_at_a_time_when_asked() {
+    let scene = Scene::new(
+        r#"
+name: jobs
+stages:
+  a: { steps: [{ run: sleep 0.2 }] }
+  b: { steps: [{ run: sleep 0.2 }] }
+  c: { steps: [{ run: sleep 0.2 }] }
+"#,
+    );
+    let told = scene.run(&["--jobs", "1"]);
+    told.exits(0);
+    let mut open = 0;
+    for event in told.events() {
+        open += i32::from(event["kind"] == "stage-started") - i32::from(event["kind"] == "stage-finished");
+        assert!(open <= 1, "{event}");
+    }
+}
+
+#[test]
+fn two_runs_of_one_group_queue_or_fail() {
+    let pipeline = |conflict: &str| {
+        format!(
+            "name: g\nstages:\n  only:\n    concurrency: {{ group: one, on-conflict: {conflict} }}\n    steps: [{{ run: sleep 2 }}]\n"
+        )
+    };
+    let scene = Scene::new(&pipeline("queue"));
+    let start = Instant::now();
+    let arguments = ["run", "--format", "jsonl"];
+    let first = scene.command(&arguments).spawn().expect("it starts");
+    let second = scene.command(&arguments).spawn().expect("it starts");
+    finish(first).exits(0);
+    finish(second).exits(0);
+    assert!(start.elapsed().as_secs_f64() >= 4.0, "they ran at once: {:?}", start.elapsed());
+
+    let scene = Scene::new(&pipeline("fail"));
+    let both = [0, 1].map(|_| scene.command(&arguments).spawn().expect("it starts"));
+    let both = both.map(finish);
+    let refused = both.iter().find(|told| told.code != Some(0)).expect("one of them has to give way");
+    assert!(both.iter().any(|told| told.code == Some(0)), "{}", refused.stdout);
+    refused.says("E-CONCURRENCY-TAKEN");
+    assert_ne!(refused.code, Some(70));
+    assert!(refused.of("run-finished").iter().all(|event| text(&event["cause"]["code"]) == "E-CONCURRENCY-TAKEN"));
+}

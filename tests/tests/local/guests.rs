@@ -1,0 +1,83 @@
+//! Components that a repository brings along: their limits, and that the next stage still runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::support::{Scene, Told};
+
+/// The compiled guests: `$SEALOCK_GUESTS`, else built here when they are missing.
+pub(crate) fn guest(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("SEALOCK_GUESTS") {
+            return folder.into();
+        }
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--quiet", "--release", "--target", "wasm32-wasip2"]).current_dir(sources);
+        let status = cargo.env("CARGO_TARGET_DIR", &target).status().expect("cargo is there");
+        assert!(status.success(), "the guests do not build: `rustup target add wasm32-wasip2`");
+        target.join("wasm32-wasip2/release")
+    });
+    BUILT.get().expect("it was just set").join(name)
+}
+
+/// Runs the hostile guest, and a stage after it that has to run.
+fn attack(with: &str, keys: &str) -> Told {
+    let scene = Scene::new(&format!(
+        "name: guests\nstages:\n  bad: {{ steps: [{{ uses: ./guests/x.wasm, with: {{ {with} }}{keys} }}] }}\n  after: {{ needs: bad, if: always(), steps: [{{ run: echo still here }}] }}\n"
+    ));
+    scene.write("guests/x.wasm", fs::read(guest("guest_hostile.wasm")).expect("it is built"));
+    scene.commit();
+    let told = scene.run(&[]);
+    assert_eq!(told.log("after"), ["still here"], "{}\n{}", told.stdout, told.stderr);
+    told
+}
+
+#[test]
+fn each_limit_is_named_and_the_next_stage_runs() {
+    let cases = [
+        ("attack: loop", ", timeout: 1s", 4, "E-PLUGIN-TIMEOUT"),
+        ("attack: storm", ", timeout: 1s", 4, "E-PLUGIN-TIMEOUT"),
+        ("attack: thread-sleep", ", timeout: 1s", 4, "E-PLUGIN-TIMEOUT"),
+        ("attack: memory", "", 4, "E-LIMIT-MEMORY"),
+        ("attack: handles", "", 4, "E-LIMIT-HANDLES"),
+        ("attack: stack", "", 4, "E-LIMIT-STACK"),
+        ("attack: output-huge", "", 4, "E-LIMIT-OUTPUTS"),
+        ("attack: trap", "", 1, "E-PLUGIN-TRAP"),
+        ("attack: output-type", "", 1, "E-OUTPUT-TYPE"),
+        ("attack: http, at: \"http://127.0.0.1:9/\"", "", 1, ""),
+    ];
+    for (with, keys, exit, code) in cases {
+        let told = attack(with, keys);
+        if code.is_empty() {
+            assert!(
+                told.of("denied").iter().any(|event| event["code"] == "E-GRANT-NETWORK"),
+                "{with}: {}",
+                told.stdout
+            );
+            continue;
+        }
+        assert_eq!(told.cause(), code, "{with}: {}", told.stdout);
+        told.exits(exit);
+    }
+}
+
+#[test]
+fn what_is_no_component_is_found_before_anything_starts() {
+    let core = b"\0asm\x01\0\0\0";
+    let component = b"\0asm\x0d\0\x01\0";
+    for bytes in [core.as_slice(), b"no wasm at all", b"", &component[..5]] {
+        let scene = Scene::new(
+            "name: x\nstages:\n  first: { steps: [{ run: \"true\" }] }\n  bad: { steps: [{ uses: ./x.wasm }] }\n",
+        );
+        scene.write("x.wasm", bytes);
+        scene.commit();
+        let told = scene.run(&[]);
+        told.exits(2).says("E-PLUGIN-FORMAT");
+        assert!(told.of("step-started").is_empty(), "{}", told.stdout);
+    }
+}

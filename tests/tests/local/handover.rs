@@ -1,0 +1,81 @@
+//! What scripts hand on, through files and never through what they print.
+
+use super::support::{Scene, script};
+
+#[test]
+fn files_become_outputs_of_steps_and_stages() {
+    let scene = Scene::new(
+        r#"
+name: handover
+stages:
+  make:
+    outputs: { both: "${{ steps.a.outputs.own }}-${{ steps.a.outputs.github }}" }
+    steps:
+      - id: a
+        run: |
+          echo one > "$SEALOCK_OUTPUTS/own"
+          echo github=two >> "$GITHUB_OUTPUT"
+          printf 'many<<END\nx\ny\nEND\n' >> "$GITHUB_OUTPUT"
+          echo '::set-output name=stolen::yes'
+      - run: test "$OWN" = one && test "$MANY" = "$(printf 'x\ny')" && test -z "$STOLEN"
+        env:
+          OWN: ${{ steps.a.outputs.own }}
+          MANY: ${{ steps.a.outputs.many }}
+          STOLEN: ${{ steps.a.outputs.stolen }}
+  take:
+    needs: make
+    steps:
+      - run: echo "got $BOTH"
+        env: { BOTH: "${{ needs.make.outputs.both }}" }
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(0);
+    assert_eq!(told.log("take"), ["got one-two"]);
+    let names: Vec<_> = told.of("output").iter().map(|event| event["name"].clone()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+}
+
+#[test]
+fn variables_and_folders_reach_later_steps_of_the_same_stage_only() {
+    let scene = Scene::new(
+        r#"
+name: handover
+stages:
+  one:
+    steps:
+      - run: |
+          echo COLOUR=green >> "$GITHUB_ENV"
+          mkdir tools && printf '#!/bin/sh\necho a tool\n' > tools/mytool && chmod +x tools/mytool
+          echo "$PWD/tools" >> "$GITHUB_PATH"
+          echo "now ${COLOUR:-unset}"
+      - run: echo "then $COLOUR"; mytool
+  two:
+    needs: one
+    steps: [{ run: 'echo "here ${COLOUR:-unset}"' }]
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(0);
+    assert_eq!(told.log("one"), ["now unset", "then green", "a tool"]);
+    assert_eq!(told.log("two"), ["here unset"]);
+}
+
+#[test]
+fn names_that_change_what_programs_load_fail_the_step() {
+    for name in ["LD_PRELOAD", "BASH_ENV", "NODE_OPTIONS", "PYTHONPATH", "LD_LIBRARY_PATH"] {
+        let told = Scene::new(&script(&format!("echo {name}=x >> \"$GITHUB_ENV\""))).run(&[]);
+        told.exits(1);
+        assert_eq!(told.cause(), "E-HANDOVER-NAME", "{name}");
+    }
+}
+
+#[test]
+fn a_malformed_line_fails_the_step_and_is_shown() {
+    for line in ["no equals sign", "open<<END"] {
+        let told = Scene::new(&script(&format!("echo '{line}' >> \"$GITHUB_OUTPUT\""))).run(&[]);
+        told.exits(1);
+        assert_eq!(told.cause(), "E-HANDOVER-FORMAT", "{line}");
+        told.says(line.split('<').next().expect("a line has a start"));
+    }
+}

@@ -1,0 +1,113 @@
+//! What native commands see and may do, and what becomes of secrets that they print.
+
+use std::fs;
+
+use super::support::{Scene, finish, script};
+
+const SECRET: &str = "k7Vq9-tR2x_Lm4.Zw8";
+
+#[test]
+fn the_environment_is_scrubbed() {
+    let scene = Scene::new(&script("env\necho \"home=$HOME\""));
+    let mut command = scene.command(&["run", "--format", "jsonl"]);
+    command
+        .env("SEALOCK_SECRET_UNUSED", SECRET)
+        .env("AWS_SECRET_ACCESS_KEY", "aws-canary-1")
+        .env("MY_TOKEN", "token-canary-1");
+    command
+        .env("GITHUB_TOKEN", "token-canary-2")
+        .env("HOME", "/home/somebody")
+        .env("SSH_AUTH_SOCK", "/tmp/agent-canary");
+    let told = finish(command.spawn().expect("it starts"));
+    told.exits(0);
+    for canary in [SECRET, "canary", "/home/somebody", "SEALOCK_SECRET"] {
+        assert!(!told.stdout.contains(canary), "{canary}: {}", told.stdout);
+    }
+    told.says("CI=true");
+}
+
+#[test]
+fn writing_outside_of_the_workspace_is_refused() {
+    let outside = tempfile::TempDir::new().expect("there is room");
+    let outside = outside.path().join("file");
+    for place in [
+        outside.display().to_string(),
+        "/etc/sealock-canary".to_owned(),
+        "/tmp/sealock-canary".to_owned(),
+        "../../canary".to_owned(),
+    ] {
+        let told = Scene::new(&script(&format!("echo in > inside\necho out > {place}"))).run(&[]);
+        told.exits(1);
+        assert!(!fs::exists(&place).unwrap_or(false), "{place} was written");
+    }
+}
+
+#[test]
+fn privileges_cannot_grow() {
+    let told = Scene::new(&script("grep NoNewPrivs /proc/self/status")).run(&[]);
+    told.exits(0);
+    assert_eq!(told.log("only"), ["NoNewPrivs:\t1"]);
+}
+
+#[test]
+fn a_printed_secret_is_masked_everywhere() {
+    let scene = Scene::new(
+        r#"
+name: masks
+secrets: [KEY]
+stages:
+  only:
+    outputs: { leak: "${{ steps.a.outputs.leak }}" }
+    steps:
+      - id: a
+        env: { KEY: "${{ secrets.KEY }}", URL: "postgres://app:${{ secrets.KEY }}@db/app" }
+        run: |
+          echo "plain $KEY end"; echo "$URL"
+          printf %s "$KEY" | base64; printf %s "x$KEY" | base64; printf %s "xx$KEY" | base64
+          printf %s "$KEY" | od -An -tx1 -v | tr -d ' \n'; echo
+          printf '%s' "$KEY" | cut -c1-9 | tr -d '\n'; sleep 0.2; printf '%s\n' "$KEY" | cut -c10-
+          echo "error $KEY" >&2
+          echo "leak=$KEY" >> "$GITHUB_OUTPUT"
+          echo "| $KEY |" >> "$SEALOCK_SUMMARY"
+          echo "::notice::$KEY"
+"#,
+    );
+    let mut command = scene.command(&["run", "--format", "jsonl"]);
+    command.env("SEALOCK_SECRET_KEY", SECRET);
+    let told = finish(command.spawn().expect("it starts"));
+    assert_ne!(told.code, Some(70), "{}", told.stdout);
+    told.says("***");
+    let shown = scene.call(&["show", "--format", "jsonl"]);
+    let plain = scene.call(&["show"]);
+    for needle in encodings() {
+        for text in [&told.stdout, &told.stderr, &shown.stdout, &plain.stdout] {
+            assert!(!text.contains(&needle), "{needle} in {text}");
+        }
+        assert_eq!(scene.state_holds(needle.as_bytes()), None, "{needle}");
+    }
+}
+
+/// The secret, its hexadecimal digits, and what base64 makes of it at each of the three offsets.
+fn encodings() -> Vec<String> {
+    let hex = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let middles =
+        ["azdWcTktdFIyeF9MbTQuWnc4", "N1ZxOS10UjJ4X0xtNC5ad", "rN1ZxOS10UjJ4X0xtNC5adz", "s3VnE5LXRSMnhfTG00Llp3O"];
+    let mut all: Vec<String> = middles.iter().map(|&middle| middle.to_owned()).collect();
+    all.extend([SECRET.to_owned(), hex]);
+    all
+}
+
+#[test]
+fn a_missing_or_a_worthless_secret_is_refused_before_anything_starts() {
+    let pipeline = "name: s\nsecrets: [KEY]\nstages:\n  only:\n    steps: [{ run: echo hi, env: { K: \"${{ secrets.KEY }}\" } }]\n";
+    for (value, code) in [(None, "E-SECRET-MISSING"), (Some("abc"), "E-SECRET-SHORT"), (Some("true"), "E-SECRET-")] {
+        let scene = Scene::new(pipeline);
+        let mut command = scene.command(&["run", "--format", "jsonl"]);
+        if let Some(value) = value {
+            command.env("SEALOCK_SECRET_KEY", value);
+        }
+        let told = finish(command.spawn().expect("it starts"));
+        told.exits(2).says(code);
+        assert!(told.of("step-started").is_empty(), "{}", told.stdout);
+    }
+}
