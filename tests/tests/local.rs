@@ -1,6 +1,11 @@
 //! The built binary on one machine: no rig, no network, no Docker engine. What is asserted is exit codes, stable codes, events,
 //! and what is left on the disk and in the process table.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test starts from its environment: where the binary is, and what a run must not see"
+)]
+
 mod local {
     mod cancel;
     mod check;

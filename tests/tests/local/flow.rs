@@ -102,7 +102,7 @@ stages:
 #[test]
 fn a_retry_repeats_only_what_it_is_for() {
     let scene = Scene::new(
-        r#"
+        r"
 name: retry
 stages:
   works:
@@ -114,7 +114,7 @@ stages:
     steps:
       - run: echo try; exit 1
         retry: { attempts: 3, backoff: 10ms, on: [timeout] }
-"#,
+",
     );
     let told = scene.run(&[]);
     told.exits(1);
@@ -139,13 +139,13 @@ fn a_steps_and_a_stages_timeout_exit_4() {
 #[test]
 fn one_job_at_a_time_when_asked() {
     let scene = Scene::new(
-        r#"
+        r"
 name: jobs
 stages:
   a: { steps: [{ run: sleep 0.2 }] }
   b: { steps: [{ run: sleep 0.2 }] }
   c: { steps: [{ run: sleep 0.2 }] }
-"#,
+",
     );
     let told = scene.run(&["--jobs", "1"]);
     told.exits(0);

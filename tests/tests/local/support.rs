@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything here may take before it counts as hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The binary: `$SEALOCK_BIN`, else the one beside the tests' folder.
 pub(crate) fn sealock() -> PathBuf {

@@ -89,11 +89,11 @@ stages:
 
 /// The secret, its hexadecimal digits, and what base64 makes of it at each of the three offsets.
 fn encodings() -> Vec<String> {
-    let hex = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digits: Vec<String> = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
     let middles =
         ["azdWcTktdFIyeF9MbTQuWnc4", "N1ZxOS10UjJ4X0xtNC5ad", "rN1ZxOS10UjJ4X0xtNC5adz", "s3VnE5LXRSMnhfTG00Llp3O"];
     let mut all: Vec<String> = middles.iter().map(|&middle| middle.to_owned()).collect();
-    all.extend([SECRET.to_owned(), hex]);
+    all.extend([SECRET.to_owned(), digits.concat()]);
     all
 }
 
