@@ -65,7 +65,6 @@ impl Rig {
     ///
     /// # Panics
     /// When the rig's environment is not there.
-    #[expect(clippy::unused_self, reason = "only who has the rig may ask")]
     pub fn setting(&self, name: &str) -> String {
         setting(name)
     }

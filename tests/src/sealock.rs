@@ -169,6 +169,7 @@ impl Ended {
     /// # Panics
     /// When the code is another.
     #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "the run ended otherwise:\n{}", self.text);
         self
@@ -179,6 +180,7 @@ impl Ended {
     /// # Panics
     /// When it was not.
     #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
     pub fn saying(self, text: &str) -> Self {
         assert!(self.text.contains(text), "{text} was not said:\n{}", self.text);
         self

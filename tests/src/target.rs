@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::program::{Answer, ask, must};
 use crate::rig::{Rig, tests_folder};
 
-/// How long a target may take to get into a state that a scenario waits for.
-const WAIT_SECONDS: u64 = 120;
+/// How often a target is asked, every 50 ms, whether it is in the state that a scenario waits for.
+const WAIT_TRIES: u32 = 2400;
 
 /// A whole machine that is deployed to.
 pub struct Target<'rig> {
@@ -63,16 +61,12 @@ impl Target<'_> {
         ssh
     }
 
-    /// Asks again and again until the shell command succeeds.
+    /// Waits, over there, until a shell command succeeds.
     ///
     /// # Panics
     /// When it does not within two minutes.
     pub fn wait_for(&self, script: &str) {
-        let start = Instant::now();
-        while !self.try_sh(script).good {
-            assert!(start.elapsed().as_secs() < WAIT_SECONDS, "{}: `{script}` did not come true", self.name);
-            sleep(Duration::from_millis(100));
-        }
+        self.sh(&format!("n=0; until {script}; do n=$((n + 1)); [ $n -lt {WAIT_TRIES} ] || exit 1; sleep 0.05; done"));
     }
 
     /// The digests that the running containers of a Compose service have in the registry; empty when none runs.
@@ -112,6 +106,13 @@ impl Target<'_> {
         format!("{} {}", word("outcome"), word("release"))
     }
 
+    /// The release that the ledger's last `verified` names.
+    pub fn last_verified(&self, directory: &str) -> Option<String> {
+        let ledger = self.ledger(directory);
+        let last = ledger.iter().rfind(|record| record["outcome"] == "verified")?;
+        last["release"].as_str().map(str::to_owned)
+    }
+
     /// The release that `current` names, if any.
     pub fn current(&self, directory: &str) -> Option<String> {
         let answer = self.try_sh(&format!("readlink {directory}/current"));
@@ -119,6 +120,9 @@ impl Target<'_> {
     }
 
     /// Status and body that its nginx answers, from outside.
+    ///
+    /// # Panics
+    /// When nothing answers.
     pub fn get(&self, path: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.address);
         let out = must(Command::new("curl").args(["-sS", "--max-time", "10", "-w", "\n%{http_code}", &url]));
