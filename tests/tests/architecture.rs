@@ -24,8 +24,18 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "contract", "diagnostics", "expression", "plan", "events", "journal", "cache", "secrets", "workspace", "sandbox",
-            "broker", "deploy",
+            "contract",
+            "diagnostics",
+            "expression",
+            "plan",
+            "events",
+            "journal",
+            "cache",
+            "secrets",
+            "workspace",
+            "sandbox",
+            "broker",
+            "deploy",
         ],
     ),
     ("sinks", &["contract", "diagnostics", "events"]),
@@ -69,8 +79,10 @@ fn imports_only_go_the_way_of_the_table() {
     let ours: BTreeSet<&str> = EDGES.iter().map(|(name, _)| *name).collect();
     for (name, allowed) in EDGES {
         let imports = found.get(*name).unwrap_or_else(|| panic!("the table has `{name}`, the workspace has not"));
-        let forbidden: Vec<_> =
-            imports.iter().filter(|import| ours.contains(import.as_str()) && !allowed.contains(&import.as_str())).collect();
+        let forbidden: Vec<_> = imports
+            .iter()
+            .filter(|import| ours.contains(import.as_str()) && !allowed.contains(&import.as_str()))
+            .collect();
         assert!(forbidden.is_empty(), "`{name}` imports {forbidden:?}, which the table does not let it");
     }
 }
@@ -80,7 +92,10 @@ fn every_crate_of_the_runner_is_in_the_table() {
     let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../runner")).expect("the runner's folder");
     for folder in folders {
         let name = folder.expect("an entry").file_name().to_string_lossy().into_owned();
-        assert!(name == "cli" || name == "README.md" || EDGES.iter().any(|(own, _)| *own == name), "`{name}` is not in the table");
+        assert!(
+            name == "cli" || name == "README.md" || EDGES.iter().any(|(own, _)| *own == name),
+            "`{name}` is not in the table"
+        );
     }
 }
 
@@ -88,8 +103,11 @@ fn every_crate_of_the_runner_is_in_the_table() {
 fn what_one_crate_owns_no_other_imports() {
     let found = dependencies();
     for (library, owner) in OWNED {
-        let others: Vec<_> =
-            found.iter().filter(|(name, imports)| name != owner && imports.contains(*library)).map(|(name, _)| name).collect();
+        let others: Vec<_> = found
+            .iter()
+            .filter(|(name, imports)| name != owner && imports.contains(*library))
+            .map(|(name, _)| name)
+            .collect();
         assert!(others.is_empty(), "`{library}` belongs to `{owner}` and is imported by {others:?}");
     }
 }
@@ -125,7 +143,9 @@ fn sources() -> Vec<(String, String)> {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") && path.file_name().is_some_and(|name| name != "tests.rs") {
+            } else if path.extension().is_some_and(|end| end == "rs")
+                && path.file_name().is_some_and(|name| name != "tests.rs")
+            {
                 files.push((path.display().to_string(), std::fs::read_to_string(&path).expect("text")));
             }
         }
