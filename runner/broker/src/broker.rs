@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use sealock_contract::{GrantTable, StepName};
 use sealock_secrets::Vault;
@@ -16,7 +16,8 @@ pub(crate) type Handlers = BTreeMap<Family, Arc<dyn Handler>>;
 
 /// Acts for the steps of one run.
 pub struct Broker {
-    grants: GrantTable,
+    /// Of the plan; cells made at run time are added under their own names.
+    grants: RwLock<GrantTable>,
     vault: Vault,
     handlers: Arc<Handlers>,
     /// One counter for all steps: see [`crate::handles`].
@@ -45,12 +46,23 @@ impl Broker {
     /// with a greater epoch is open, the new one is closed from the start. A step that the broker's table
     /// does not know is granted nothing.
     pub fn desk(&self, spec: StepDeskSpec) -> Arc<StepDesk> {
-        let grant = self.grants.get(&spec.name).cloned().unwrap_or_default();
+        let grant =
+            self.grants.read().unwrap_or_else(PoisonError::into_inner).get(&spec.name).cloned().unwrap_or_default();
         let handles = HandleTable::new(self.next_handle.clone());
         let step = Arc::new(Step::new(spec, grant, self.vault.clone(), handles));
         let desk = Arc::new(StepDesk::new(step, self.handlers.clone()));
         self.supersede(&desk);
         desk
+    }
+
+    /// Grants the steps of `cell`, made at run time from the matrix of `stage`, what the plan grants the stage's.
+    pub fn grant_cell(&self, stage: &str, cell: &str) {
+        let mut grants = self.grants.write().unwrap_or_else(PoisonError::into_inner);
+        let of_stage = grants.iter().filter(|(name, _)| name.stage == stage);
+        let of_cell =
+            of_stage.map(|(name, grant)| (StepName { stage: cell.to_owned(), ..name.clone() }, grant.clone()));
+        let of_cell: Vec<_> = of_cell.collect();
+        grants.extend(of_cell);
     }
 
     fn supersede(&self, desk: &Arc<StepDesk>) {
@@ -83,7 +95,7 @@ impl BrokerBuilder {
     /// The broker.
     pub fn build(self) -> Broker {
         Broker {
-            grants: self.grants,
+            grants: RwLock::new(self.grants),
             vault: self.vault,
             handlers: Arc::new(self.handlers),
             next_handle: Arc::new(AtomicU32::new(1)),

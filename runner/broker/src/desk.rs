@@ -35,6 +35,11 @@ impl StepDesk {
         &self.step
     }
 
+    /// Asks what runs for the step to stop by itself: native programs get SIGTERM. The step hears of it by its own flag.
+    pub fn ask_to_stop(&self) {
+        self.step.handles().all_running().iter().for_each(|running| running.ask());
+    }
+
     /// Ends everything that still runs for the step, and gives out the rest of its log; returns when all
     /// is dead. Every later request is answered `E-DESK-CLOSED`.
     pub async fn close(&self) {

@@ -160,6 +160,15 @@ impl HandleTable {
         self.lock().by_number.remove(&handle.0).ok_or_else(|| unknown(handle, "anything"))
     }
 
+    /// Everything that runs.
+    pub(crate) fn all_running(&self) -> Vec<Arc<dyn Running>> {
+        let is_running = |object: &Object| match object {
+            Object::Running(running) => Some(running.clone()),
+            _ => None,
+        };
+        self.lock().by_number.values().filter_map(is_running).collect()
+    }
+
     /// Forgets everything, takes nothing more, and gives what still ran.
     pub(crate) fn close(&self) -> Vec<Arc<dyn Running>> {
         let mut entries = self.lock();

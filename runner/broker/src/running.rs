@@ -29,6 +29,9 @@ pub trait Running: Send + Sync {
     /// When what was captured can no longer be read.
     fn read(&self, error: bool, max: usize) -> BoxFuture<'_, Result<Vec<u8>, Refusal>>;
 
+    /// Asks it to stop, and leaves it to it: what runs on a target or as a container of its own does not hear.
+    fn ask(&self) {}
+
     /// Asks it to stop, then ends it with everything it started; returns when that is done.
     fn kill(&self) -> BoxFuture<'_, ()>;
 }
@@ -40,6 +43,7 @@ type Ended = Option<Result<Exit, Refusal>>;
 /// Dropping it fires the task's stop token, so that nothing runs on for a step that forgot it.
 pub struct Started {
     ended: watch::Receiver<Ended>,
+    asked: CancellationToken,
     stop: CancellationToken,
     stdout: Option<Arc<Capture>>,
     stderr: Option<Arc<Capture>>,
@@ -58,15 +62,29 @@ impl Started {
     where
         F: Future<Output = Result<Exit, Refusal>> + Send + 'static,
     {
+        Self::spawn_listening(timeout, stdout, stderr, |_, stop| follow(stop))
+    }
+
+    /// Like [`Self::spawn`], for what can be asked to stop: the first token fires then.
+    pub fn spawn_listening<F>(
+        timeout: Option<Duration>,
+        stdout: Option<Arc<Capture>>,
+        stderr: Option<Arc<Capture>>,
+        follow: impl FnOnce(CancellationToken, CancellationToken) -> F,
+    ) -> Arc<Self>
+    where
+        F: Future<Output = Result<Exit, Refusal>> + Send + 'static,
+    {
+        let asked = CancellationToken::new();
         let stop = CancellationToken::new();
-        let following = follow(stop.clone());
+        let following = follow(asked.clone(), stop.clone());
         let (tell, ended) = watch::channel(None);
         let token = stop.clone();
         tokio::spawn(async move {
             let end = until(timeout, token, following).await;
             tell.send_replace(Some(end));
         });
-        Arc::new(Self { ended, stop, stdout, stderr })
+        Arc::new(Self { ended, asked, stop, stdout, stderr })
     }
 
     async fn end(&self) -> Result<Exit, Refusal> {
@@ -121,6 +139,10 @@ impl Running for Started {
         })
     }
 
+    fn ask(&self) {
+        self.asked.cancel();
+    }
+
     fn kill(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             self.stop.cancel();
@@ -162,6 +184,16 @@ mod tests {
         assert_eq!(killed.wait().await, Ok(Exit::Signal(15)));
         let late = Started::spawn(Some(Duration::from_millis(1)), None, None, follow);
         assert_eq!(late.wait().await.expect_err("too long").code, "E-PROCESS-TIMEOUT");
+    }
+
+    #[tokio::test]
+    async fn it_can_be_asked_and_decides_for_itself() {
+        let started = Started::spawn_listening(None, None, None, |asked, stop| async move {
+            asked.cancelled().await;
+            Ok(Exit::Code(if stop.is_cancelled() { 1 } else { 7 }))
+        });
+        started.ask();
+        assert_eq!(started.wait().await, Ok(Exit::Code(7)));
     }
 
     #[tokio::test]

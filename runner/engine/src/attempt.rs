@@ -75,9 +75,9 @@ pub(crate) async fn make(shared: &Arc<Shared>, room: &Room, attempt: Attempt, st
     shared.teller.reset(&attempt.name);
     let (number, effect, allow_failure) = (attempt.number, attempt.is_effect(), attempt.prepared.allow_failure);
     let name = attempt.name.clone();
-    let (why, cause, skipped, taken) = match perform(shared, room, attempt, stop).await {
+    let (why, cause, skipped, taken) = match perform(shared, room, attempt, &stop).await {
         Ok((outcome, taken)) => {
-            let (why, cause, skipped) = outcome::judge(outcome);
+            let (why, cause, skipped) = outcome::judge(outcome, stop.is_cancelled());
             (why, cause, skipped, taken)
         }
         Err(cause) => (Why::Failure, Some(cause), None, Taken::default()),
@@ -101,7 +101,7 @@ async fn perform(
     shared: &Arc<Shared>,
     room: &Room,
     attempt: Attempt,
-    stop: CancellationToken,
+    stop: &CancellationToken,
 ) -> Result<(Outcome, Taken), Cause> {
     let folder = TryFolder::make(shared, &attempt).map_err(|error| disk(&error))?;
     let handover =
@@ -111,7 +111,14 @@ async fn perform(
         intend(shared, room, &attempt).await?;
     }
     let (call, _selection) = call(shared, room, &attempt, &folder)?;
-    let outcome = shared.sandbox.run(&attempt.program, call, desk.clone(), &stop).await;
+    let mut running = std::pin::pin!(shared.sandbox.run(&attempt.program, call, desk.clone(), stop));
+    let outcome = tokio::select! {
+        outcome = &mut running => outcome,
+        () = stop.cancelled() => {
+            desk.ask_to_stop();
+            running.await
+        }
+    };
     desk.close().await;
     let taken = settle(shared, room, &attempt, desk.as_ref(), &outcome, handover.as_ref());
     if attempt.is_effect() && attempt.entry == Entry::Run {

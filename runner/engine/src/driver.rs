@@ -31,6 +31,9 @@ type Prepare = fn(
     &[(String, sealock_contract::SecretText)],
 ) -> Result<Prepared, Cause>;
 
+/// How long a killed step may take to be gone, before the run ends without having seen it.
+const KILL_WAIT: Duration = Duration::from_secs(2);
+
 /// A step that runs.
 struct Running {
     stop: CancellationToken,
@@ -84,7 +87,10 @@ impl Driver {
             }
             tokio::select! {
                 biased;
-                () = kill.cancelled() => return killed(),
+                () = kill.cancelled() => {
+                    self.kill_running().await;
+                    return killed();
+                }
                 () = cancel.cancelled(), if !asked => {
                     asked = true;
                     self.take(Input::CancelAsked);
@@ -94,6 +100,18 @@ impl Driver {
                         self.take(input);
                     }
                 }
+            }
+        }
+    }
+
+    /// Ends every running step with everything that it started, and asks nobody.
+    async fn kill_running(&mut self) {
+        self.running.values().for_each(|running| running.kill.cancel());
+        while !self.running.is_empty() {
+            match tokio::time::timeout(KILL_WAIT, self.inputs.recv()).await {
+                Ok(Some(Input::StepEnded { stage, .. })) => drop(self.running.remove(&stage)),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
             }
         }
     }
@@ -180,6 +198,10 @@ impl Driver {
             }),
             None => Ok(Vec::new()),
         };
+        for cell in cells.iter().flatten() {
+            let name = sealock_plan::matrix::cell_name(&stage.plan.id, cell);
+            self.shared.broker.grant_cell(&stage.plan.id, &name);
+        }
         self.send(Input::CellsMade { stage: id, cells });
     }
 
@@ -259,7 +281,7 @@ impl Driver {
         let stage = self.machine.stage(id);
         let plan = &stage.plan.steps[step];
         let decision = match &plan.condition {
-            None => Ok(!stage.has_failed() && !stage.cancelled),
+            None => Ok(!stage.has_failed() && !stage.is_cancelled()),
             Some(written) => {
                 let holds = self.with_known(id, plan, |known| evaluate::condition(written, known));
                 holds.map_err(|error| prepare::evaluation(&error))

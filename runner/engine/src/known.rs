@@ -63,7 +63,7 @@ impl Known for StepKnown<'_> {
     }
 
     fn function(&self, name: &str, arguments: &[String]) -> Option<Result<Json, String>> {
-        let cancelled = self.stage.cancelled;
+        let cancelled = self.stage.is_cancelled();
         let holds = match name.to_ascii_lowercase().as_str() {
             "always" => true,
             "cancelled" => cancelled,

@@ -18,9 +18,11 @@ const EXIT_REMOTE: u8 = 6;
 /// Cancelled.
 const EXIT_CANCELLED: u8 = 130;
 
-/// The kind of end, its cause, and why there was nothing to do.
-pub(crate) fn judge(outcome: Outcome) -> (Why, Option<Cause>, Option<String>) {
+/// The kind of end, its cause, and why there was nothing to do. A step that fails after it was `asked` to stop has
+/// stopped.
+pub(crate) fn judge(outcome: Outcome, asked: bool) -> (Why, Option<Cause>, Option<String>) {
     match outcome {
+        Outcome::Failed(_) if asked => (Why::Cancelled, Some(cancelled()), None),
         Outcome::Success => (Why::Fine, None, None),
         Outcome::Skipped(why) => (Why::Fine, None, Some(why)),
         Outcome::Failed(message) => failed("E-STEP-FAILED", message),

@@ -210,6 +210,11 @@ fn sorted(cell: &Cell) -> String {
     entries.join("\n")
 }
 
+/// The name of a stage's cell: `test (3.11)`.
+pub fn cell_name(stage: &str, cell: &Cell) -> String {
+    format!("{stage} ({})", label(cell))
+}
+
 /// The cell as it stands in a stage's name: `3.11, ubuntu`.
 pub fn label(cell: &Cell) -> String {
     let texts = cell.values().map(|value| match value {

@@ -31,11 +31,25 @@ fn an_interrupt_ends_the_run_and_everything_in_it() {
     signal(child.id(), "INT");
     let told = finish(child);
     told.exits(130);
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
     assert_eq!(processes_with(&marker), Vec::<u32>::new());
     assert_eq!(told.results()["only"], "cancelled");
     assert_eq!(told.skipped(), ["later"]);
     assert_eq!(told.of("run-finished").len(), 1);
+}
+
+#[test]
+fn a_second_interrupt_kills_at_once() {
+    let marker = unique("second");
+    let scene = Scene::new(&script(&format!("trap '' INT TERM\n{}", sleeper(&marker))));
+    let child = running(&scene, &marker);
+    signal(child.id(), "INT");
+    std::thread::sleep(Duration::from_millis(500));
+    let start = Instant::now();
+    signal(child.id(), "INT");
+    finish(child).exits(130);
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    until("everything to be dead", || processes_with(&marker).is_empty());
 }
 
 #[test]

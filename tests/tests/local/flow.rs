@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::support::{Scene, finish, text};
+use super::cancel::{running, sleeper, unique};
+use super::support::{Scene, finish, processes_with, signal, text};
 
 #[test]
 fn conditions_are_those_of_github() {
@@ -156,28 +157,67 @@ stages:
     }
 }
 
-#[test]
-fn two_runs_of_one_group_queue_or_fail() {
-    let pipeline = |conflict: &str| {
-        format!(
-            "name: g\nstages:\n  only:\n    concurrency: {{ group: one, on-conflict: {conflict} }}\n    steps: [{{ run: sleep 2 }}]\n"
-        )
-    };
-    let scene = Scene::new(&pipeline("queue"));
-    let start = Instant::now();
-    let arguments = ["run", "--format", "jsonl"];
-    let first = scene.command(&arguments).spawn().expect("it starts");
-    let second = scene.command(&arguments).spawn().expect("it starts");
-    finish(first).exits(0);
-    finish(second).exits(0);
-    assert!(start.elapsed().as_secs_f64() >= 4.0, "they ran at once: {:?}", start.elapsed());
+/// A stage of the group `one`, which runs `script`.
+fn grouped(conflict: &str, script: &str) -> String {
+    format!(
+        "name: g\nstages:\n  only:\n    concurrency: {{ group: one, on-conflict: {conflict} }}\n    steps: [{{ run: \"{script}\" }}]\n"
+    )
+}
 
-    let scene = Scene::new(&pipeline("fail"));
-    let both = [0, 1].map(|_| scene.command(&arguments).spawn().expect("it starts"));
-    let both = both.map(finish);
-    let refused = both.iter().find(|told| told.code != Some(0)).expect("one of them has to give way");
-    assert!(both.iter().any(|told| told.code == Some(0)), "{}", refused.stdout);
-    refused.says("E-CONCURRENCY-TAKEN");
-    assert_ne!(refused.code, Some(70));
-    assert!(refused.of("run-finished").iter().all(|event| text(&event["cause"]["code"]) == "E-CONCURRENCY-TAKEN"));
+#[test]
+fn runs_of_one_group_wait_for_each_other() {
+    let scene = Scene::new(&grouped("queue", "sleep 2"));
+    let start = Instant::now();
+    let both = [0, 1].map(|_| scene.command(&["run", "--format", "jsonl"]).spawn().expect("it starts"));
+    for told in both.map(finish) {
+        told.exits(0);
+    }
+    assert!(start.elapsed().as_secs_f64() >= 4.0, "they ran at once: {:?}", start.elapsed());
+}
+
+#[test]
+fn a_group_that_is_held_is_refused_when_the_author_says_so() {
+    let marker = unique("group-fail");
+    let scene = Scene::new(&grouped("fail", &sleeper(&marker)));
+    let first = running(&scene, &marker);
+    let second = scene.run(&[]);
+    second.exits(3).says("E-CONCURRENCY-TAKEN");
+    assert_eq!(text(&second.of("run-finished")[0]["cause"]["code"]), "E-CONCURRENCY-TAKEN");
+    signal(first.id(), "INT");
+    finish(first).exits(130);
+}
+
+#[test]
+fn a_newer_run_of_a_group_ends_the_older_when_the_author_says_so() {
+    let marker = unique("group-older");
+    let scene = Scene::new(&grouped("cancel-older", &sleeper(&marker)));
+    let older = running(&scene, &marker);
+    scene.write("pipelines/main.yml", grouped("cancel-older", "true"));
+    scene.run(&["--no-dirty"]).exits(0);
+    let older = finish(older);
+    older.exits(130).says("a newer run asked for its concurrency group");
+    assert_eq!(processes_with(&marker), Vec::<u32>::new());
+}
+
+#[test]
+fn a_late_matrix_is_made_from_an_output() {
+    let scene = Scene::new(
+        r#"
+name: late
+stages:
+  list:
+    outputs: { all: "${{ steps.a.outputs.all }}" }
+    steps: [{ id: a, run: 'echo ''["x","y"]'' > "$SEALOCK_OUTPUTS/all"' }]
+  each:
+    needs: list
+    matrix: { item: "${{ fromJSON(needs.list.outputs.all) }}" }
+    steps: [{ run: 'echo "item $I"', env: { I: "${{ matrix.item }}" } }]
+  after: { needs: each, steps: [{ run: echo all }] }
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(0);
+    assert_eq!(told.log("each (x)"), ["item x"]);
+    assert_eq!(told.log("each (y)"), ["item y"]);
+    assert_eq!(told.log("after"), ["all"]);
 }

@@ -83,11 +83,20 @@ impl Exec {
         program: String,
         stdin: Stdin,
         mut pumps: Pumps,
+        asked: CancellationToken,
         stop: CancellationToken,
     ) -> Result<Exit, Refusal> {
         let Self { activity, id, mark, user, mut output, input } = self;
         let feeding = tokio::spawn(feed(stdin, input));
-        let followed = until_end(&activity, &id, &mut output, &mut pumps, &stop).await;
+        let asking = async {
+            asked.cancelled().await;
+            sweep::ask(&activity.engine, &activity.container, &user, &mark).await;
+            std::future::pending().await
+        };
+        let followed = tokio::select! {
+            followed = until_end(&activity, &id, &mut output, &mut pumps, &stop) => followed,
+            followed = asking => followed,
+        };
         let swept = activity.end(&user, &mark).await;
         feeding.abort();
         if let Ok(Ended::Left) = followed {

@@ -92,7 +92,9 @@ impl StageContainer {
         let (stdout, stderr) = (launch.stdout.capture(), launch.stderr.capture());
         let pumps = Pumps { stdout: launch.stdout, stderr: launch.stderr };
         let stdin = launch.stdin;
-        Ok(Started::spawn(launch.timeout, stdout, stderr, |stop| exec.follow(program, stdin, pumps, stop)))
+        Ok(Started::spawn_listening(launch.timeout, stdout, stderr, |asked, stop| {
+            exec.follow(program, stdin, pumps, asked, stop)
+        }))
     }
 
     fn exec(&self, launch: &Launch, mark: &str) -> Result<(ExecConfig, String), Refusal> {

@@ -36,6 +36,12 @@ while [ "$i" -lt 50 ]; do
     i=$((i + 1))
 done"#;
 
+/// Asks everything whose environment holds the mark to stop.
+const ASK_MARKED: &str = r#"for file in /proc/[0-9]*/environ; do
+    pid=${file#/proc/}; pid=${pid%/environ}
+    if grep -qs "$1" "$file"; then kill -TERM "$pid" 2>/dev/null; fi
+done"#;
+
 /// The container's first process: it waits, and takes in what others leave behind.
 pub(super) const FIRST_PROCESS: &str = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done";
 
@@ -57,10 +63,18 @@ pub(super) async fn everything(engine: &Engine, container: &str) -> Result<(), R
 
 /// Ends what carries `mark`, for a command that ends while others of its step go on.
 pub(super) async fn marked(engine: &Engine, container: &str, user: &str, mark: &str) {
-    let script = ["sh", "-c", KILL_MARKED, "sh"].map(str::to_owned).to_vec();
-    let script = [script, vec![format!("{MARK}={mark}")]].concat();
     // What is left goes when the last command of the step ends.
-    let _ = run(engine, container, user, script).await;
+    let _ = run(engine, container, user, with_mark(KILL_MARKED, mark)).await;
+}
+
+/// Asks what carries `mark` to stop.
+pub(super) async fn ask(engine: &Engine, container: &str, user: &str, mark: &str) {
+    // What does not hear is ended when its time is up.
+    let _ = run(engine, container, user, with_mark(ASK_MARKED, mark)).await;
+}
+
+fn with_mark(script: &str, mark: &str) -> Vec<String> {
+    vec!["sh".to_owned(), "-c".to_owned(), script.to_owned(), "sh".to_owned(), format!("{MARK}={mark}")]
 }
 
 async fn run(engine: &Engine, container: &str, user: &str, script: Vec<String>) -> Result<(), Refusal> {

@@ -85,8 +85,8 @@ impl Host {
         let channel = spawned.map_err(|failure| not_started(&order.program, &failure))?;
         let (captured_out, captured_err) = (launch.stdout.capture(), launch.stderr.capture());
         let outputs = [(launch.stdout, out), (launch.stderr, err)];
-        let follow = |stop| follow(channel, feed, outputs, stop);
-        Ok(Started::spawn(launch.timeout, captured_out, captured_err, follow))
+        let follow = |asked, stop| follow(channel, feed, outputs, asked, stop);
+        Ok(Started::spawn_listening(launch.timeout, captured_out, captured_err, follow))
     }
 }
 
@@ -139,6 +139,7 @@ async fn follow(
     mut channel: Channel,
     feed: Feed,
     outputs: [(OutputPump, Option<pipe::Receiver>); 2],
+    asked: CancellationToken,
     stop: CancellationToken,
 ) -> Result<Exit, Refusal> {
     let feeding = tokio::spawn(write_stdin(feed));
@@ -146,6 +147,12 @@ async fn follow(
     let full = CancellationToken::new();
     let [stdout, stderr] = outputs.map(|(pump, reader)| drain(pump, reader, full.clone()));
     let ending = async {
+        tokio::select! {
+            end = channel.end() => return end,
+            () = asked.cancelled() => channel.terminate().await,
+            () = stop.cancelled() => {}
+            () = full.cancelled() => {}
+        }
         let end = tokio::select! {
             end = channel.end() => return end,
             () = stop.cancelled() => stop_softly(&mut channel).await,

@@ -133,7 +133,10 @@ impl RunArgs {
     ) -> Result<u8, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
-        runtime.block_on(self.start_async(shell, repository, prepared, process, back))
+        let end = runtime.block_on(self.start_async(shell, repository, prepared, process, back));
+        // Everything that the run started has ended, or was told to end at once: nobody waits for threads that still look.
+        runtime.shutdown_background();
+        end
     }
 
     async fn start_async(

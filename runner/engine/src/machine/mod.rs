@@ -104,7 +104,9 @@ impl Machine {
             Input::StageClosed { stage, outputs, deployment, cause } => {
                 self.stage_closed(stage, outputs, deployment, cause, out);
             }
-            Input::CancelStage { stage } => self.cancel_stage(stage, out),
+            Input::CancelStage { stage } => {
+                self.cancel_stage(stage, "a newer run asked for its concurrency group", out);
+            }
             Input::CancelAsked => self.cancel(out),
         }
     }
@@ -180,7 +182,7 @@ impl Machine {
         self.cancelled = true;
         self.may_start = true;
         for place in 0..self.stages.len() {
-            self.cancel_stage(StageId(place), out);
+            self.cancel_stage(StageId(place), "the run is being cancelled", out);
         }
     }
 

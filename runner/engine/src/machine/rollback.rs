@@ -14,7 +14,7 @@ impl Machine {
     /// No step is left: a deployment that began an effect and did not succeed goes back.
     pub(super) fn end_of_steps(&mut self, id: StageId, out: &mut Vec<Command>) {
         let stage = &self.stages[id.0];
-        let failed = stage.has_failed() || stage.cancelled;
+        let failed = stage.has_failed() || stage.is_cancelled();
         // Who holds the targets now answers for them: a fenced run does nothing more there.
         let fenced = stage.failure.as_ref().is_some_and(|cause| cause.exit == EXIT_FENCED);
         if stage.deployment.is_some() && stage.is_saga && failed && !fenced {
@@ -59,7 +59,7 @@ impl Machine {
     pub(super) fn close(&mut self, id: StageId, out: &mut Vec<Command>) {
         let stage = &mut self.stages[id.0];
         stage.phase = Phase::Closing;
-        let succeeded = !stage.has_failed() && !stage.cancelled;
+        let succeeded = !stage.has_failed() && !stage.is_cancelled();
         let rolled_back = stage.rolled_back.as_ref().map(|own| own.result);
         out.push(Command::CloseStage { stage: id, succeeded, rolled_back });
     }
@@ -81,18 +81,19 @@ impl Machine {
         stage.outputs = outputs;
         let result = if stage.has_failed() {
             Conclusion::Failure
-        } else if stage.cancelled {
+        } else if stage.is_cancelled() {
             Conclusion::Cancelled
         } else {
             Conclusion::Success
         };
         self.end(id, result);
         let stage = &self.stages[id.0];
+        let cause = stage.failure.clone().or_else(|| stage.cancelled.as_ref().map(|why| cancelled_because(why)));
         out.push(Command::Record(Box::new(EventKind::StageFinished {
             stage: stage.plan.name.clone(),
             result,
             outputs: stage.outputs.clone(),
-            cause: stage.failure.clone(),
+            cause,
             duration_ms: 0,
         })));
         self.fail_fast(id, out);
@@ -105,12 +106,17 @@ impl Machine {
             return;
         }
         let group = stage.plan.id.clone();
+        let why = format!("`{}` failed, and its matrix stops at the first failure (`fail-fast`)", stage.plan.name);
         for place in (0..self.stages.len()).filter(|&place| place != id.0) {
             if self.stages[place].plan.id == group {
-                self.cancel_stage(StageId(place), out);
+                self.cancel_stage(StageId(place), &why, out);
             }
         }
     }
+}
+
+pub(super) fn cancelled_because(why: &str) -> Cause {
+    Cause { message: why.to_owned(), ..cancelled() }
 }
 
 pub(super) fn cancelled() -> Cause {

@@ -41,7 +41,7 @@ impl Machine {
         let stage = &self.stages[place];
         stage.phase == Phase::Waiting
             && self.needs_finished(stage)
-            && (self.cancelled || stage.cancelled || self.has_room(stage))
+            && (self.cancelled || stage.is_cancelled() || self.has_room(stage))
     }
 
     fn needs_finished(&self, stage: &Stage) -> bool {
@@ -73,8 +73,8 @@ impl Machine {
     }
 
     fn why_skipped(&self, stage: &Stage) -> String {
-        if self.cancelled || stage.cancelled {
-            return "the run is being cancelled".to_owned();
+        if let Some(why) = &stage.cancelled {
+            return why.clone();
         }
         let unsuccessful = |other: &&&Stage| other.result != Some(Conclusion::Success);
         let needs = self.ancestors(stage);
@@ -101,7 +101,7 @@ impl Machine {
     }
 
     fn skip(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
-        let cancelled = self.cancelled || self.stages[id.0].cancelled;
+        let cancelled = self.cancelled || self.stages[id.0].is_cancelled();
         self.end(id, if cancelled { Conclusion::Cancelled } else { Conclusion::Skipped });
         let name = self.stages[id.0].plan.name.clone();
         Self::record(out, EventKind::Skipped { stage: name, step: None, why: why.to_owned() });
@@ -136,7 +136,7 @@ impl Machine {
         let count = cells.len();
         let mut made = cells.into_iter().enumerate().map(|(index, cell)| {
             let mut plan = template.clone();
-            plan.name = format!("{} ({})", plan.id, sealock_plan::matrix::label(&cell));
+            plan.name = sealock_plan::matrix::cell_name(&plan.id, &cell);
             (plan.late_matrix, plan.cell, plan.cells, plan.matrix) = (None, index, count, cell);
             Stage::new(plan)
         });
@@ -170,7 +170,7 @@ impl Known for Status<'_> {
     fn function(&self, name: &str, _: &[String]) -> Option<Result<Json, String>> {
         let needs = || self.stage.plan.needs.iter().flat_map(|need| self.machine.cells_of(need));
         let failed = || needs().any(|other| other.failed_behind);
-        let cancelled = self.machine.cancelled || self.stage.cancelled;
+        let cancelled = self.machine.cancelled || self.stage.is_cancelled();
         let holds = match name.to_ascii_lowercase().as_str() {
             "always" => true,
             "cancelled" => cancelled,

@@ -90,8 +90,8 @@ pub struct Stage {
     pub is_saga: bool,
     /// Steps whose effects happened or may have, oldest first.
     pub effects: Vec<usize>,
-    /// Whether it is being cancelled.
-    pub cancelled: bool,
+    /// Why it is being cancelled, when it is.
+    pub cancelled: Option<String>,
     /// The first failure.
     pub failure: Option<Cause>,
     /// What its rollback came to.
@@ -118,7 +118,7 @@ impl Stage {
             deployment: None,
             is_saga: false,
             effects: Vec::new(),
-            cancelled: false,
+            cancelled: None,
             failure: None,
             rolled_back: None,
         }
@@ -135,6 +135,11 @@ impl Stage {
             }
         }
         context
+    }
+
+    /// Whether it is being cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.is_some()
     }
 
     /// Whether a step failed and was not forgiven.
@@ -169,7 +174,7 @@ impl Machine {
     }
 
     pub(super) fn stage_refused(&mut self, id: StageId, cause: Cause, out: &mut Vec<Command>) {
-        if !self.stages[id.0].cancelled {
+        if !self.stages[id.0].is_cancelled() {
             self.stages[id.0].failure.get_or_insert_with(|| cause.clone());
             self.failures.push(cause);
         }
@@ -211,10 +216,10 @@ impl Machine {
 
     fn skip_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) {
         let stage = &mut self.stages[id.0];
-        let why = match &stage.plan.steps[step].condition {
-            _ if stage.cancelled => "the run is being cancelled".to_owned(),
-            Some(condition) => format!("its condition is false: {condition}"),
-            None => "a step before it failed".to_owned(),
+        let why = match (&stage.cancelled, &stage.plan.steps[step].condition) {
+            (Some(why), _) => why.clone(),
+            (None, Some(condition)) => format!("its condition is false: {condition}"),
+            (None, None) => "a step before it failed".to_owned(),
         };
         let state = &mut stage.steps[step];
         state.status = StepStatus::Done;
@@ -318,7 +323,11 @@ impl Machine {
             Why::Fine | Why::Limit | Why::Cancelled => return None,
         };
         let wanted = retry.on.is_empty() || retry.on.contains(&kind);
-        if !wanted || ended.attempt >= retry.attempts || stage.cancelled || ended.effect && stage.deployment.is_some() {
+        if !wanted
+            || ended.attempt >= retry.attempts
+            || stage.is_cancelled()
+            || ended.effect && stage.deployment.is_some()
+        {
             return None;
         }
         let doublings = ended.attempt.saturating_sub(1).min(16);
@@ -337,7 +346,7 @@ impl Machine {
                 let message = format!("stage `{name}` took longer than its timeout of {}", seconds(limit));
                 let help = Some("give the stage a longer `timeout`".to_owned());
                 self.fail(id, Cause { code: "E-STAGE-TIMEOUT".into(), message, help, exit: 4 });
-                self.stop(id, out);
+                self.stop(id, "the stage's time is up", out);
             }
             Timer::Grace(..) | Timer::StageTimeout(_) => {}
         }
@@ -348,7 +357,7 @@ impl Machine {
         if stage.phase != Phase::Running || stage.steps[attempt.step].status != StepStatus::Running {
             return;
         }
-        if stage.cancelled {
+        if stage.is_cancelled() {
             let state = &mut stage.steps[attempt.step];
             state.status = StepStatus::Done;
             state.outcome = Some(Conclusion::Cancelled);
@@ -359,9 +368,9 @@ impl Machine {
     }
 
     /// Asks the running step to stop; what is behind it is decided by conditions.
-    pub(super) fn stop(&mut self, id: StageId, out: &mut Vec<Command>) {
+    pub(super) fn stop(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
         let stage = &mut self.stages[id.0];
-        stage.cancelled = true;
+        stage.cancelled.get_or_insert_with(|| why.to_owned());
         if let Some(attempt) = stage.running() {
             out.push(Command::StopStep { stage: id, attempt });
             let ms = sealock_contract::limits::CANCEL_GRACE_MS;
@@ -369,11 +378,13 @@ impl Machine {
         }
     }
 
-    pub(super) fn cancel_stage(&mut self, id: StageId, out: &mut Vec<Command>) {
+    /// Has the stage stop, or never start, and say `why`.
+    pub(super) fn cancel_stage(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
         match self.stages[id.0].phase {
-            Phase::Running => self.stop(id, out),
-            Phase::Opening | Phase::MakingCells => self.stages[id.0].cancelled = true,
-            Phase::Waiting => self.stages[id.0].cancelled = true,
+            Phase::Running => self.stop(id, why, out),
+            Phase::Opening | Phase::MakingCells | Phase::Waiting => {
+                self.stages[id.0].cancelled.get_or_insert_with(|| why.to_owned());
+            }
             Phase::RollingBack | Phase::Closing | Phase::Done => {}
         }
     }

@@ -116,7 +116,7 @@ fn answer(
         Command::DecideStep { stage, step } => {
             let own = machine.stage(stage);
             let always = own.plan.steps[step].condition.as_deref() == Some("always()");
-            let decision = Ok(always || !own.has_failed() && !own.cancelled);
+            let decision = Ok(always || !own.has_failed() && !own.is_cancelled());
             inputs.push_back(Input::StepDecided { stage, step, decision });
         }
         Command::StartStep { stage, attempt } => start(machine, world, stage, attempt, inputs),
@@ -347,6 +347,30 @@ fn the_first_failed_cell_stops_the_others_unless_told_otherwise() {
     assert_eq!(fast, ["a1 failure", "[t (0)] failure", "skipped t (1)", "finish Failure 1"]);
     let slow = run(plan(vec![cell(0, false), cell(1, false)]), failing("a1"));
     assert_eq!(slow, ["a1 failure", "[t (0)] failure", "b1 success", "[t (1)] success", "finish Failure 1"]);
+}
+
+#[test]
+fn a_cell_that_is_not_run_says_which_one_failed() {
+    let cell = |index: usize| PlannedStage {
+        name: format!("t ({index})"),
+        cell: index,
+        cells: 2,
+        max_parallel: Some(1),
+        ..stage("t", &[], if index == 0 { &["a1"] } else { &["b1"] })
+    };
+    let mut machine = Machine::new(plan(vec![cell(0), cell(1)]), 1);
+    machine.step(Input::Start);
+    let cause = Cause { code: "E-DOCKER".into(), message: "no engine".into(), help: None, exit: 6 };
+    machine.step(Input::StageRefused { stage: StageId(0), cause });
+    let closed = Input::StageClosed { stage: StageId(0), outputs: Map::new(), deployment: None, cause: None };
+    let skipped = machine.step(closed).into_iter().find_map(|command| match command {
+        Command::Record(kind) => match *kind {
+            EventKind::Skipped { why, .. } => Some(why),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(skipped.as_deref(), Some("`t (0)` failed, and its matrix stops at the first failure (`fail-fast`)"));
 }
 
 #[test]

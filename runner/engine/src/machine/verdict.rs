@@ -4,7 +4,7 @@ use sealock_events::{Cause, Conclusion, DeploymentResult, RunResult};
 
 use super::Machine;
 use super::messages::Command;
-use super::rollback::cancelled;
+use super::rollback::{cancelled, cancelled_because};
 use super::stage::Phase;
 
 /// The deployment failed and was rolled back, and the old release verified.
@@ -41,9 +41,11 @@ impl Machine {
         if let Some(cause) = first {
             return (RunResult::Failure, cause.exit, Some(cause));
         }
-        let cancelled_stage = self.stages.iter().any(|stage| stage.result == Some(Conclusion::Cancelled));
-        if cancelled_stage {
-            return (RunResult::Cancelled, EXIT_CANCELLED, Some(cancelled()));
+        let stopped = self.stages.iter().find(|stage| stage.result == Some(Conclusion::Cancelled));
+        if let Some(stage) = stopped {
+            let why = stage.cancelled.as_deref().map(|why| format!("stage `{}` was cancelled: {why}", stage.plan.name));
+            let cause = why.map_or_else(cancelled, |why| cancelled_because(&why));
+            return (RunResult::Cancelled, EXIT_CANCELLED, Some(cause));
         }
         (RunResult::Success, 0, None)
     }
