@@ -22,6 +22,9 @@ use crate::room::Room;
 use crate::scripts::{self, Handover, Taken};
 use crate::shared::Shared;
 
+/// The input of a plain program that is its arguments: a list, or one text.
+pub(crate) const ARGUMENTS_INPUT: &str = "args";
+
 /// One try, ready to be made.
 pub(crate) struct Attempt {
     pub(crate) name: StepName,
@@ -184,7 +187,7 @@ fn call(
         workspace,
         tmp: Some(open(&folder.path.join("tmp")).map_err(|error| disk(&error))?),
         step_out: is_plain.then(|| open(&folder.path.join("out"))).transpose().map_err(|error| disk(&error))?,
-        args: if is_plain { vec![attempt.name.step.clone()] } else { Vec::new() },
+        args: if is_plain { arguments(attempt) } else { Vec::new() },
         env: if is_plain { input_variables(&attempt.prepared.inputs) } else { Vec::new() },
         ..StepCall::default()
     };
@@ -206,13 +209,27 @@ fn workspace(room: &Room, attempt: &Attempt) -> Result<(Option<Workspace>, Optio
     Ok((Some(Workspace { folder, writable: false }), Some(selection)))
 }
 
-fn input_variables(inputs: &[(String, Value)]) -> Vec<(String, String)> {
-    let name = |name: &str| format!("INPUT_{}", name.to_ascii_uppercase().replace(['-', ' '], "_"));
-    let text = |value: &Value| match value {
+/// A plain program's own name, which is its step's, and what its input `args` holds.
+fn arguments(attempt: &Attempt) -> Vec<String> {
+    let given = attempt.prepared.inputs.iter().find(|(name, _)| name == ARGUMENTS_INPUT).map(|(_, value)| value);
+    let given = match given {
+        Some(Value::Items(items)) => items.clone(),
+        Some(value) => vec![input_text(value)],
+        None => Vec::new(),
+    };
+    [vec![attempt.name.step.clone()], given].concat()
+}
+
+fn input_text(value: &Value) -> String {
+    match value {
         Value::Text(text) | Value::Json(text) => text.clone(),
         other => other.to_json().to_string(),
-    };
-    inputs.iter().map(|(own, value)| (name(own), text(value))).collect()
+    }
+}
+
+fn input_variables(inputs: &[(String, Value)]) -> Vec<(String, String)> {
+    let name = |name: &str| format!("INPUT_{}", name.to_ascii_uppercase().replace(['-', ' '], "_"));
+    inputs.iter().map(|(own, value)| (name(own), input_text(value))).collect()
 }
 
 /// What was handed on, and whether anything leaves the workspace now.

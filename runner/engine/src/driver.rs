@@ -18,6 +18,7 @@ use crate::groups;
 use crate::known::{Files, StepKnown};
 use crate::machine::{Attempt, Command, Deployment, Input, Machine, StageId, Timer};
 use crate::prepare::{self, Prepared};
+use crate::recorder::RecordError;
 use crate::room::{HandedOn, Room};
 use crate::shared::Shared;
 use crate::stage_spec::{self, OwnContainer, OwnService, StageSpec};
@@ -45,6 +46,23 @@ pub(crate) struct Verdict {
     pub(crate) result: RunResult,
     pub(crate) exit: u8,
     pub(crate) cause: Option<Cause>,
+}
+
+impl Verdict {
+    /// A run that was stopped because its log could not go on says so, and does not say that somebody cancelled it.
+    /// One that came to its end all the same, but with lines `lost`, is no success.
+    fn because_of(mut self, stopped: Option<RecordError>, lost: Option<RecordError>) -> Self {
+        let is_cancelled = self.cause.as_ref().is_some_and(|cause| cause.code == "E-CANCELLED");
+        let why = if self.result == RunResult::Success { lost } else { stopped.filter(|_| is_cancelled) };
+        let Some(cause) = why.map(crate::shared::unrecorded) else {
+            return self;
+        };
+        if matches!(self.result, RunResult::Cancelled | RunResult::Success) {
+            (self.result, self.exit) = (RunResult::Failure, cause.exit);
+        }
+        self.cause = Some(cause);
+        self
+    }
 }
 
 /// The driver of one run.
@@ -80,10 +98,13 @@ impl Driver {
     /// Runs to the end. `cancel` asks for it; `kill` leaves everything as it is, at once.
     pub(crate) async fn drive(mut self, cancel: &CancellationToken, kill: &CancellationToken) -> Verdict {
         self.take(Input::Start);
+        let recorder = self.shared.recorder.clone();
         let mut asked = false;
+        let mut log_ended = None;
         loop {
-            if let Some(verdict) = self.verdict.take().or_else(|| self.unrecorded()) {
-                return verdict;
+            if let Some(verdict) = self.verdict.take() {
+                let lost = recorder.settled().await;
+                return verdict.because_of(log_ended.filter(|_| !asked), lost);
             }
             tokio::select! {
                 biased;
@@ -91,8 +112,16 @@ impl Driver {
                     self.kill_running().await;
                     return killed();
                 }
+                error = recorder.failed() => {
+                    self.kill_running().await;
+                    return unrecorded(error);
+                }
                 () = cancel.cancelled(), if !asked => {
                     asked = true;
+                    self.take(Input::CancelAsked);
+                }
+                error = recorder.log_ended(), if log_ended.is_none() => {
+                    log_ended = Some(error);
                     self.take(Input::CancelAsked);
                 }
                 input = self.inputs.recv() => {
@@ -114,12 +143,6 @@ impl Driver {
                 Ok(None) | Err(_) => return,
             }
         }
-    }
-
-    /// A run whose record cannot be kept must not go on.
-    fn unrecorded(&self) -> Option<Verdict> {
-        let cause = crate::shared::unrecorded(self.shared.recorder.failure()?);
-        Some(Verdict { result: RunResult::Failure, exit: cause.exit, cause: Some(cause) })
     }
 
     fn take(&mut self, input: Input) {
@@ -473,6 +496,12 @@ fn missing(plugin: &str) -> Cause {
         help: None,
         exit: 70,
     }
+}
+
+/// A run whose record cannot be kept must not go on.
+fn unrecorded(error: RecordError) -> Verdict {
+    let cause = crate::shared::unrecorded(error);
+    Verdict { result: RunResult::Failure, exit: cause.exit, cause: Some(cause) }
 }
 
 fn killed() -> Verdict {

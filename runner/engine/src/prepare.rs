@@ -10,6 +10,7 @@ use sealock_plan::evaluate::{self, Known};
 use sealock_plan::inputs::{self, Input};
 use sealock_plan::{EnvEntry, LateFlag, PlannedPlugin, PlannedStep, WithValue};
 
+use crate::attempt::ARGUMENTS_INPUT;
 use crate::known::StepKnown;
 
 /// Everything that a try needs of its author's text.
@@ -150,11 +151,17 @@ impl Given {
         }
     }
 
-    /// A plain program's inputs are texts, whatever they are.
+    /// A plain program's inputs are texts, whatever they are; but a list of texts as its arguments stays one.
     fn untyped(&mut self, with: &[(String, WithValue)], known: &StepKnown<'_>) -> Result<(), Cause> {
         for (name, value) in with {
             let value = evaluate::value(value, known).map_err(|error| evaluation(&error))?;
             let json = inputs::to_json(&value);
+            if let (ARGUMENTS_INPUT, Some(items)) = (name.as_str(), json.as_array()) {
+                let items = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+                self.inputs.push((name.clone(), Value::Items(items.collect())));
+                self.record.insert(name.clone(), json);
+                continue;
+            }
             let text = match &value {
                 evaluate::Evaluated::Scalar { text, .. } => text.clone(),
                 _ => json.as_str().map_or_else(|| json.to_string(), str::to_owned),

@@ -140,7 +140,7 @@ pub(crate) fn unrecorded(error: RecordError) -> Cause {
     Cause {
         code: error.code.into(),
         message: error.message,
-        help: None,
+        help: error.help.map(str::to_owned),
         exit: sealock_diagnostics::codes::exit(error.code),
     }
 }

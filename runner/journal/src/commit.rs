@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use sealock_events::{Event, EventKind, Timestamp};
 use serde::Deserialize;
 
 use crate::chain::{self, Hash};
-use crate::{Journal, ReadError};
+use crate::{FullDisk, Journal, ReadError};
 
 /// What is true of a run from its start: bound into its chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +45,10 @@ pub(crate) struct Writing {
 #[non_exhaustive]
 pub enum CommitError {
     /// The disk is full, and the reserve is used.
-    #[error("the disk is full: the journal cannot be written")]
-    Full,
+    #[error("the journal cannot be written: {0}")]
+    Full(FullDisk),
     /// It could not be written or synced.
-    #[error("the journal cannot be written")]
+    #[error("the journal cannot be written: {0}")]
     Write(#[source] rusqlite::Error),
     /// A write failed before: what is on the disk now is not known.
     #[error("the journal could not be written before, and is not tried again")]
@@ -69,10 +70,13 @@ pub enum CommitError {
         expected: u64,
     },
     /// An event could not be put into JSON.
-    #[error("an event could not be written as JSON")]
+    #[error("an event could not be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// The disk is full: there is no room for the run's log.
+    #[error("the run's log cannot be written: {0}")]
+    LogFull(FullDisk),
     /// The run's log file could not be written.
-    #[error("the run's log file cannot be written")]
+    #[error("the run's log file cannot be written: {0}")]
     Log(#[source] io::Error),
     /// The run's log file is as long as one may be.
     #[error("the run's log file has reached the limit of {limit} MiB")]
@@ -86,7 +90,8 @@ impl CommitError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Full => "E-JOURNAL-FULL",
+            Self::Full(_) => "E-JOURNAL-FULL",
+            Self::LogFull(_) => "E-DISK-FULL",
             Self::Write(_) | Self::Failed | Self::Json(_) => "E-JOURNAL-WRITE",
             Self::Held { .. } => "E-RUN-HELD",
             Self::Order { .. } => "E-JOURNAL-ORDER",
@@ -94,13 +99,15 @@ impl CommitError {
             Self::LogLimit { .. } => "E-LIMIT-LOG",
         }
     }
+
+    /// What to do, when that is known.
+    pub fn help(&self) -> Option<&'static str> {
+        matches!(self, Self::Full(_) | Self::LogFull(_)).then_some(FullDisk::HELP)
+    }
 }
 
 pub(crate) fn disk_code(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "E-DISK-FULL",
-        _ => "E-DISK",
-    }
+    if FullDisk::is_cause_of(error) { "E-DISK-FULL" } else { "E-DISK" }
 }
 
 impl Journal {
@@ -112,7 +119,7 @@ impl Journal {
     pub fn begin(&mut self, head: &RunHead) -> Result<(), CommitError> {
         let known = "SELECT 1 FROM runs WHERE run = ?1";
         let found = self.connection.query_row(known, [&head.run], |_| Ok(())).optional();
-        if found.map_err(CommitError::Write)?.is_some() {
+        if found.map_err(|error| cause(error, &self.state))?.is_some() {
             return Err(CommitError::Held { run: head.run.clone() });
         }
         let (run, hash) = (head.run.clone(), chain::of_head(head));
@@ -149,7 +156,7 @@ impl Journal {
         }
         let records = self.next_records(&events)?;
         let mut written = self.write(&events, &records);
-        if matches!(written, Err(CommitError::Full)) && self.reserve.release() {
+        if matches!(written, Err(CommitError::Full(_))) && self.reserve.release() {
             written = self.write(&events, &records);
         }
         self.failed = written.is_err();
@@ -182,6 +189,8 @@ impl Journal {
 
     fn write(&mut self, events: &[&Event], records: &[(Vec<u8>, Hash)]) -> Result<(), CommitError> {
         let Some(writing) = &mut self.writing else { return Err(CommitError::Failed) };
+        let state = &self.state;
+        let cause = |error| cause(error, state);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(cause)?;
         if let Some(head) = &writing.head {
             insert_head(&transaction, head, &writing.hash).map_err(cause)?;
@@ -209,10 +218,10 @@ struct Kind<'r> {
     kind: Cow<'r, str>,
 }
 
-fn cause(error: rusqlite::Error) -> CommitError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => CommitError::Full,
-        _ => CommitError::Write(error),
+fn cause(error: rusqlite::Error, state: &Path) -> CommitError {
+    match FullDisk::behind(&error, state) {
+        Some(full) => CommitError::Full(full),
+        None => CommitError::Write(error),
     }
 }
 

@@ -23,6 +23,7 @@
 mod chain;
 mod commit;
 mod file_system;
+mod full_disk;
 mod log;
 mod merged;
 mod open;
@@ -31,6 +32,7 @@ mod reserve;
 
 pub use chain::ChainBreak;
 pub use commit::{CommitError, RunHead};
+pub use full_disk::FullDisk;
 pub use log::{LogLines, RunLog};
 pub use merged::Merged;
 pub use open::{Journal, OpenError};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sealock_events::Event;
 
-use crate::{CommitError, ReadError};
+use crate::{CommitError, FullDisk, ReadError};
 
 /// One run's log: a run of ten thousand chatty steps must not fill the disk.
 const MAX_RUN_LOG_BYTES: u64 = 4 << 30;
@@ -21,6 +21,7 @@ const MAX_LINE_BYTES: u64 = 1 << 20;
 /// A run's log file, open to write.
 #[derive(Debug)]
 pub struct RunLog {
+    state: PathBuf,
     file: File,
     bytes: u64,
     lines: Vec<u8>,
@@ -44,9 +45,9 @@ impl RunLog {
             let bytes = end_of_last_line(&mut file)?;
             file.set_len(bytes)?;
             file.seek(SeekFrom::Start(bytes))?;
-            Ok(Self { file, bytes, lines: Vec::new() })
+            Ok(Self { state: state.to_owned(), file, bytes, lines: Vec::new() })
         };
-        open().map_err(CommitError::Log)
+        open().map_err(|error| refused(error, state))
     }
 
     /// Writes a batch at once. All of it is in the file, or nothing is.
@@ -65,10 +66,11 @@ impl RunLog {
             return Err(CommitError::LogLimit { limit: MAX_RUN_LOG_BYTES >> 20 });
         }
         if let Err(error) = self.file.write_all(&self.lines) {
+            let error = refused(error, &self.state);
             // A line cut short would be taken for one that a power cut tore.
             let _ = self.file.set_len(self.bytes);
             let _ = self.file.seek(SeekFrom::Start(self.bytes));
-            return Err(CommitError::Log(error));
+            return Err(error);
         }
         self.bytes = bytes;
         Ok(())
@@ -123,6 +125,10 @@ impl Iterator for LogLines {
             }
         }
     }
+}
+
+fn refused(error: io::Error, state: &Path) -> CommitError {
+    if FullDisk::is_cause_of(&error) { CommitError::LogFull(FullDisk::at(state)) } else { CommitError::Log(error) }
 }
 
 fn path_of(state: &Path, run: &str) -> PathBuf {

@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::commit::Writing;
 use crate::reserve::Reserve;
-use crate::{ChainBreak, ReadError, file_system};
+use crate::{ChainBreak, FullDisk, ReadError, file_system};
 
 /// The version of the tables below, in `user_version`.
 const SCHEMA_VERSION: i64 = 1;
@@ -84,6 +84,9 @@ pub enum OpenError {
     /// The last record of a run is not what was written.
     #[error(transparent)]
     Chain(#[from] ChainBreak),
+    /// There is no room to open it: also reading takes some.
+    #[error("the journal cannot be opened: {0}")]
+    Full(FullDisk),
     /// It is no journal, or a damaged one.
     #[error("`{path}` is not a journal that can be read")]
     Damaged {
@@ -109,9 +112,15 @@ impl OpenError {
             Self::Newer { .. } => "E-JOURNAL-NEWER",
             Self::Network { .. } => "E-JOURNAL-NETWORK",
             Self::Chain(_) => "E-JOURNAL-CHAIN",
+            Self::Full(_) => "E-DISK-FULL",
             Self::Damaged { .. } => "E-JOURNAL-DAMAGED",
             Self::Folder { source, .. } => crate::commit::disk_code(source),
         }
+    }
+
+    /// What to do, when that is known.
+    pub fn help(&self) -> Option<&'static str> {
+        (self.code() == "E-DISK-FULL").then_some(FullDisk::HELP)
     }
 }
 
@@ -137,7 +146,7 @@ impl Journal {
     ///
     /// As for [`Journal::open`], but for the chain.
     pub fn open_unverified(state: &Path) -> Result<Self, OpenError> {
-        let folder = |source| OpenError::Folder { path: state.to_owned(), source };
+        let folder = |source| refused(state, source);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(folder)?;
         let state = state.canonicalize().map_err(folder)?;
         if let Some(kind) = file_system::network(&state).map_err(folder)? {
@@ -163,7 +172,18 @@ impl Journal {
 }
 
 fn damaged(state: &Path, source: rusqlite::Error) -> OpenError {
-    OpenError::Damaged { path: state.join("journal.db"), source }
+    match FullDisk::behind(&source, state) {
+        Some(full) => OpenError::Full(full),
+        None => OpenError::Damaged { path: state.join("journal.db"), source },
+    }
+}
+
+fn refused(state: &Path, source: io::Error) -> OpenError {
+    if FullDisk::is_cause_of(&source) {
+        OpenError::Full(FullDisk::at(state))
+    } else {
+        OpenError::Folder { path: state.to_owned(), source }
+    }
 }
 
 /// Processes open one after the other: turning a new file into one with a WAL is the one thing that SQLite does

@@ -81,3 +81,47 @@ fn what_is_no_component_is_found_before_anything_starts() {
         assert!(told.of("step-started").is_empty(), "{}", told.stdout);
     }
 }
+
+/// A stage of one step: the plain program, with this `with:`.
+fn program(with: &str) -> (Scene, Told) {
+    let scene = Scene::new(&format!(
+        r#"
+name: program
+stages:
+  only:
+    outputs: {{ answer: "${{{{ steps.p.outputs.answer }}}}" }}
+    steps:
+      - {{ id: p, uses: ./guests/p.wasm, with: {{ {with} }} }}
+"#
+    ));
+    scene.write("guests/p.wasm", fs::read(guest("guest-program.wasm")).expect("it is built"));
+    scene.commit();
+    let told = scene.run(&[]);
+    (scene, told)
+}
+
+#[test]
+fn a_plain_program_is_a_step() {
+    let (_scene, told) = program("args: [outputs, \"two words\"], greeting: hello, deep: [1, {a: b}]");
+    told.exits(0);
+    let log = told.log("only");
+    for line in ["arguments: outputs two words", "greeting: hello", "::set-output name=stolen::yes", "no line end"] {
+        assert!(log.iter().any(|own| own == line), "no `{line}` in {log:?}");
+    }
+    assert_eq!(told.of("stage-finished")[0]["outputs"]["answer"], "42");
+    assert!(told.of("output").iter().all(|event| event["name"] != "stolen"), "{}", told.stdout);
+    assert!(log.contains(&"other variables: ".to_owned()), "it sees variables that are no inputs: {log:?}");
+}
+
+#[test]
+fn a_plain_program_fails_by_its_exit_code_and_sees_no_workspace() {
+    let (_scene, told) = program("args: fail");
+    told.exits(1);
+    assert_eq!(told.cause(), "E-STEP-FAILED", "{}", told.stdout);
+    let (_scene, told) = program("args: [bad-output]");
+    told.exits(1);
+    assert_ne!(told.cause(), "", "{}", told.stdout);
+    let (_scene, told) = program("args: [workspace]");
+    told.exits(0);
+    assert!(told.log("only").contains(&"workspace: false".to_owned()), "{}", told.stdout);
+}

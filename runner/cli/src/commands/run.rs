@@ -1,12 +1,12 @@
 //! `sealock run [PIPELINE]`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use sealock_engine::{RunSpec, Settings};
 use sealock_events::FanOut;
-use sealock_journal::{Journal, RunHead, RunLog};
+use sealock_journal::{FullDisk, Journal, RunHead, RunLog};
 use sealock_sandbox::Sandbox;
 use sealock_workspace::{Checkout, RunFolder, View};
 
@@ -150,6 +150,7 @@ impl RunArgs {
         let state = shell.state()?;
         std::fs::create_dir_all(&state)
             .map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
+        let refused = |code: &'static str, error: &(dyn std::error::Error + 'static)| in_state(code, error, &state);
         if let Err(error) = View::sweep(&state) {
             shell.tell(&format!("warning: what a killed run left mounted was not removed: {error}\n"));
         }
@@ -160,7 +161,6 @@ impl RunArgs {
         let programs = programs::load(shell, &plan, &Plugins::new(repository.root()), &sandbox)?;
 
         let run = ulid::Ulid::generate().to_string();
-        let refused = |code: &'static str, error: &(dyn std::error::Error + 'static)| Failure::new(code, chain(error));
         let folder = RunFolder::create(&state, &run).map_err(|error| refused(error.code(), &error))?;
         let uncommitted = Some(&uncommitted).filter(|_| !self.no_dirty);
         let checkout = Checkout::prepare(&git, &folder, uncommitted).map_err(|error| refused(error.code(), &error))?;
@@ -212,10 +212,19 @@ impl RunArgs {
             shell.tell(&format!("warning: the output `{}` failed: {}\n", retired.name, chain(&retired.error)));
         }
         if let Some(cause) = &end.unrecorded {
-            shell.tell(&Failure::new("E-JOURNAL-WRITE", cause.message.clone()).text());
+            shell.tell(&Failure::of(cause).text());
         }
         Ok(end.exit)
     }
+}
+
+/// Something in the state directory could not be made or read. A full disk is told as such, whatever hit it first.
+fn in_state(code: &'static str, error: &(dyn std::error::Error + 'static), state: &Path) -> Failure {
+    if code == "E-DISK-FULL" {
+        let message = format!("nothing was started: {}", FullDisk::at(state));
+        return Failure::new(code, message).help(FullDisk::HELP);
+    }
+    Failure::new(code, chain(error))
 }
 
 fn head(run: &str, plan: &sealock_plan::Plan) -> RunHead {

@@ -77,10 +77,16 @@ impl CheckoutError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Repository(error) => error.code(),
+            Self::Git { source, .. } if is_full(source) => "E-DISK-FULL",
             Self::Git { .. } => "E-WORKSPACE-GIT",
             Self::Disk { source, .. } => files::code(source),
         }
     }
+}
+
+/// libgit2 passes on what the system said as text alone.
+fn is_full(error: &git2::Error) -> bool {
+    ["No space left on device", "Disk quota exceeded"].iter().any(|said| error.message().contains(said))
 }
 
 impl Checkout {

@@ -6,6 +6,8 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     println!("arguments: {}", arguments.join(" "));
     println!("greeting: {}", env::var("INPUT_GREETING").unwrap_or_default());
+    let strange: Vec<String> = env::vars().map(|(name, _)| name).filter(|name| !name.starts_with("INPUT_")).collect();
+    println!("other variables: {}", strange.join(" "));
     println!("::set-output name=stolen::yes");
     eprint!("no line end");
     match arguments.first().map(String::as_str) {
