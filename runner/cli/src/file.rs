@@ -12,6 +12,10 @@ use crate::shell::Shell;
 /// A pipeline file is opened once, and no larger than this is read: a device or a huge file must not fill memory.
 const FILE_BYTES_MAX: u64 = (1 << 20) + 1;
 
+/// What to write in place of a folder.
+const FOLDER_HELP: &str = "name the file, such as `pipelines/main.yml`; `sealock check` without a name checks every \
+                           pipeline of the repository, and `-C FOLDER` starts in another one";
+
 /// Reads `path` once, without following a link in its last part, and only when it is a regular file.
 ///
 /// # Errors
@@ -24,8 +28,12 @@ pub(crate) fn read(path: &Path, name: &str) -> Result<Source, (Source, Diagnosti
     let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path);
     let file = opened.map_err(|error| refused(unreadable(path, &error)))?;
     let metadata = file.metadata().map_err(|error| refused(error.to_string()))?;
+    if metadata.is_dir() {
+        let diagnostic = Diagnostic::error("E-FILE-READ", "expected a pipeline file, found a folder", None);
+        return Err((nothing(), diagnostic.help(FOLDER_HELP)));
+    }
     if !metadata.is_file() {
-        return Err(refused("expected a regular file, found a folder, pipe, or device".to_owned()));
+        return Err(refused("expected a regular file, found a pipe or device".to_owned()));
     }
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| refused(error.to_string()))?;
@@ -77,7 +85,8 @@ fn named(shell: &Shell, root: &Path, wanted: &str) -> Result<Found, Failure> {
     }
     let path = shell.path(Path::new(wanted));
     if path.symlink_metadata().is_ok() {
-        let name = path.strip_prefix(root).map_or_else(|_| wanted.to_owned(), |name| name.display().to_string());
+        let inside = path.strip_prefix(root).ok().filter(|name| name.file_name().is_some());
+        let name = inside.map_or_else(|| wanted.to_owned(), |name| name.display().to_string());
         return Ok(Found { path, name });
     }
     let found = all(root);

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sealock_diagnostics::{Diagnostic, Source};
-use sealock_plan::Facts;
+use sealock_pipeline::Parsed;
+use sealock_plan::{Facts, Review, Unset};
 use sealock_workspace::{Repository as Git, Uncommitted};
 use serde_json::{Map, Value as Json, json};
 
@@ -80,31 +81,32 @@ impl Repository {
         }
     }
 
-    /// Every problem of one pipeline: its own, and those of its plan as far as nothing has to be passed.
+    /// Every problem of one pipeline: its own, and those of its plan. What can be passed to a run counts as not
+    /// known here, and so does what happened.
     pub(crate) fn check(&self, found: &Found) -> (Source, Vec<Diagnostic>) {
         let source = match file::read(&found.path, &found.name) {
             Ok(source) => source,
             Err((source, diagnostic)) => return (source, vec![diagnostic]),
         };
         let parsed = sealock_pipeline::parse(&source);
-        let Some(pipeline) = parsed.pipeline else {
-            return (source, parsed.diagnostics);
-        };
-        let facts = Facts { github: self.github(self.git.as_ref(), None), ..Facts::default() };
-        let facts = with_placeholder_inputs(&pipeline, facts);
-        let catalogue = Plugins::new(&self.root);
-        let request = sealock_plan::Request {
-            pipeline: &pipeline,
-            source: &source,
-            facts: &facts,
-            catalogue: &catalogue,
-            only: None,
-        };
-        let mut diagnostics = parsed.diagnostics;
-        diagnostics
-            .extend(sealock_plan::plan(request).diagnostics.into_iter().filter(|one| one.code != "E-EXPR-UNKNOWN"));
-        diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
+        let mut github = self.github(self.git.as_ref(), None);
+        EVENT_FACTS.iter().for_each(|name| drop(github.remove(*name)));
+        let facts = Facts { github, ..Facts::default() };
+        let diagnostics = self.review(&source, parsed, &facts, Unset::Unknown);
         (source, diagnostics)
+    }
+
+    /// What the reader of a file found, and what would stand in the way of its plan beside it.
+    fn review(&self, source: &Source, parsed: Parsed, facts: &Facts, unset: Unset) -> Vec<Diagnostic> {
+        let mut diagnostics = parsed.diagnostics;
+        if let Some(draft) = parsed.pipeline.as_deref().or(parsed.draft.as_ref()) {
+            let catalogue = &Plugins::new(&self.root);
+            let review = Review { draft, told: &diagnostics, source, facts, catalogue, unset };
+            let more = sealock_plan::review(review);
+            diagnostics.extend(more);
+        }
+        diagnostics.sort_by_key(|one| one.span.map(|span| span.start));
+        diagnostics
     }
 
     /// The `github` context: what git and the event say.
@@ -137,23 +139,8 @@ impl Repository {
     }
 }
 
-/// A file is checked without anything passed: required inputs count as given.
-fn with_placeholder_inputs(pipeline: &sealock_pipeline::Pipeline, mut facts: Facts) -> Facts {
-    for entry in &pipeline.inputs {
-        if entry.value.required && entry.value.default.is_none() {
-            let value = match &entry.value.kind {
-                sealock_pipeline::InputKind::Number => "0".to_owned(),
-                sealock_pipeline::InputKind::Boolean => "false".to_owned(),
-                sealock_pipeline::InputKind::Choice(options) => {
-                    options.first().map(|one| one.value.clone()).unwrap_or_default()
-                }
-                sealock_pipeline::InputKind::String => "example".to_owned(),
-            };
-            facts.inputs.push((entry.key.value.clone(), value));
-        }
-    }
-    facts
-}
+/// The facts of `github` that come with an event.
+const EVENT_FACTS: [&str; 4] = ["event_name", "event", "head_ref", "base_ref"];
 
 /// GitHub's name for what happened; on a laptop somebody started it by hand.
 fn event_name(event: Option<&Json>) -> &'static str {
@@ -210,21 +197,19 @@ impl PlanArgs {
             }
         };
         let parsed = sealock_pipeline::parse(&source);
-        let Some(pipeline) = parsed.pipeline else {
-            shell.diagnostics(&source, &parsed.diagnostics);
+        let event = self.read_event(shell)?;
+        let Some(pipeline) = &parsed.pipeline else {
+            let facts = self.facts(repository.github(repository.git.as_ref(), event.as_ref()));
+            let diagnostics = repository.review(&source, parsed, &facts, Unset::Missing);
+            shell.diagnostics(&source, &diagnostics);
             return Ok(None);
         };
         let git = repository.git(shell, self.reference.as_deref())?;
         let uncommitted = self.uncommitted(shell, &git)?;
-        let facts = Facts {
-            github: repository.github(Some(&git), self.read_event(shell)?.as_ref()),
-            vars: self.vars.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
-            inputs: self.inputs.clone(),
-        };
+        let facts = self.facts(repository.github(Some(&git), event.as_ref()));
         let catalogue = Plugins::new(repository.root());
         let only = self.stage.as_deref();
-        let request =
-            sealock_plan::Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };
+        let request = sealock_plan::Request { pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };
         let planned = sealock_plan::plan(request);
         let mut diagnostics = parsed.diagnostics;
         diagnostics.extend(planned.diagnostics);
@@ -232,6 +217,14 @@ impl PlanArgs {
             shell.diagnostics(&source, &diagnostics);
         }
         Ok(planned.plan.map(|plan| Prepared { plan, git, uncommitted }))
+    }
+
+    fn facts(&self, github: Map<String, Json>) -> Facts {
+        Facts {
+            github,
+            vars: self.vars.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
+            inputs: self.inputs.clone(),
+        }
     }
 
     fn uncommitted(&self, shell: &Shell, git: &Git) -> Result<Uncommitted, Failure> {

@@ -7,7 +7,8 @@
 //! # Invariants
 //!
 //! - Callers hand over text: no file is opened here, nothing is asked of the machine.
-//! - A [`Pipeline`] comes only from a file without errors; [`Pipeline`] says what then holds.
+//! - A [`Pipeline`] comes only from a file without errors; [`Pipeline`] says what then holds. Of any other
+//!   file there is a [`Draft`] at most, in which more mistakes can be looked for, and which nothing runs.
 //! - Every diagnostic's place lies in the text, on character boundaries, whatever the text is.
 //! - Nothing is ignored silently: each key is read, or reported.
 //! - The work is bounded by the size of the text and the budgets of the language.
@@ -23,6 +24,7 @@ mod yaml;
 use sealock_diagnostics::{Diagnostic, Source, Span};
 
 use crate::check::{Subject, check};
+use crate::model::Lost;
 use crate::problems::Problems;
 use crate::read::Reader;
 use crate::yaml::Tree;
@@ -37,6 +39,8 @@ pub use yaml::decode;
 pub struct Parsed {
     /// There when no diagnostic is an error.
     pub pipeline: Option<Pipeline>,
+    /// What could be read all the same, when one is.
+    pub draft: Option<Draft>,
     /// In the order of the file.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -46,28 +50,33 @@ pub fn parse(source: &Source) -> Parsed {
     let text = source.text();
     let document = yaml::read(text);
     let mut problems = document.problems;
-    let pipeline = document.tree.as_ref().and_then(|tree| read(&mut problems, text, tree, &document.damaged));
+    let draft = document.tree.as_ref().and_then(|tree| read(&mut problems, text, tree, &document.damaged));
     let diagnostics = problems.into_list(|diagnostic| settle(diagnostic, text));
     let is_sound = !diagnostics.iter().any(Diagnostic::is_error);
-    Parsed { pipeline: pipeline.filter(|_| is_sound), diagnostics }
+    match draft {
+        Some(draft) if is_sound => Parsed { pipeline: Some(Pipeline::sound(draft)), draft: None, diagnostics },
+        draft => Parsed { pipeline: None, draft, diagnostics },
+    }
 }
 
-fn read(problems: &mut Problems, text: &str, tree: &Tree, damaged: &[Span]) -> Option<Pipeline> {
+fn read(problems: &mut Problems, text: &str, tree: &Tree, damaged: &[Span]) -> Option<Draft> {
     let mut reader = Reader::new(text, tree, damaged);
     let root = tree.root().filter(|&root| !reader.is_null(root));
     if root.is_none() && problems.is_empty() {
         problems.push(nothing());
     }
-    let pipeline = reader.pipeline(root?);
+    let mut draft = reader.draft(root?);
     problems.append(std::mem::take(&mut reader.problems));
-    if let Some(pipeline) = &pipeline {
+    if let Some(draft) = &mut draft {
         let is_lost = |name: &str| reader.lost(name);
-        let secrets = pipeline.secrets.iter().map(|secret| secret.value.as_str()).collect();
+        let secrets = draft.secrets.iter().map(|secret| secret.value.as_str()).collect();
         let subject =
-            Subject { pipeline, written: &reader.written, is_lost: &is_lost, secrets, offers: &reader.offers };
+            Subject { pipeline: draft, written: &reader.written, is_lost: &is_lost, secrets, offers: &reader.offers };
         check(problems, &subject);
+        let lines = damaged.iter().map(|span| text[span.start..span.end].to_owned()).collect();
+        draft.lost = Lost { unread: reader.unread, lines };
     }
-    pipeline
+    draft
 }
 
 fn nothing() -> Diagnostic {

@@ -7,8 +7,8 @@ use sealock_expression::{Expression, PathPart, Reference, Template};
 
 use crate::evaluate::{Known, Maps};
 
-/// Contexts whose keys are all known before the run.
-const CLOSED: [&str; 3] = ["github", "vars", "inputs"];
+/// Contexts whose keys are all known before the run. An input without a value is told where it is declared.
+const CLOSED: [&str; 2] = ["github", "vars"];
 
 /// Finds readings of keys that nothing will ever fill.
 pub(crate) struct Checker<'a> {
@@ -53,11 +53,14 @@ impl Checker<'_> {
         if keys.iter().any(|own| own.eq_ignore_ascii_case(key)) || (context == "github" && key == "event") {
             return None;
         }
-        let message = format!("`{context}.{key}` is not known here");
-        let help = match near::nearest(key, keys.iter().copied()) {
-            Some(near) => Some(format!("there is `{context}.{near}`")),
-            None if context == "vars" => Some("variables are given with `--var NAME=value`".to_owned()),
-            None => None,
+        let near = near::nearest(key, keys.iter().copied()).map(|near| format!("there is `{context}.{near}`"));
+        let (message, help) = match context.as_str() {
+            "vars" => {
+                let give = format!("give it with `--var {key}=…`");
+                let help = near.map_or_else(|| give.clone(), |near| format!("{give}; {near}"));
+                (format!("the variable `{key}` has no value"), Some(help))
+            }
+            _ => (format!("`{context}.{key}` is not known here"), near),
         };
         let place = place(self.source, written, span, reference.at.clone());
         Some(Diagnostic::error("E-EXPR-UNKNOWN", message, place).label("has no value").maybe_help(help))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sealock_diagnostics::{Diagnostic, near};
-use sealock_pipeline::{Entry, Environment, Late, Login, Target, Verify};
+use sealock_pipeline::{Entry, Environment, Late, Login, SshAddress, SshAddressError, Target, Verify};
 
 use crate::frozen::{PlannedEnvironment, PlannedStage, PlannedTarget, SshLogin, VerifyWhen};
 use crate::stages::Planner;
@@ -11,7 +11,7 @@ use crate::stages::Planner;
 pub(crate) fn freeze(planner: &mut Planner<'_>, stages: &[PlannedStage]) -> BTreeMap<String, PlannedEnvironment> {
     let mut frozen = BTreeMap::new();
     let declared = &planner.request.pipeline.environments;
-    for name in stages.iter().filter_map(|stage| stage.environment.as_deref()) {
+    for (stage, name) in stages.iter().filter_map(|stage| Some((stage, stage.environment.as_deref()?))) {
         match declared.entry(name) {
             Some(entry) if !frozen.contains_key(name) => {
                 frozen.insert(name.to_owned(), environment(planner, entry));
@@ -20,7 +20,9 @@ pub(crate) fn freeze(planner: &mut Planner<'_>, stages: &[PlannedStage]) -> BTre
             None => {
                 let message = format!("there is no environment `{name}`");
                 let help = near::offer(name, declared.names());
-                planner.report(Diagnostic::error("E-ENVIRONMENT-UNKNOWN", message, None).maybe_help(help));
+                let written = planner.request.pipeline.stages.get(&stage.id).and_then(|own| own.environment.as_ref());
+                let span = written.map(|own| own.span);
+                planner.report(Diagnostic::error("E-ENVIRONMENT-UNKNOWN", message, span).maybe_help(help));
             }
         }
     }
@@ -31,8 +33,8 @@ pub(crate) fn freeze(planner: &mut Planner<'_>, stages: &[PlannedStage]) -> BTre
 pub(crate) fn environment(planner: &mut Planner<'_>, entry: &Entry<Environment>) -> PlannedEnvironment {
     let own = &entry.value;
     let default = format!("deploy/{}", directory_name(&planner.request.pipeline.name.value));
-    let directory =
-        own.directory.as_ref().map_or(default, |directory| planner.settle(directory.value.raw(), directory.span));
+    let directory = own.directory.as_ref().map_or(Some(default), |own| planner.settle(own.value.raw(), own.span));
+    let directory = directory.unwrap_or_default();
     let targets = own.targets.iter().filter_map(|target| self::target(planner, target, &directory)).collect();
     PlannedEnvironment {
         name: entry.key.value.clone(),
@@ -56,32 +58,37 @@ fn directory_name(name: &str) -> String {
 
 fn target(planner: &mut Planner<'_>, entry: &Entry<Target>, directory: &str) -> Option<PlannedTarget> {
     let own = &entry.value;
-    let address = match &own.ssh.value {
-        Late::Known(address) => address.clone(),
-        Late::Written(text) => {
-            let settled = planner.settle(text.raw(), own.ssh.span);
-            match settled.parse() {
-                Ok(address) => address,
-                Err(error) => {
-                    planner.report(Diagnostic::error("E-SSH-NAME", format!("`{settled}`: {error}"), own.ssh.span));
-                    return None;
-                }
-            }
-        }
-    };
-    let directory =
-        own.directory.as_ref().map_or_else(|| directory.to_owned(), |own| planner.settle(own.value.raw(), own.span));
+    // Everything is settled before anything is given up: all that is missing is told together.
+    let address = address(planner, own);
+    let own_directory = own.directory.as_ref().map(|own| planner.settle(own.value.raw(), own.span));
+    let host_keys: Vec<Option<String>> =
+        own.host_keys.iter().map(|key| planner.settle(key.value.raw(), key.span)).collect();
+    let address = address?;
     Some(PlannedTarget {
         name: entry.key.value.clone(),
         user: address.user,
         host: address.host,
         port: address.port,
-        host_keys: own.host_keys.iter().map(|key| planner.settle(key.value.raw(), key.span)).collect(),
+        host_keys: host_keys.into_iter().collect::<Option<_>>()?,
         login: match &own.login {
             Login::Key(secret) => SshLogin::Key(secret.value.clone()),
             Login::Agent => SshLogin::Agent,
         },
-        directory,
+        directory: own_directory.unwrap_or_else(|| Some(directory.to_owned()))?,
         sudo: own.sudo.iter().map(|user| user.value.clone()).collect(),
     })
+}
+
+fn address(planner: &mut Planner<'_>, own: &Target) -> Option<SshAddress> {
+    let text = match &own.ssh.value {
+        Late::Known(address) => return Some(address.clone()),
+        Late::Written(text) => text,
+    };
+    let settled = planner.settle(text.raw(), own.ssh.span)?;
+    let parsed: Result<SshAddress, SshAddressError> = settled.parse();
+    parsed
+        .map_err(|error| {
+            planner.report(Diagnostic::error("E-SSH-NAME", format!("`{settled}`: {error}"), own.ssh.span));
+        })
+        .ok()
 }

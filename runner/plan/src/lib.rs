@@ -7,7 +7,9 @@
 //! # Invariants
 //!
 //! - No clock, no environment, no file: everything comes in by [`Request`].
-//! - All problems are reported together, each at its place.
+//! - All problems are reported together, each at its place: [`review`] looks through files with errors, too.
+//!   It gives no plan: a [`Plan`] comes from a [`Pipeline`](sealock_pipeline::Pipeline), and from nothing else.
+//! - What has no value is told once; what rests on it is not told again.
 //! - A grant that rests on an input rests only on what is known now; anything else stands in `allow`.
 
 mod catalogue;
@@ -23,10 +25,12 @@ mod request;
 mod stages;
 mod steps;
 pub mod text;
+mod told;
+mod unset;
 
 pub use catalogue::{Catalogue, CatalogueError, Wanted};
 pub use frozen::*;
 pub use not_yet::not_yet;
-pub use request::{Facts, Request};
-pub use stages::{Planned, environment, plan};
+pub use request::{Facts, Request, Review, Unset};
+pub use stages::{Planned, environment, plan, review};
 pub use steps::SHELL;

@@ -8,12 +8,14 @@ use sealock_pipeline::{Axes, Axis, Cells, Late, Spanned, Stage};
 use serde_json::{Map, Value as Json, json};
 
 use crate::check::Checker;
-use crate::evaluate::{self, Known, Maps};
+use crate::evaluate::{self, Maps};
 use crate::frozen::{
     Concurrency, Conflict, EnvEntry, Health, HealthTest, LateFlag, MatrixSource, Plan, PlannedContainer, PlannedPlugin,
     PlannedService, PlannedStage, ServicePort, WithValue,
 };
-use crate::{Request, environments, matrix, steps};
+use crate::request::{Question, Unset};
+use crate::told::Told;
+use crate::{Request, Review, environments, matrix, steps};
 
 /// One stage without `timeout`, in milliseconds.
 const STAGE_TIMEOUT_MS: u64 = 60 * 60 * 1000;
@@ -31,19 +33,29 @@ pub struct Planned {
 
 /// Plans the pipeline, or says everything that stands in the way.
 pub fn plan(request: Request<'_>) -> Planned {
-    let mut planner = Planner::new(request);
+    let told = Told::default();
+    let mut planner = Planner::new(Question::of_request(request, &told));
     let plan = planner.freeze();
-    let mut diagnostics = planner.diagnostics;
-    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| span.start));
-    diagnostics.dedup();
+    let diagnostics = planner.finish();
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     Planned { plan: (!failed).then_some(plan), diagnostics }
+}
+
+/// Everything that would stand in the way of a plan, beside what the reader of the file has told.
+pub fn review(review: Review<'_>) -> Vec<Diagnostic> {
+    let told = Told::new(review.told, review.draft.is_torn());
+    let mut planner = Planner::new(Question::of_review(review, &told));
+    planner.freeze();
+    let mut diagnostics = planner.finish();
+    diagnostics.retain(|diagnostic| !told.covers(diagnostic));
+    diagnostics
 }
 
 /// Freezes one environment of the pipeline, for commands that need no run. `None` when there is none of that name,
 /// or something about it is wrong.
 pub fn environment(request: Request<'_>, name: &str) -> (Option<crate::PlannedEnvironment>, Vec<Diagnostic>) {
-    let mut planner = Planner::new(request);
+    let told = Told::default();
+    let mut planner = Planner::new(Question::of_request(request, &told));
     planner.settle_contexts();
     let Some(entry) = request.pipeline.environments.entry(name) else {
         let help = near::offer(name, request.pipeline.environments.names());
@@ -56,23 +68,28 @@ pub fn environment(request: Request<'_>, name: &str) -> (Option<crate::PlannedEn
         );
     };
     let frozen = environments::environment(&mut planner, entry);
-    let failed = planner.diagnostics.iter().any(Diagnostic::is_error);
-    ((!failed).then_some(frozen), planner.diagnostics)
+    let diagnostics = planner.finish();
+    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    ((!failed).then_some(frozen), diagnostics)
 }
 
 /// What all parts of planning share.
 pub(crate) struct Planner<'a> {
-    pub(crate) request: Request<'a>,
+    pub(crate) request: Question<'a>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) plugins: BTreeMap<String, PlannedPlugin>,
     pub(crate) missing: BTreeSet<String>,
     pub(crate) grants: GrantTable,
     /// The contexts that are known before the run.
     pub(crate) known: Maps,
+    /// The variables of `env` that rest on what is not given, in lower case.
+    pub(crate) unset_env: BTreeSet<String>,
+    /// Whether the values of the matrix rest on what is not given.
+    pub(crate) unset_matrix: bool,
 }
 
 impl<'a> Planner<'a> {
-    fn new(request: Request<'a>) -> Self {
+    fn new(request: Question<'a>) -> Self {
         Self {
             request,
             diagnostics: Vec::new(),
@@ -80,7 +97,19 @@ impl<'a> Planner<'a> {
             missing: BTreeSet::new(),
             grants: GrantTable::new(),
             known: Maps::default(),
+            unset_env: BTreeSet::new(),
+            unset_matrix: false,
         }
+    }
+
+    /// What was found, in the order of the file, each once. What has no value is told where it is read first.
+    fn finish(self) -> Vec<Diagnostic> {
+        let mut diagnostics = self.diagnostics;
+        diagnostics.sort_by_key(|diagnostic| diagnostic.span.map(|span| span.start));
+        diagnostics.dedup();
+        let mut unset = BTreeSet::new();
+        diagnostics.retain(|one| one.code != "E-EXPR-UNKNOWN" || unset.insert(one.message.clone()));
+        diagnostics
     }
 
     /// What is known before the run: facts, inputs, and the pipeline's `env`.
@@ -90,8 +119,7 @@ impl<'a> Planner<'a> {
         self.known.0.insert("vars".into(), self.request.facts.vars.clone().into());
         self.known.0.insert("inputs".into(), inputs.clone().into());
         let env = self.env(&self.request.pipeline.env);
-        let values = self.plain_env(&env, Map::new());
-        self.known.0.insert("env".into(), values.into());
+        self.enter_env(&env);
         (inputs, env)
     }
 
@@ -161,6 +189,9 @@ impl<'a> Planner<'a> {
         if let Some(default) = &input.default {
             return Some(input_json(&default.value));
         }
+        if input.required && self.request.unset == Unset::Unknown {
+            return None;
+        }
         if input.required {
             let message = format!("the input `{}` is required and was not given", key.value);
             let help = format!("add `--input {}=…`", key.value);
@@ -185,36 +216,64 @@ impl<'a> Planner<'a> {
         written.collect()
     }
 
-    /// The `env` context of what can be known: entries without secrets and without late contexts.
-    pub(crate) fn plain_env(&self, env: &[EnvEntry], mut base: Map<String, Json>) -> Map<String, Json> {
+    /// The `env` context of what can be known: entries without secrets and without late contexts. An entry hides
+    /// the outer one of its name, whether it is known or not.
+    pub(crate) fn plain_env(&mut self, env: &[EnvEntry], mut base: Map<String, Json>) -> Map<String, Json> {
+        let mut unset = Vec::new();
         for entry in env {
-            if let Ok(Ok(text)) = evaluate::text_or_secret(&entry.value, &self.known) {
+            base.retain(|name, _| !name.eq_ignore_ascii_case(&entry.name));
+            if self.rests_on_unset(&entry.value) {
+                unset.push(entry.name.to_ascii_lowercase());
+            } else if let Ok(Ok(text)) = evaluate::text_or_secret(&entry.value, &self.known) {
                 base.insert(entry.name.clone(), text.into());
             }
         }
+        for entry in env {
+            self.unset_env.remove(&entry.name.to_ascii_lowercase());
+        }
+        self.unset_env.extend(unset);
         base
     }
 
+    /// Makes the `env` context of what stands inside of `env`.
+    pub(crate) fn enter_env(&mut self, env: &[EnvEntry]) {
+        let outer = self.known.0.get("env").and_then(Json::as_object).cloned().unwrap_or_default();
+        let visible = self.plain_env(env, outer);
+        self.known.0.insert("env".into(), visible.into());
+    }
+
     pub(crate) fn check_text(&mut self, written: &str, span: Span) {
-        Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics }
-            .text(written, span);
+        if let Some(mut checker) = self.checker() {
+            checker.text(written, span);
+        }
     }
 
     pub(crate) fn check_condition(&mut self, written: &str, span: Span) {
-        Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics }
-            .condition(written, span);
+        if let Some(mut checker) = self.checker() {
+            checker.condition(written, span);
+        }
     }
 
-    /// A text that must be known before the run; its own raw text when it is not, with a report.
-    pub(crate) fn settle(&mut self, written: &str, span: Span) -> String {
+    /// What tells of values that are missing, when their absence is a mistake.
+    fn checker(&mut self) -> Option<Checker<'_>> {
+        let checker = Checker { known: &self.known, source: self.request.source, diagnostics: &mut self.diagnostics };
+        (self.request.unset == Unset::Missing).then_some(checker)
+    }
+
+    /// A text that must be known before the run; `None` when it is not, and that is told.
+    pub(crate) fn settle(&mut self, written: &str, span: Span) -> Option<String> {
+        self.check_text(written, span);
+        if self.rests_on_unset(written) {
+            return None;
+        }
         match evaluate::text(written, &self.known) {
-            Ok(text) => text,
+            Ok(text) => Some(text),
             Err(error) => {
                 let place = self.check_place(written, span, &error);
                 self.report(
                     Diagnostic::error("E-EXPR-EVALUATION", error.to_string(), place).label("not known before the run"),
                 );
-                written.to_owned()
+                None
             }
         }
     }
@@ -228,7 +287,7 @@ impl<'a> Planner<'a> {
         match &late.value {
             Late::Known(value) => Some(*value),
             Late::Written(text) => {
-                let settled = self.settle(text.raw(), late.span);
+                let settled = self.settle(text.raw(), late.span)?;
                 let parsed = settled.parse().ok();
                 if parsed.is_none() {
                     let message = format!("expected {expected}, found `{settled}`");
@@ -283,12 +342,16 @@ impl<'a> Planner<'a> {
             return vec![self.cell(stage, None, Map::new(), 0, 1)];
         };
         let source = matrix_source(&own.value);
-        let late = [&source.axes, &source.include, &source.exclude]
-            .into_iter()
-            .flat_map(evaluate::contexts_read)
-            .any(|context| context == "needs");
-        if late {
+        let parts = [&source.axes, &source.include, &source.exclude];
+        let is_late = parts.iter().any(|part| self.is_late(part));
+        let is_unset = parts.iter().any(|part| self.value_rests_on_unset(part));
+        for text in own.value.texts() {
+            self.check_text(text.raw(), own.span);
+        }
+        if is_late || is_unset {
+            let outer = std::mem::replace(&mut self.unset_matrix, is_unset);
             let mut template = self.cell(stage, None, Map::new(), 0, 1);
+            self.unset_matrix = outer;
             template.late_matrix = Some(source);
             return vec![template];
         }
@@ -314,7 +377,7 @@ impl<'a> Planner<'a> {
         index: usize,
         count: usize,
     ) -> PlannedStage {
-        let outer = self.known.clone();
+        let outer = (self.known.clone(), self.unset_env.clone());
         let is_matrix = stage.matrix.is_some();
         if is_matrix && (label.is_some() || stage.matrix.is_none()) {
             self.known.0.insert("matrix".into(), cell.clone().into());
@@ -329,13 +392,11 @@ impl<'a> Planner<'a> {
             json!({ "job-index": index, "job-total": count, "fail-fast": fail_fast, "max-parallel": max_parallel.map_or(count, |most| most as usize) }),
         );
         let env = self.env(&stage.env);
-        let outer_env = self.known.json("env").and_then(|env| env.as_object().cloned()).unwrap_or_default();
-        let visible = self.plain_env(&env, outer_env);
-        self.known.0.insert("env".into(), visible.into());
+        self.enter_env(&env);
 
         let name = label.map_or_else(|| stage.id.value.clone(), |label| format!("{} ({label})", stage.id.value));
         let environment =
-            stage.environment.as_ref().map(|environment| self.settle(environment.value.raw(), environment.span));
+            stage.environment.as_ref().and_then(|environment| self.settle(environment.value.raw(), environment.span));
         let planned = PlannedStage {
             id: stage.id.value.clone(),
             title: stage.name.as_ref().map(|title| self.written(title)),
@@ -359,7 +420,7 @@ impl<'a> Planner<'a> {
             line: self.line(stage.id.span),
             name,
         };
-        self.known = outer;
+        (self.known, self.unset_env) = outer;
         planned
     }
 
@@ -486,32 +547,43 @@ fn cells_value(cells: &Cells) -> WithValue {
     }
 }
 
-/// Each stage after what it needs, else in the order of the file. The graph has no cycle: the pipeline's
-/// reader made sure of it.
+/// Each stage after what it needs, else in the order of the file.
 fn ordered<'a>(stages: impl Iterator<Item = &'a Stage>) -> Vec<&'a Stage> {
     let stages: Vec<&Stage> = stages.collect();
     let places: HashMap<&str, usize> =
         stages.iter().enumerate().map(|(place, stage)| (stage.id.value.as_str(), place)).collect();
-    let mut ranks = vec![None; stages.len()];
-    for place in 0..stages.len() {
-        rank(place, &stages, &places, &mut ranks);
-    }
+    let needs: Vec<Vec<usize>> = stages
+        .iter()
+        .map(|stage| stage.needs.iter().filter_map(|need| places.get(need.value.as_str()).copied()).collect())
+        .collect();
+    let ranks = ranks(&needs);
     let mut order: Vec<usize> = (0..stages.len()).collect();
     order.sort_by_key(|&place| (ranks[place], place));
     order.into_iter().map(|place| stages[place]).collect()
 }
 
-/// The length of the longest chain of needs behind a stage, found without recursion: 2,000 stages in a row
-/// are legal.
-fn rank(place: usize, stages: &[&Stage], places: &HashMap<&str, usize>, ranks: &mut [Option<usize>]) {
-    let mut open = vec![place];
-    while let Some(&at) = open.last() {
-        let needs = || stages[at].needs.iter().filter_map(|need| places.get(need.value.as_str()).copied());
-        if let Some(need) = needs().find(|&need| ranks[need].is_none() && need != at) {
-            open.push(need)
-        } else {
-            ranks[at] = Some(needs().filter_map(|need| ranks[need]).map(|rank| rank + 1).max().unwrap_or(0));
-            open.pop();
+/// The length of the longest chain of needs behind each stage, found without recursion: 2,000 stages in a row
+/// are legal. A need that closes a circle, of which its reader has told, counts for nothing.
+fn ranks(needs: &[Vec<usize>]) -> Vec<usize> {
+    let mut ranks = vec![None; needs.len()];
+    let mut next = vec![0; needs.len()];
+    for start in 0..needs.len() {
+        let mut open = vec![start];
+        while let Some(&at) = open.last() {
+            match needs[at].get(next[at]) {
+                Some(&need) => {
+                    next[at] += 1;
+                    if next[need] == 0 && ranks[need].is_none() {
+                        open.push(need);
+                    }
+                }
+                None => {
+                    let behind = needs[at].iter().filter_map(|&need| ranks[need]).max();
+                    ranks[at] = ranks[at].or(Some(behind.map_or(0, |rank: usize| rank + 1)));
+                    open.pop();
+                }
+            }
         }
     }
+    ranks.into_iter().map(Option::unwrap_or_default).collect()
 }

@@ -7,15 +7,13 @@ use sealock_diagnostics::{Diagnostic, Span, near};
 use sealock_pipeline::{Call, Entries, Late, NetworkEntry, PluginName, RetryOn, Shell, Spanned, Stage, Step, Value};
 
 use crate::evaluate;
-use crate::frozen::{PlannedPlugin, PlannedStep, Retry, RetryKind, WithValue};
+use crate::frozen::{EnvEntry, PlannedPlugin, PlannedStep, Retry, RetryKind, WithValue};
 use crate::inputs::{self, Input};
 use crate::stages::Planner;
 use crate::{Wanted, grants};
 
 /// The builtin that `run:` is short for.
 pub const SHELL: &str = "shell";
-/// Contexts whose values are known before the run.
-const PLAN_TIME: [&str; 6] = ["github", "inputs", "vars", "env", "matrix", "strategy"];
 /// Between two attempts, unless `backoff` says otherwise.
 const BACKOFF_MS: u64 = 1_000;
 
@@ -27,7 +25,9 @@ pub(crate) fn freeze(
     steps: &[Step],
     prefix: &str,
 ) -> Vec<PlannedStep> {
-    let place = Place { stage, stage_name, environment };
+    let told = planner.request.told;
+    let in_steps: usize = stage.steps.iter().chain(&stage.rollback).map(|step| told.count(step.span)).sum();
+    let place = Place { stage, stage_name, environment, is_excused: told.count(stage.span) > in_steps };
     let keys = keys(steps, prefix);
     steps.iter().zip(keys).map(|(step, key)| one(planner, &place, step, key)).collect()
 }
@@ -57,13 +57,34 @@ struct Place<'a> {
     stage: &'a Stage,
     stage_name: &'a str,
     environment: Option<&'a str>,
+    /// Whether an error in the stage's own keys may have swallowed what its steps are allowed.
+    is_excused: bool,
 }
 
+/// Freezes one step; what stands in it sees the step's own `env`.
 fn one(planner: &mut Planner<'_>, place: &Place<'_>, step: &Step, key: String) -> PlannedStep {
+    let env = planner.env(&step.env);
+    if env.is_empty() {
+        return one_inside(planner, place, step, key, env);
+    }
+    let outer = (planner.known.0.get("env").cloned().unwrap_or_default(), planner.unset_env.clone());
+    planner.enter_env(&env);
+    let frozen = one_inside(planner, place, step, key, env);
+    planner.known.0.insert("env".into(), outer.0);
+    planner.unset_env = outer.1;
+    frozen
+}
+
+fn one_inside(
+    planner: &mut Planner<'_>,
+    place: &Place<'_>,
+    step: &Step,
+    key: String,
+    env: Vec<EnvEntry>,
+) -> PlannedStep {
     let (plugin, with, spans) = call(planner, step);
     let manifest = planner.plugins.get(&plugin).and_then(|found| found.manifest.clone());
     let is_known = planner.plugins.contains_key(&plugin);
-    let env = planner.env(&step.env);
     let checked = match (&manifest, is_known) {
         (Some(manifest), _) => check_inputs(planner, step, &plugin, manifest, &with, &spans),
         _ => Checked::default(),
@@ -98,9 +119,17 @@ fn title(planner: &mut Planner<'_>, step: &Step, plugin: &str) -> String {
         Call::Run { script, .. } => {
             let first = script.value.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
             // A script is literal text; here it is shown, not evaluated.
-            first.replace("${{", "$ {{").chars().take(TITLE_CHARS_MAX).collect()
+            shortened(&first.replace("${{", "$ {{"), TITLE_CHARS_MAX)
         }
         Call::Uses { .. } => plugin.to_owned(),
+    }
+}
+
+/// The text, or its start with `…` behind it: `most` characters in all.
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+        None => text.to_owned(),
     }
 }
 
@@ -171,6 +200,9 @@ fn resolve(planner: &mut Planner<'_>, name: &str, wanted: Wanted<'_>, at: Span) 
             let declared = planner.request.pipeline.plugins.names();
             let help = error.help.or_else(|| near::offer(name, builtins.iter().map(String::as_str).chain(declared)));
             planner.missing.insert(name.to_owned());
+            if planner.request.pipeline.may_hold(name) {
+                return;
+            }
             planner.report(Diagnostic::error(error.code, error.message, at).maybe_help(help));
         }
     }
@@ -223,7 +255,10 @@ fn check_inputs(
             planner.report(unknown_input(step, plugin, manifest, name));
             continue;
         };
-        if is_late(value) {
+        if planner.value_rests_on_unset(value) {
+            continue;
+        }
+        if planner.is_late(value) {
             if let Some(secrets) = late_secrets(value) {
                 checked.secrets.extend(secrets);
             }
@@ -251,18 +286,15 @@ fn check_inputs(
             continue;
         }
         if spec.required {
+            if planner.request.told.excuses(step.span) {
+                continue;
+            }
             planner.report(missing_input(step, plugin, name, &spec.description));
         } else if let Ok(input) = inputs::default(spec) {
             checked.known.push((name.clone(), input));
         }
     }
     checked
-}
-
-/// Whether a value reads what is known only during the run.
-fn is_late(value: &WithValue) -> bool {
-    let is_late = |context: &String| !PLAN_TIME.contains(&context.as_str()) && context != "secrets";
-    evaluate::contexts_read(value).iter().any(is_late)
 }
 
 /// Secrets that a late value names beside what is not known yet.
@@ -336,7 +368,7 @@ fn grant(
         at: step.span,
         name: &step_name,
     };
-    if planner.missing.contains(plugin) {
+    if planner.missing.contains(plugin) || place.is_excused || planner.request.told.excuses(step.span) {
         return sealock_contract::Grant::default();
     }
     grants::fix(&question, &mut planner.diagnostics)

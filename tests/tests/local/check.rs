@@ -9,35 +9,87 @@ use serde_json::Value;
 
 use super::support::{Scene, finish, script, text};
 
-/// Each line with a mistake ends in `#!` and its code.
+/// Each line with a mistake ends in `#!`, its code, and its column.
 const TWELVE: &str = r#"
 name: twelve
-permisions: {}                                              #! E-KEY-UNKNOWN
+permisions: {}                                              #! E-KEY-UNKNOWN 1
 secrets: [KEY]
 stages:
   one:
-    timeout: 5                                              #! E-CFG-RANGE
+    timeout: 5                                              #! E-CFG-RANGE 14
     steps:
-      - run: echo ${{ github.ref }}                         #! E-EXPR-IN-SCRIPT
-      - { run: "true", if: "${{ nope.x }}" }                #! E-EXPR-CONTEXT
-      - { run: "true", env: { A: "${{ format( }}" } }       #! E-EXPR-SYNTAX
-      - { run: "true", env: { A: "${{ toJSON(secrets) }}" } } #! E-EXPR-SECRET-DYNAMIC
+      - run: echo ${{ github.ref }}                         #! E-EXPR-IN-SCRIPT 19
+      - { run: "true", if: "${{ nope.x }}" }                #! E-EXPR-CONTEXT 33
+      - { run: "true", env: { A: "${{ format( }}" } }       #! E-EXPR-SYNTAX 45
+      - { run: "true", env: { A: "${{ toJSON(secrets) }}" } } #! E-EXPR-SECRET-DYNAMIC 46
   two:
-    needs: thre                                             #! E-STAGE-UNKNOWN
+    needs: thre                                             #! E-STAGE-UNKNOWN 12
     steps:
-      - { run: "true", allow: { network: ["example.org"] } } #! E-ALLOW-NETWORK
-      - { run: "true", allow: { secrets: [OTHER] } }        #! E-SECRET-UNDECLARED
-  "bad id":                                                 #! E-ID
+      - { run: "true", allow: { network: ["example.org"] } } #! E-ALLOW-NETWORK 43
+      - { run: "true", allow: { secrets: [OTHER] } }        #! E-SECRET-UNDECLARED 43
+  "bad id":                                                 #! E-ID 3
     steps: [{ run: "true" }]
   three:
-    matrix: { v: [] }                                       #! E-EMPTY
+    matrix: { v: [] }                                       #! E-EMPTY 18
     steps: [{ run: "true" }]
-  four: { needs: four, steps: [{ run: "true" }] }           #! E-STAGE-CYCLE
+  four: { needs: four, steps: [{ run: "true" }] }           #! E-STAGE-CYCLE 18
 "#;
 
-fn marked(text: &str) -> Vec<(u64, String)> {
-    let marked = (1_u64..).zip(text.lines());
-    marked.filter_map(|(number, line)| Some((number, line.split_once("#! ")?.1.to_owned()))).collect()
+/// Of every kind: YAML, keys, types, expressions, the graph, plugins, their inputs, and grants.
+const OF_EVERY_KIND: &str = r#"
+name: every-kind
+permisions: {}                                              #! E-KEY-UNKNOWN 1
+secrets: [KEY]
+environments:
+  production:
+    targets:
+      web1: { ssh: "deploy@${{ vars.WEB1 }}", host-key: "${{ vars.WEB1_KEY }}", key: KEY }
+stages:
+  one:
+    timeout: 5m
+    timeout: 6m                                             #! E-YAML-DUPLICATE-KEY 5
+    steps:
+      - run: echo ${{ github.ref }}                         #! E-EXPR-IN-SCRIPT 19
+      - { run: "true", if: "${{ nope.x }}" }                #! E-EXPR-CONTEXT 33
+      - { uses: smoke-tst, with: { url: "${{ secrets.KEE }}" } } #! E-PLUGIN-UNKNOWN 17 E-SECRET-UNDECLARED 46
+  two:
+    needs: three
+    steps:
+      - { id: a, run: "true" }
+      - { uses: coverage-gate, with: { reprot: c.xml, report: c.xml } } #! E-INPUT-UNKNOWN 40
+      - { uses: coverage-gate, with: { report: c.xml, minimum: lots } } #! E-INPUT-TYPE 64
+      - { uses: coverage-gate }                             #! E-INPUT-MISSING 17
+      - { uses: smoke-test, with: { url: "${{ steps.a.outputs.u }}" } } #! E-GRANT-LATE 42
+  three:
+    needs: two                                              #! E-STAGE-CYCLE 12
+    steps: { run: "true" }                                  #! E-TYPE 12
+  four:
+    environment: production
+    steps:
+      - { uses: ./steps/absent.wasm }                       #! E-PLUGIN-UNKNOWN 17
+"#;
+
+fn marked(text: &str) -> Vec<(u64, u64, String)> {
+    let mut found = Vec::new();
+    for (number, line) in (1_u64..).zip(text.lines()) {
+        let words: Vec<&str> = line.split_once("#! ").map_or("", |(_, marks)| marks).split(' ').collect();
+        for mark in words.chunks_exact(2) {
+            found.push((number, mark[1].parse().expect("a column"), mark[0].to_owned()));
+        }
+    }
+    found
+}
+
+fn places(of: &Value) -> Vec<(u64, u64, String)> {
+    let mut found = Vec::new();
+    for one in diagnostics(of) {
+        assert_eq!(one["severity"], "error", "{one}");
+        assert_eq!(one["file"], "pipelines/main.yml");
+        let number = |name: &str| one[name].as_u64().expect("it has a place");
+        found.push((number("line"), number("column"), text(&one["code"])));
+    }
+    found.sort();
+    found
 }
 
 fn diagnostics(of: &Value) -> Vec<Value> {
@@ -45,21 +97,160 @@ fn diagnostics(of: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn twelve_mistakes_are_twelve_diagnostics_each_at_its_line() {
+fn twelve_mistakes_are_twelve_diagnostics_each_at_its_place() {
     let scene = Scene::without_git(TWELVE);
     let told = scene.call(&["check", "--format", "json", "pipelines/main.yml"]);
     told.exits(2);
+    assert_eq!(places(&told.json()), marked(TWELVE));
+    assert_eq!(marked(TWELVE).len(), 12);
+    assert!(!scene.state().join("runs").exists(), "checking keeps no run");
+}
+
+#[test]
+fn mistakes_of_every_kind_are_told_together_and_nothing_that_follows_from_them() {
+    let scene = Scene::without_git(OF_EVERY_KIND);
+    let told = scene.call(&["check", "--format", "json", "pipelines/main.yml"]);
+    told.exits(2);
+    assert_eq!(places(&told.json()), marked(OF_EVERY_KIND), "{}", scene.call(&["check"]).stdout);
+    assert!(marked(OF_EVERY_KIND).len() >= 12);
+    for command in ["plan", "run"] {
+        let told = scene.call(&[command]);
+        told.exits(2);
+        for (_, _, code) in marked(OF_EVERY_KIND) {
+            told.says(&code);
+        }
+        // There the variables are missing, not only unknown.
+        told.says("--var WEB1=…").says("--var WEB1_KEY=…");
+    }
+}
+
+#[test]
+fn an_unknown_plugin_is_told_together_with_an_unknown_key() {
+    let scene = Scene::without_git("name: u\nstages:\n  t:\n    permisions: x\n    steps: [{ uses: smoke-tst }]\n");
+    scene.call(&["check"]).exits(2).says("E-KEY-UNKNOWN").says("E-PLUGIN-UNKNOWN");
+}
+
+#[test]
+fn behind_a_line_that_is_no_yaml_the_rest_is_checked_and_its_absence_is_no_mistake() {
+    let scene = Scene::without_git(
+        "name: torn\nstages:\n  one:\n    steps:\n      - uses: coverage-gate\n        with: { report: [c.xml }\n      \
+         - uses: smoke-tst\n",
+    );
+    let told = scene.call(&["check", "--format", "json"]);
+    told.exits(2);
+    let codes: Vec<String> = diagnostics(&told.json()).iter().map(|one| text(&one["code"])).collect();
+    assert_eq!(codes, ["E-YAML-SYNTAX", "E-PLUGIN-UNKNOWN"]);
+}
+
+const WITH_VARIABLES: &str = r#"
+name: vars
+inputs: { place: { required: true } }
+secrets: [KEY]
+env: { HOST: "${{ vars.HOST }}" }
+environments:
+  production:
+    url: "https://${{ env.HOST }}"
+    directory: "/opt/${{ vars.FOLDER }}"
+    targets:
+      web1: { ssh: "deploy@${{ env.HOST }}:${{ vars.PORT }}", host-key: "${{ vars.HOST_KEY }}", key: KEY }
+stages:
+  each:
+    matrix: { v: "${{ fromJSON(vars.LIST) }}" }
+    timeout: "${{ matrix.v }}m"
+    steps:
+      - { uses: coverage-gate, with: { report: c.xml, minimum: "${{ matrix.v }}" } }
+  deploy:
+    environment: "${{ inputs.place }}"
+    steps:
+      - { uses: smoke-test, with: { url: "http://${{ env.HOST }}/", attempts: "${{ vars.ATTEMPTS }}" } }
+"#;
+
+#[test]
+fn what_can_be_given_to_a_run_is_unknown_to_a_check_and_told_once_by_a_plan() {
+    let scene = Scene::new(WITH_VARIABLES);
+    scene.call(&["check"]).exits(0).says("No problems");
+    let told = scene.call(&["plan", "--input", "place=production"]);
+    told.exits(2);
+    for name in ["HOST", "FOLDER", "PORT", "HOST_KEY", "LIST", "ATTEMPTS"] {
+        told.says(&format!("the variable `{name}` has no value")).says(&format!("--var {name}=…"));
+    }
+    assert_eq!(told.stderr.matches("error[").count(), 6, "{}", told.stderr);
+    let key = "HOST_KEY=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    let vars = ["HOST=h.example", "FOLDER=x", "PORT=22", key, "LIST=[1, 2]", "ATTEMPTS=3"];
+    let mut arguments = vec!["plan", "--input", "place=production"];
+    vars.iter().for_each(|one| arguments.extend(["--var", one]));
+    scene.call(&arguments).exits(0);
+    arguments.truncate(3);
+    arguments[2] = "place=nowhere";
+    vars.iter().for_each(|one| arguments.extend(["--var", one]));
+    scene.call(&arguments).exits(2).says("E-ENVIRONMENT-UNKNOWN").says("pipelines/main.yml:19:18");
+}
+
+#[test]
+fn the_pipelines_of_this_repository_have_no_problems() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    for file in ["pipelines/blog-creator.yml", "tests/scenarios/small/pipelines/small.yml"] {
+        let path = format!("{root}/{file}");
+        let scene = Scene::without_git(&std::fs::read_to_string(&path).expect("it is in the repository"));
+        let told = scene.call(&["check", "--format", "json"]);
+        told.exits(0);
+        assert!(diagnostics(&told.json()).is_empty(), "{file}: {}", told.stdout);
+    }
+}
+
+#[test]
+fn a_folder_is_named_with_what_to_write_instead() {
+    let scene = Scene::without_git(&script("true"));
+    for (folder, name) in [(".", "."), ("pipelines", "pipelines")] {
+        let told = scene.call(&["check", folder]);
+        told.exits(2).says("found a folder").says("sealock check").says(&format!("--> {name}\n"));
+        let told = scene.call(&["check", "--format", "json", folder]);
+        assert_eq!(diagnostics(&told.json())[0]["file"], name);
+    }
+}
+
+#[test]
+fn without_a_name_every_pipeline_is_checked() {
+    let scene = Scene::without_git(&script("true"));
+    scene.write(".sealock/other.yaml", "name: other\nstages: {}\n");
+    scene.write("pipelines/third.yml", "nmae: x\nstages: { a: { steps: [{ run: x }] } }\n");
+    scene.write("pipelines/notes.txt", "not: a pipeline\n");
+    let told = scene.call(&["check", "--format", "json"]);
+    told.exits(2);
+    let files: Vec<String> = diagnostics(&told.json()).iter().map(|one| text(&one["file"])).collect();
+    assert_eq!(files, [".sealock/other.yaml", "pipelines/third.yml"]);
+}
+
+#[test]
+fn annotations_and_sarif_name_the_same_places() {
+    let scene = Scene::without_git(TWELVE);
+    let told = scene.call(&["check", "--format", "github"]);
+    told.exits(2);
+    assert_eq!(
+        told.stdout.lines().filter(|line| line.starts_with("::error file=pipelines/main.yml,line=")).count(),
+        12
+    );
+    assert_eq!(told.stdout.lines().count(), 12, "{}", told.stdout);
+    let told = scene.call(&["check", "--format", "sarif"]);
+    told.exits(2);
+    let log = told.json();
+    assert_eq!(log["version"], "2.1.0");
     let mut found = Vec::new();
-    for one in diagnostics(&told.json()) {
-        assert_eq!(one["severity"], "error");
-        assert_eq!(one["file"], "pipelines/main.yml");
-        assert!(one["column"].as_u64().is_some_and(|column| column > 0), "{one}");
-        found.push((one["line"].as_u64().expect("it has a line"), text(&one["code"])));
+    for one in log["runs"][0]["results"].as_array().expect("the run has results") {
+        let region = &one["locations"][0]["physicalLocation"]["region"];
+        let number = |name: &str| region[name].as_u64().expect("it has a place");
+        found.push((number("startLine"), number("startColumn"), text(&one["ruleId"])));
     }
     found.sort();
     assert_eq!(found, marked(TWELVE));
-    assert_eq!(found.len(), 12);
-    assert!(!scene.state().join("runs").exists(), "checking keeps no run");
+}
+
+#[test]
+fn a_long_script_is_cut_in_the_open() {
+    let scene = Scene::new(&script(&format!("true {}", "x".repeat(100))));
+    let told = scene.call(&["plan", "--format", "json"]);
+    let title = text(&told.json()["stages"][0]["steps"][0]["title"]);
+    assert_eq!((title.chars().count(), title.chars().last()), (60, Some('…')));
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> String 
         }
         None => group = group.element(annotate_snippets::Origin::path(source.name())),
     }
-    let help = diagnostic.help.as_deref().map(|help| multiline_escape(help));
+    let help = diagnostic.help.as_deref().map(multiline_escape);
     if let Some(help) = help {
         group = group.element(Level::HELP.message(help));
     }

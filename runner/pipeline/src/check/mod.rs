@@ -10,13 +10,13 @@ mod variables;
 
 use std::collections::HashSet;
 
-use crate::model::Pipeline;
+use crate::model::Draft;
 use crate::problems::{Offers, Problems};
 use crate::read::Written;
 
 /// What is checked, and what is known about it.
 pub(crate) struct Subject<'a> {
-    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) pipeline: &'a Draft,
     /// Every expression of the file.
     pub(crate) written: &'a [Written],
     /// Whether a name stood in a line that was taken out, so that its absence means nothing.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sealock_diagnostics::{Diagnostic, Span};
 
 use super::Subject;
-use crate::model::{Allow, Late, Login, NetworkEntry, Pipeline, Spanned, Stage, Step, Text};
+use crate::model::{Allow, Draft, Late, Login, NetworkEntry, Spanned, Stage, Step, Text};
 use crate::problems::Problems;
 
 pub(super) fn check(diagnostics: &mut Problems, subject: &Subject<'_>) {
@@ -129,7 +129,7 @@ fn check_target(subject: &Subject<'_>, stage: &Stage, target: &Spanned<Text>) ->
 }
 
 /// The targets of the stage's environment; of all environments where that is not known yet.
-fn targets_of<'a>(pipeline: &'a Pipeline, stage: &Stage) -> Vec<&'a str> {
+fn targets_of<'a>(pipeline: &'a Draft, stage: &Stage) -> Vec<&'a str> {
     let own = stage.environment.as_ref().and_then(|name| pipeline.environments.get(name.literal()?));
     match own {
         Some(environment) => environment.targets.names().collect(),

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Pipeline, Stage, Step};
+use crate::model::{Draft, Stage, Step};
 use crate::read::{Owner, StepPlace};
 
 /// The stage that `owner` is in.
-pub(super) fn stage_of(pipeline: &Pipeline, owner: Owner) -> Option<&Stage> {
+pub(super) fn stage_of(pipeline: &Draft, owner: Owner) -> Option<&Stage> {
     pipeline.stages.at(owner.stage?).map(|entry| &entry.value)
 }
 
@@ -15,7 +15,7 @@ pub(super) fn stage_of(pipeline: &Pipeline, owner: Owner) -> Option<&Stage> {
 pub(super) struct StepIds(Vec<HashMap<String, StepPlace>>);
 
 impl StepIds {
-    pub(super) fn of(pipeline: &Pipeline) -> Self {
+    pub(super) fn of(pipeline: &Draft) -> Self {
         Self(pipeline.stages.values().map(ids_of).collect())
     }
 

@@ -8,7 +8,7 @@ use sealock_expression::{Expression, PathPart, Reference, Taint, Template};
 
 use super::graph;
 use super::variables::Variables;
-use crate::model::{Axes, Axis, Cells, Pipeline, Stage, Text};
+use crate::model::{Axes, Axis, Cells, Draft, Stage, Text};
 use crate::read::slot::Slot;
 use crate::read::{Owner, StepPlace};
 
@@ -24,7 +24,7 @@ pub(super) struct Tainted<'a> {
 
 impl<'a> Tainted<'a> {
     /// Follows outside text through variables, matrices, and outputs, each stage after those that it needs.
-    pub(super) fn of(pipeline: &'a Pipeline) -> Self {
+    pub(super) fn of(pipeline: &'a Draft) -> Self {
         let variables = Variables::of(pipeline);
         let axes = vec![HashSet::new(); pipeline.stages.len()];
         let mut tainted = Self { variables, outputs: HashSet::new(), axes };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Env, Pipeline, Text};
+use crate::model::{Draft, Env, Text};
 use crate::read::slot::Slot;
 use crate::read::{Owner, StepPlace};
 
@@ -64,7 +64,7 @@ impl<'a> Layer<'a> {
 
 impl<'a> Variables<'a> {
     /// The variables of `pipeline`; which of them are tainted is not known yet.
-    pub(super) fn of(pipeline: &'a Pipeline) -> Self {
+    pub(super) fn of(pipeline: &'a Draft) -> Self {
         let mut variables = Self { pipeline: Layer::of(&pipeline.env), ..Self::default() };
         for (place, stage) in pipeline.stages.values().enumerate() {
             variables.stages.push(Layer::of(&stage.env));

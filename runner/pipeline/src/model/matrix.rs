@@ -17,6 +17,32 @@ pub struct Matrix {
     pub fail_fast: Late<bool>,
 }
 
+impl Matrix {
+    /// Every text in it, in order.
+    pub fn texts<'a>(&'a self) -> Vec<&'a Text> {
+        let of_axis = |axis: &'a Axis| match axis {
+            Axis::Computed(text) => vec![&text.value],
+            Axis::Values(values) => values.iter().flat_map(|value| value.texts()).collect(),
+        };
+        let axes = match &self.axes {
+            Axes::Computed(text) => vec![&text.value],
+            Axes::Named(axes) => axes.values().flat_map(of_axis).collect(),
+        };
+        axes.into_iter().chain(self.include.texts()).chain(self.exclude.texts()).collect()
+    }
+}
+
+impl Cells {
+    fn texts(&self) -> Vec<&Text> {
+        match self {
+            Self::Computed(text) => vec![&text.value],
+            Self::Listed(cells) => {
+                cells.iter().flat_map(|cell| cell.value.values()).flat_map(|value| value.texts()).collect()
+            }
+        }
+    }
+}
+
 /// The axes of a matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Axes {

@@ -7,8 +7,12 @@
 //! that are written literally), its graph has no cycle, its budgets are kept, and its expressions
 //! parse and stand where they may. What only manifests and policy know is not checked yet: whether a
 //! [`PluginName::Named`] exists, what its inputs are called, and which of them are secret.
+//!
+//! A [`Draft`] promises nothing of that: it is what could be read, for those who look for more mistakes.
+//! Nothing makes a [`Pipeline`] of it.
 
 mod allow;
+mod draft;
 mod environment;
 mod input;
 mod matrix;
@@ -21,6 +25,8 @@ mod trigger;
 mod value;
 
 pub use allow::{Allow, Containers, Files, NetworkEntry};
+pub(crate) use draft::Lost;
+pub use draft::{Defaults, Draft, Pipeline};
 pub use environment::{Environment, Login, SshAddress, SshAddressError, Target, Verify};
 pub use input::{Input, InputError, InputKind, InputValue};
 pub use matrix::{Axes, Axis, Cells, Matrix};
@@ -31,41 +37,3 @@ pub use step::{Cache, Call, PluginName, Retry, RetryOn, Shell, Step};
 pub use text::{Condition, Env, Late, Text};
 pub use trigger::{PullRequestFilter, PushFilter, Schedule, Triggers};
 pub use value::{Scalar, Value};
-
-/// A pipeline file without errors.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pipeline {
-    /// What it is called.
-    pub name: Spanned<String>,
-    /// What starts it by itself.
-    pub on: Triggers,
-    /// What is passed to it.
-    pub inputs: Entries<Input>,
-    /// For every step.
-    pub env: Env,
-    /// Every secret that it may name.
-    pub secrets: Vec<Spanned<String>>,
-    /// Where it deploys to.
-    pub environments: Entries<Environment>,
-    /// Groups of hosts.
-    pub networks: Entries<Vec<Spanned<NetworkEntry>>>,
-    /// Plugins by short name; never [`PluginName::Named`].
-    pub plugins: Entries<Spanned<PluginName>>,
-    /// For every step that does not say otherwise.
-    pub defaults: Defaults,
-    /// What must not run at the same time.
-    pub concurrency: Option<Spanned<Concurrency>>,
-    /// In the order of the file; at least one.
-    pub stages: Entries<Stage>,
-}
-
-/// For every step that does not say otherwise.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Defaults {
-    /// For one attempt.
-    pub timeout: Option<Spanned<Late<Duration>>>,
-    /// How often to try again.
-    pub retry: Option<Spanned<Retry>>,
-    /// Below the workspace.
-    pub working_directory: Option<Spanned<Text>>,
-}

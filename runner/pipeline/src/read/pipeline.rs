@@ -5,7 +5,7 @@ use sealock_diagnostics::{Diagnostic, Span};
 use super::reader::{Keys, Reader};
 use super::shape::{CONCURRENCY, DEFAULTS, ON_CONFLICT, PIPELINE};
 use super::slot::Slot;
-use crate::model::{Concurrency, Defaults, Entries, OnConflict, Pipeline, Spanned, Triggers};
+use crate::model::{Concurrency, Defaults, Draft, Entries, Lost, OnConflict, Spanned, Triggers};
 use crate::yaml::NodeId;
 
 /// How many stages a pipeline has at most; stops a file from planning for minutes.
@@ -13,9 +13,9 @@ const STAGES_MAX: usize = 2_000;
 
 impl Reader<'_> {
     /// The pipeline at `root`; what could not be read of it is missing, and reported.
-    pub(crate) fn pipeline(&mut self, root: NodeId) -> Option<Pipeline> {
+    pub(crate) fn draft(&mut self, root: NodeId) -> Option<Draft> {
         let keys = self.keys(root, "the pipeline", &PIPELINE)?;
-        Some(Pipeline {
+        Some(Draft {
             name: self.pipeline_name(&keys),
             on: keys.get("on").map_or_else(Triggers::default, |field| self.triggers(field.node)),
             inputs: keys.get("inputs").map(|field| self.inputs(field.node)).unwrap_or_default(),
@@ -32,6 +32,7 @@ impl Reader<'_> {
                 self.concurrency(field.node, "the pipeline's `concurrency`", Slot::PipelineConcurrency)
             }),
             stages: self.stages(&keys),
+            lost: Lost::default(),
         })
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct Reader<'a> {
     /// Steps so far.
     pub(super) steps: usize,
     /// Names whose value could not be read: they are there, and nothing more is known of them.
-    pub(super) unread: HashSet<String>,
+    pub(crate) unread: HashSet<String>,
 }
 
 /// Text or a condition, and where it stands.

@@ -17,8 +17,9 @@ use sealock_pipeline::{Parsed, Pipeline, parse};
 /// Every message about `file`, as `sealock check` prints it.
 fn check_text(file: &str) -> String {
     let source = Source::new("p.yml", file);
-    let Parsed { pipeline, diagnostics } = parse(&source);
+    let Parsed { pipeline, draft, diagnostics } = parse(&source);
     let is_sound = !diagnostics.iter().any(sealock_diagnostics::Diagnostic::is_error);
+    assert!(draft.is_none() || !is_sound, "what is sound is no draft");
     assert_eq!(pipeline.is_some(), is_sound, "a pipeline comes from a file without errors, and from no other");
     text(Report { source: &source, diagnostics: &diagnostics }, Colour::Plain)
 }
