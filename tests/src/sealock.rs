@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::canary;
+use crate::program::must;
 use crate::rig::{Rig, binary, cache, search_path};
 
 /// No run of these tests takes longer, unless it hangs.
@@ -129,6 +130,14 @@ impl Running<'_> {
         self.child.try_wait().expect("a child can be asked").is_some()
     }
 
+    /// Sends it what Ctrl-C sends.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn interrupt(&self) {
+        must(Command::new("kill").arg("-INT").arg(self.child.id().to_string()));
+    }
+
     /// Waits for its end, and looks for secrets in everything it wrote.
     ///
     /// # Panics
@@ -149,7 +158,8 @@ impl Running<'_> {
         Ended { code, text }
     }
 
-    fn text(&self) -> String {
+    /// What it has printed so far.
+    pub fn text(&self) -> String {
         let read = |name| std::fs::read(self.files.path().join(name)).unwrap_or_default();
         String::from_utf8_lossy(&[read("out"), read("err")].concat()).into_owned()
     }

@@ -4,6 +4,7 @@
 //! stands between the two marks is replaced; the rest is written by people.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -25,7 +26,7 @@ struct Bench {
     title: &'static str,
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     Bench {
         package: "sealock-sandbox",
         name: "step",
@@ -39,6 +40,11 @@ const BENCHES: [Bench; 5] = [
         name: "commit",
         title: "10,000 events in the journal against an append that is synced",
     },
+    Bench {
+        package: "e2e",
+        name: "process",
+        title: "Whole processes: one `run: \"true\"` against `act`, a hundred against a shell, a thousand stages, 10,000 steps",
+    },
 ];
 
 /// Runs every bench, and writes what they said when all of them hold.
@@ -48,6 +54,7 @@ const BENCHES: [Bench; 5] = [
 /// What is missing, or the benches that failed.
 pub(crate) fn run(checkout: &Checkout, is_quick: bool) -> Result<(), Failure> {
     setup::for_build(checkout)?;
+    let product = Product::make(checkout)?;
     let mut figures = format!("{}\n", machine(checkout, is_quick)?);
     let mut failed = Vec::new();
     for bench in &BENCHES {
@@ -56,7 +63,7 @@ pub(crate) fn run(checkout: &Checkout, is_quick: bool) -> Result<(), Failure> {
         if is_quick {
             call.args(["--", "--quick"]);
         }
-        let (held, lines) = program::watched(&mut call)?;
+        let (held, lines) = program::watched(product.tell(&mut call))?;
         if !held {
             failed.push(bench.name);
         }
@@ -69,6 +76,38 @@ pub(crate) fn run(checkout: &Checkout, is_quick: bool) -> Result<(), Failure> {
     checkout.write(FILE, &replaced(&old, &figures))?;
     println!("\n{FILE} is written");
     Ok(())
+}
+
+/// What benches of whole processes run: the release build, the compiled guests, and the peer.
+struct Product {
+    sealock: PathBuf,
+    guests: PathBuf,
+    act: PathBuf,
+}
+
+impl Product {
+    fn make(checkout: &Checkout) -> Result<Self, Failure> {
+        program::heading("build");
+        program::run(&mut checkout.cargo(&["build", "--locked", "--release", "--package", "sealock-cli"]))?;
+        let guests = checkout.target().join("guests");
+        let build = [
+            "build",
+            "--locked",
+            "--release",
+            "--target",
+            "wasm32-wasip2",
+            "--manifest-path",
+            "tests/guests/Cargo.toml",
+        ];
+        program::run(checkout.cargo(&build).env("CARGO_TARGET_DIR", &guests))?;
+        let act = program::answer(checkout.command(checkout.path("tests/rig/tool")).arg("act"))?;
+        let sealock = checkout.target().join("release/sealock");
+        Ok(Self { sealock, guests: guests.join("wasm32-wasip2/release"), act: act.into() })
+    }
+
+    fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("SEALOCK_BINARY", &self.sealock).env("SEALOCK_GUESTS", &self.guests).env("SEALOCK_ACT", &self.act)
+    }
 }
 
 /// When and on what.

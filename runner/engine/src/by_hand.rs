@@ -52,7 +52,7 @@ async fn transaction(shared: &Arc<Shared>, to: Option<&str>, stop: &Cancellation
     let spec = driver.stage_spec(STAGE)?;
     let environment = spec.environment.clone().ok_or_else(no_deployment)?;
     let (inputs, _kept) = mpsc::unbounded_channel();
-    let room = Arc::new(Room::open(shared, spec, None, inputs).await?);
+    let room = Arc::new(Room::open(shared, spec, Vec::new(), inputs).await?);
     let begun = deployments::begin(shared, &room, &environment, stop).await?;
     let result = back(shared, &room, &mut driver, to, begun).await;
     drop(driver);

@@ -1,6 +1,6 @@
 //! Gives the machine time, tasks, and a journal: carries out its commands and feeds back what came of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -533,12 +533,13 @@ async fn try_open(
     feed: &mpsc::UnboundedSender<Input>,
     stop: &CancellationToken,
 ) -> Result<(Arc<Room>, Option<Deployment>), Cause> {
-    let group = match &spec.group {
-        Some((group, on_conflict)) => Some(take_group(shared, &spec, group, *on_conflict, feed).await?),
-        None => None,
-    };
+    let mut held = Vec::new();
+    if let Some((group, on_conflict)) = &spec.group {
+        held.push(take_group(shared, &spec, group, *on_conflict, feed).await?);
+    }
+    held.extend(take_ports(shared, &spec).await?);
     let environment = spec.environment.clone();
-    let room = Arc::new(Room::open(shared, spec, group, feed.clone()).await?);
+    let room = Arc::new(Room::open(shared, spec, held, feed.clone()).await?);
     let Some(environment) = environment else {
         return Ok((room, None));
     };
@@ -579,4 +580,25 @@ async fn take_group(
         Ok(groups::Taken::Refused(cause)) => Err(cause),
         Err(error) => Err(attempt::disk(&error)),
     }
+}
+
+/// Takes the ports of this machine that the stage's services fix: stages that fix the same one wait for each other. In
+/// ascending order, so that no two of them wait in a ring.
+async fn take_ports(shared: &Shared, spec: &StageSpec) -> Result<Vec<groups::Held>, Cause> {
+    let me = format!("run {} (stage {})", shared.run, spec.stage);
+    let ports: BTreeSet<u16> = spec.services.iter().flat_map(OwnService::fixed_ports).collect();
+    let mut held = Vec::new();
+    for port in ports {
+        let waiting = || {
+            let waiting = sealock_events::Waiting::Port { port };
+            shared.recorder.tell(EventKind::Waiting { stage: Some(spec.stage.clone()), step: None, waiting });
+        };
+        let state = shared.folder.state();
+        match groups::take(state, &format!("port {port}"), sealock_plan::Conflict::Queue, &me, waiting).await {
+            Ok(groups::Taken::Ours(one)) => held.push(one),
+            Ok(groups::Taken::Refused(cause)) => return Err(cause),
+            Err(error) => return Err(attempt::disk(&error)),
+        }
+    }
+    Ok(held)
 }

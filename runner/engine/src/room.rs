@@ -11,7 +11,7 @@ use sealock_broker::containers::{
 use sealock_broker::place::Place;
 use sealock_broker::{EnvText, StepDesk, WorkspaceDir};
 use sealock_contract::grant::FileGrant;
-use sealock_contract::seam::{Level, Note};
+use sealock_contract::seam::{Level, Note, Refusal};
 use sealock_contract::{Grant, SecretText, StepLimits};
 use sealock_deploy::Deployment;
 use sealock_events::{Cause, EventKind, LogLevel, ServiceState};
@@ -52,7 +52,7 @@ pub(crate) struct Room {
     scope: Arc<Scope>,
     services: Option<Services>,
     inputs: mpsc::UnboundedSender<Input>,
-    _group: Option<Held>,
+    _held: Vec<Held>,
 }
 
 /// What scripts gave to later steps.
@@ -71,13 +71,16 @@ impl Room {
     pub(crate) async fn open(
         shared: &Arc<Shared>,
         spec: StageSpec,
-        group: Option<Held>,
+        held: Vec<Held>,
         inputs: mpsc::UnboundedSender<Input>,
     ) -> Result<Self, Cause> {
         let view =
             View::create(&shared.checkout, &shared.folder, &spec.stage).map_err(|error| cause(error.code(), &error))?;
         let workspace = Arc::new(WorkspaceDir::open(view.path()).map_err(|error| disk(&error))?);
         let scope = Scope::new(&shared.engine, shared.run.clone());
+        if spec.container.is_some() || !spec.services.is_empty() {
+            shared.reap().await;
+        }
         let network = open_network(&scope, &spec).await?;
         let services = open_services(shared, &scope, &spec, network.as_ref()).await?;
         let container = open_container(shared, &scope, &spec, &view, network).await?;
@@ -100,7 +103,7 @@ impl Room {
             scope,
             services,
             inputs,
-            _group: group,
+            _held: held,
         })
     }
 
@@ -280,7 +283,7 @@ async fn open_services(
     let tell = |line: String| tell_stage(shared, &spec.stage, &line);
     let started = Services::start(scope, network, specs, &tell).await;
     let services = started.map_err(|error| {
-        let cause = crate::outcome::cause_of(error);
+        let cause = refused(shared, error);
         spec.services.iter().for_each(|service| told(&service.name, ServiceState::Failed, None));
         cause
     })?;
@@ -314,7 +317,14 @@ async fn open_container(
         user: None,
     };
     let tell = |line: String| tell_stage(shared, &spec.stage, &line);
-    StageContainer::start(scope, container, &tell).await.map(Some).map_err(crate::outcome::cause_of)
+    StageContainer::start(scope, container, &tell).await.map(Some).map_err(|error| refused(shared, error))
+}
+
+/// What a container said before it failed belongs to no step, whose desk would have redacted it.
+fn refused(shared: &Shared, error: Refusal) -> Cause {
+    let mut cause = crate::outcome::cause_of(error);
+    cause.message = shared.broker.vault().redactor().redact_text(&cause.message).into_owned();
+    cause
 }
 
 /// What containers tell while they start belongs to no step.

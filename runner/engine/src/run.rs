@@ -119,6 +119,7 @@ async fn within(spec: RunSpec, act: impl AsyncFnOnce(&Arc<Shared>) -> Verdict) -
         settings: spec.settings,
         epochs: AtomicU64::new(1),
         opened: Mutex::default(),
+        reaped: tokio::sync::OnceCell::new(),
     });
     let verdict = act(&shared).await;
     ticker.stop();

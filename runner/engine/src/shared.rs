@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) epochs: AtomicU64,
     /// Rooms of stages that have just opened, until the driver takes them.
     pub(crate) opened: Mutex<HashMap<StageId, Arc<Room>>>,
+    /// Whether containers of killed runs have been looked for.
+    pub(crate) reaped: tokio::sync::OnceCell<()>,
 }
 
 /// How the run was asked for.
@@ -69,6 +71,19 @@ impl Shared {
     /// `E-JOURNAL-…`: nothing may be begun that the journal should know of.
     pub(crate) async fn commit(&self, kind: EventKind) -> Result<(), Cause> {
         self.recorder.commit(kind).await.map_err(unrecorded)
+    }
+
+    /// Removes containers and networks that killed runs of this state directory left in the engine, before the first of ours.
+    pub(crate) async fn reap(&self) {
+        let state = self.folder.state();
+        let reaping = async {
+            match self.engine.reap(|run| !sealock_workspace::RunFolder::is_abandoned(state, run)).await {
+                Ok(reaped) => tracing::debug!(?reaped, "what killed runs left"),
+                // The stage that needs the engine says what is wrong with it.
+                Err(error) => tracing::debug!(%error, "what killed runs left was not looked for"),
+            }
+        };
+        self.reaped.get_or_init(|| reaping).await;
     }
 
     pub(crate) fn next_epoch(&self) -> u64 {

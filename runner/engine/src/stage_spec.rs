@@ -96,6 +96,11 @@ impl OwnService {
         })
     }
 
+    /// Ports of this machine that it takes whatever happens.
+    pub(crate) fn fixed_ports(&self) -> impl Iterator<Item = u16> {
+        self.ports.iter().filter_map(|port| port.host)
+    }
+
     /// With secrets put together.
     ///
     /// # Errors

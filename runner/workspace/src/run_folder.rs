@@ -93,6 +93,13 @@ impl RunFolder {
         &self.run
     }
 
+    /// Whether `run` is one of this state directory whose process is gone, however it ended. A run that is not known here
+    /// may be another state directory's.
+    pub fn is_abandoned(state: &Path, run: &str) -> bool {
+        let path = state.join("runs").join(run);
+        is_run_name(run) && path.is_dir() && !is_live(&path)
+    }
+
     /// Removes the workspaces of a run that is over, its stages and its layer, and lets go of it. Its log stays.
     ///
     /// # Errors
@@ -121,4 +128,20 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
 fn is_run_name(run: &str) -> bool {
     let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     !run.is_empty() && run.len() <= 100 && run.chars().all(is_name_char)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_abandoned_when_it_is_known_here_and_nobody_holds_it() {
+        let state = tempfile::tempdir().expect("a folder");
+        let folder = RunFolder::create(state.path(), "01A").expect("it is free");
+        assert!(!RunFolder::is_abandoned(state.path(), "01A"));
+        drop(folder);
+        assert!(RunFolder::is_abandoned(state.path(), "01A"));
+        assert!(!RunFolder::is_abandoned(state.path(), "another-state-directory-s"));
+        assert!(!RunFolder::is_abandoned(state.path(), "../runs/01A"));
+    }
 }
