@@ -101,24 +101,27 @@ fn write_refs(original: &git2::Repository, facts: &Facts, folder: &Path) -> io::
     fs::write(folder.join("HEAD"), head)
 }
 
+/// What every view's `.git` has in common. A copied view has other inode numbers and change times than the index says.
+const CORE: &str = "[core]
+\trepositoryformatversion = 0
+\tbare = false
+\tfilemode = true
+\tsymlinks = true
+\tautocrlf = false
+\tlogallrefupdates = false
+\ttrustctime = false
+\tcheckstat = minimal
+";
+
 pub(super) fn write_config(remotes: &[Remote], path: &Path) -> Result<(), git2::Error> {
     let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
-    fs::write(path, "").map_err(failed)?;
+    fs::write(path, CORE).map_err(failed)?;
+    if remotes.is_empty() {
+        return Ok(());
+    }
+    // Names and addresses need quoting, which is the library's; each entry that it sets is a file that it replaces.
     let mut config = Config::new()?;
     config.add_file(path, ConfigLevel::Local, true)?;
-    config.set_i32("core.repositoryformatversion", 0)?;
-    for (key, value) in [
-        ("core.bare", false),
-        ("core.filemode", true),
-        ("core.symlinks", true),
-        ("core.autocrlf", false),
-        ("core.logallrefupdates", false),
-        // A copied view has other inode numbers and change times than the index says.
-        ("core.trustctime", false),
-    ] {
-        config.set_bool(key, value)?;
-    }
-    config.set_str("core.checkstat", "minimal")?;
     for remote in remotes {
         let name = &remote.name;
         config.set_str(&format!("remote.{name}.url"), &remote.url)?;
