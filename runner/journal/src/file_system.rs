@@ -46,8 +46,8 @@ const NETWORK_FUSE: &[&str] = &[
 /// The network file system that `folder` is on; `None` when it is local.
 pub(crate) fn network(folder: &Path) -> io::Result<Option<String>> {
     let magic = u64::try_from(statfs(folder)?.f_type).unwrap_or_default() & 0xFFFF_FFFF;
-    if let Some((_, name)) = NETWORK.iter().find(|(known, _)| *known == magic) {
-        return Ok(Some((*name).to_owned()));
+    if let Some(name) = by_magic(magic) {
+        return Ok(Some(name.to_owned()));
     }
     if magic != FUSE {
         return Ok(None);
@@ -56,6 +56,10 @@ pub(crate) fn network(folder: &Path) -> io::Result<Option<String>> {
     let device = format!("{}:{}", major(device), minor(device));
     let kind = kind_of(&fs::read_to_string("/proc/self/mountinfo")?, &device);
     Ok(kind.filter(|kind| is_network_fuse(kind)))
+}
+
+fn by_magic(magic: u64) -> Option<&'static str> {
+    NETWORK.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name)
 }
 
 /// The type in the table of mounts: `… MAJOR:MINOR … - TYPE SOURCE OPTIONS`.
@@ -79,6 +83,16 @@ mod tests {
         assert_eq!(kind_of(mounts, "0:45"), None);
         assert!(is_network_fuse("fuse.sshfs") && is_network_fuse("virtiofs"));
         assert!(!is_network_fuse("fuse.lazyfs") && !is_network_fuse("fuseblk"));
+    }
+
+    #[test]
+    fn network_file_systems_are_known_by_their_magic_numbers() {
+        const EXT4: u64 = 0xEF53;
+        const TMPFS: u64 = 0x0102_1994;
+        const OVERLAY: u64 = 0x794C_7630;
+        let names = [0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x0102_1997, 0x00C3_6400].map(by_magic);
+        assert_eq!(names, [Some("NFS"), Some("CIFS"), Some("SMB2"), Some("9P"), Some("Ceph")]);
+        assert_eq!([EXT4, TMPFS, OVERLAY, FUSE].map(by_magic), [None; 4]);
     }
 
     #[test]

@@ -78,6 +78,11 @@ impl RunFolder {
         Ok(Self { state, path, run: run.to_owned(), _lock: lock })
     }
 
+    /// Whether a process holds `run`: whether it goes on. A run without an end that nobody holds was killed.
+    pub fn is_held(state: &Path, run: &str) -> bool {
+        is_run_name(run) && is_live(&state.join("runs").join(run))
+    }
+
     /// The state directory.
     pub fn state(&self) -> &Path {
         &self.state
@@ -112,9 +117,11 @@ impl RunFolder {
 }
 
 /// Whether a process holds the run in `folder`; no when it has no lock file.
+///
+/// Asked with a shared lock, so that two who ask do not take each other for the run.
 pub(crate) fn is_live(folder: &Path) -> bool {
-    let Ok(lock) = OpenOptions::new().read(true).write(true).open(folder.join("lock")) else { return false };
-    flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err()
+    let Ok(lock) = OpenOptions::new().read(true).open(folder.join("lock")) else { return false };
+    flock(&lock, FlockOperation::NonBlockingLockShared).is_err()
 }
 
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {

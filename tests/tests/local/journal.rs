@@ -3,8 +3,13 @@
 use std::collections::HashSet;
 use std::fs;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::support::{Scene, Told, finish, script, sealock, text};
+use rusqlite::Connection;
+
+use super::cancel::{running, sleeper, unique};
+use super::support::{Scene, Told, finish, script, sealock, signal, text};
 
 #[test]
 fn runs_are_listed_and_shown_by_the_start_of_their_name() {
@@ -72,4 +77,141 @@ fn a_full_disk_is_one_clear_message() {
             assert!(kept.contains(line), "{size}: lost {line}\n{}", told.stderr);
         }
     }
+}
+
+/// Two stages at a time, each with several steps and a long log.
+const CHATTY: &str = r#"
+name: chatty
+stages:
+  first:
+    matrix: { n: [1, 2, 3] }
+    steps:
+      - run: "true"
+      - { run: 'i=0; while [ $i -lt 1500 ]; do i=$((i+1)); echo "line $i of $N"; done', env: { N: "${{ matrix.n }}" } }
+      - run: 'i=0; while [ $i -lt 200 ]; do i=$((i+1)); echo "more $i" >&2; done'
+  second: { needs: first, steps: [{ run: "echo second" }, { run: 'seq 1 1000' }] }
+  third: { needs: second, steps: [{ run: 'seq 1 1000' }] }
+"#;
+
+/// Numbers that look random, from a seed that a failure names.
+struct Dice(u64);
+
+impl Dice {
+    fn new() -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
+        Self(u64::from(since.subsec_nanos()) | 1)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// A run that is killed after so long; what it had told by then.
+fn killed_after(scene: &Scene, pause: Duration) -> Told {
+    let child = scene.command(&["run", "--format", "jsonl", "--jobs", "2"]).spawn().expect("it starts");
+    let pid = child.id();
+    let killer = thread::spawn(move || {
+        thread::sleep(pause);
+        signal(pid, "KILL");
+    });
+    let told = finish(child);
+    killer.join().expect("it does not panic");
+    told
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_that_was_told() {
+    let scene = Scene::new(CHATTY);
+    let start = Instant::now();
+    scene.run(&["--jobs", "2"]).exits(0);
+    let whole = u64::try_from(start.elapsed().as_micros()).expect("a run is short");
+    let mut dice = Dice::new();
+    let seed = dice.0;
+    for round in 0..10 {
+        let told = killed_after(&scene, Duration::from_micros(dice.below(whole)));
+        let Some(first) = told.events().first().cloned() else { continue };
+        let run = text(&first["run"]);
+        let shown = scene.call(&["show", &run, "--format", "jsonl"]);
+        shown.exits(0);
+        let kept: HashSet<&str> = shown.stdout.lines().collect();
+        for line in told.stdout.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+            assert!(kept.contains(line), "seed {seed}, round {round}: lost {line}");
+        }
+        let is_over = !shown.of("run-finished").is_empty();
+        let listed = scene.call(&["runs", "--format", "json"]).json();
+        assert_eq!(listed[0]["run"], run.as_str(), "seed {seed}, round {round}");
+        assert_eq!(listed[0]["state"], if is_over { "finished" } else { "interrupted" }, "seed {seed}, round {round}");
+        assert_eq!(shown.stderr.contains("was interrupted"), !is_over, "seed {seed}, round {round}: {}", shown.stderr);
+    }
+    scene.run(&[]).exits(0);
+}
+
+#[test]
+fn a_run_that_goes_on_is_listed_as_running() {
+    let marker = unique("goes-on");
+    let scene = Scene::new(&script(&sleeper(&marker)));
+    let mut child = running(&scene, &marker);
+    scene.call(&["runs"]).exits(0).says("… running");
+    assert_eq!(scene.call(&["runs", "--format", "json"]).json()[0]["state"], "running");
+    scene.call(&["show"]).exits(0).says("goes on");
+    child.kill().and_then(|()| child.wait()).expect("it is ours");
+    scene.call(&["runs"]).exits(0).says("! interrupted");
+}
+
+#[test]
+fn two_runs_share_a_state_folder() {
+    let scene = Scene::new(CHATTY);
+    for _ in 0..3 {
+        let start = || scene.command(&["run", "--format", "jsonl", "--jobs", "2"]).spawn().expect("it starts");
+        let (one, other) = (start(), start());
+        let other = thread::spawn(move || finish(other));
+        for told in [finish(one), other.join().expect("it does not panic")] {
+            told.exits(0);
+            let shown = scene.call(&["show", &text(&told.events()[0]["run"]), "--format", "jsonl"]);
+            assert_eq!(shown.stdout, told.stdout);
+        }
+    }
+    let listed = scene.call(&["runs", "--format", "json"]).json();
+    assert_eq!(listed.as_array().expect("a list").len(), 6);
+}
+
+/// The journal, changed by hand behind Sealock's back.
+fn tampered(statement: &str) -> Scene {
+    let scene = Scene::new(&script("echo hello"));
+    scene.run(&[]).exits(0);
+    let journal = Connection::open(scene.state().join("journal.db")).expect("it is a database");
+    journal.execute_batch(statement).expect("the tables are known");
+    scene
+}
+
+#[test]
+fn a_journal_that_cannot_be_trusted_is_refused_and_left_alone() {
+    let cases = [
+        ("PRAGMA user_version = 99", "E-JOURNAL-NEWER", "version 99"),
+        (
+            "UPDATE events SET record = CAST(replace(record, 'run-finished', 'run-finishes') AS BLOB)",
+            "E-JOURNAL-CHAIN",
+            "last event",
+        ),
+        ("DELETE FROM events WHERE kind = 'run-finished'", "E-JOURNAL-CHAIN", "missing"),
+    ];
+    for (statement, code, word) in cases {
+        let scene = tampered(statement);
+        let before = fs::read(scene.state().join("journal.db")).expect("it is there");
+        for command in [["run", "--format=jsonl"], ["show", "latest"], ["runs", "--format=json"]] {
+            let told = scene.call(&command);
+            told.exits(5).says(code).says(word);
+            assert!(told.stdout.is_empty(), "{statement}: {}", told.stdout);
+        }
+        assert_eq!(fs::read(scene.state().join("journal.db")).expect("it is there"), before);
+    }
+    let scene = Scene::new(&script("echo hello"));
+    fs::create_dir(scene.state()).expect("the scratch folder is ours");
+    fs::write(scene.state().join("journal.db"), "this is no database, and has been none for a hundred bytes or so")
+        .expect("the scratch folder is ours");
+    scene.call(&["run"]).exits(5).says("E-JOURNAL-DAMAGED");
 }

@@ -5,6 +5,7 @@ use sealock_events::{Event, EventKind};
 use sealock_journal::Journal;
 
 use super::run::Format;
+use super::runs::Standing;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
 use crate::{exit_code, output};
@@ -31,13 +32,22 @@ impl Show {
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let journal = Journal::open(&shell.state()?).map_err(|error| Failure::new(error.code(), chain(&error)))?;
         let wanted = self.run.as_deref().unwrap_or("latest");
-        let found = journal.run(wanted).map_err(|error| Failure::new(error.code(), chain(&error)))?;
+        let mut found = journal.run(wanted).map_err(|error| Failure::new(error.code(), chain(&error)))?;
         let events = journal.merged(&found.run).map_err(|error| Failure::new(error.code(), chain(&error)))?;
         let events = events.map(|event| event.map_err(|error| Failure::new(error.code(), chain(&error))));
         match &self.logs {
             Some(step) => self.logs(shell, step, events),
             None => self.replay(shell, events),
+        }?;
+        match Standing::of(&mut found, &journal).map_err(|error| Failure::new(error.code(), chain(&error)))? {
+            Standing::Finished => {}
+            Standing::Running => shell.tell(&format!("run {} goes on\n", found.run)),
+            Standing::Interrupted => shell.tell(&format!(
+                "run {} was interrupted: its process was killed before it could record an end\n",
+                found.run
+            )),
         }
+        Ok(exit_code::SUCCESS)
     }
 
     fn replay(&self, shell: &mut Shell, events: impl Iterator<Item = Result<Event, Failure>>) -> Result<u8, Failure> {
