@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::support::{Scene, Told};
+use serde_json::Value;
+
+use super::support::{Scene, Told, text};
 
 /// The compiled guests: `$SEALOCK_GUESTS`, else built here when they are missing.
 pub(crate) fn guest(name: &str) -> PathBuf {
@@ -124,4 +126,46 @@ fn a_plain_program_fails_by_its_exit_code_and_sees_no_workspace() {
     let (_scene, told) = program("args: [workspace]");
     told.exits(0);
     assert!(told.log("only").contains(&"workspace: false".to_owned()), "{}", told.stdout);
+}
+
+#[test]
+fn a_hermetic_step_finds_no_clock_no_chance_and_nothing_to_see() {
+    let scene = Scene::new(
+        r#"
+name: hermetic
+stages:
+  one: { steps: [{ id: p, uses: ./guests/p.wasm, with: { greeting: hello, names: [Ada], clock: true } }] }
+  two: { needs: one, steps: [{ id: p, uses: ./guests/p.wasm, with: { greeting: hello, names: [Ada], clock: true } }] }
+  file: { needs: one, steps: [{ id: p, uses: ./guests/p.wasm, with: { greeting: no, names: [], file: granted } }] }
+"#,
+    );
+    scene.write("guests/p.wasm", fs::read(guest("guest_polite.wasm")).expect("it is built"));
+    scene.write("granted", "from a file");
+    scene.commit();
+    let (first, later) = (scene.run(&[]), scene.run(&[]));
+    first.exits(0);
+    let gave = |told: &Told, stage: &str| -> Vec<Value> {
+        let outputs = told.of("output").into_iter().filter(|event| event["stage"] == stage);
+        outputs.map(|event| serde_json::json!([event["name"], event["value"]])).collect()
+    };
+    let one = gave(&first, "one");
+    assert!(one.iter().any(|output| output[0] == "clock-readings"), "{}", first.stdout);
+    // The same step in another stage, and in another run at another time.
+    assert_eq!([gave(&first, "two"), gave(&later, "one")], [one.clone(), one]);
+    assert!(gave(&first, "file").contains(&serde_json::json!(["said", "from a file"])), "{}", first.stdout);
+}
+
+#[test]
+fn a_step_sees_the_files_that_it_was_granted_and_no_others() {
+    let seen = |with: &str, keys: &str| {
+        let told = attack(with, keys);
+        told.exits(1);
+        text(&told.of("step-finished")[0]["cause"]["message"])
+    };
+    let some = ", allow: { files: { read: [\"pipelines/**\"] } }";
+    assert_eq!(seen("attack: list", some), "pipelines/main.yml");
+    for (at, keys) in [("/etc/passwd", ""), ("../../etc/passwd", ""), ("guests/x.wasm", some)] {
+        let message = seen(&format!("attack: read, at: {at}"), keys);
+        assert!(!message.contains("read ") && !message.contains("root:"), "{at}: {message}");
+    }
 }

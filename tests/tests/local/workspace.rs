@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::cancel::{running, sleeper, unique};
 use super::support::{Scene, script};
 
 const LOOK: &str = "echo $(ls)\ntest -e tracked && cat tracked\ngit rev-parse --abbrev-ref HEAD >/dev/null && git status --short | wc -l";
@@ -62,4 +63,52 @@ fn a_folder_without_git_runs_too() {
     told.exits(0);
     assert_eq!(told.log("only"), ["pipelines"]);
     assert!(told.of("run-started")[0]["commit"].is_null());
+}
+
+#[test]
+fn what_leads_out_of_the_workspace_is_removed_and_fails_the_step() {
+    let scene = Scene::new(
+        r#"
+name: links
+stages:
+  only:
+    steps:
+      - { id: bad, run: "ln -s /root/.ssh out; ln -s pipelines inside; echo made" }
+      - { if: always(), run: "test ! -L out && test -L inside && echo gone" }
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(3);
+    assert_eq!(told.cause(), "E-WORKSPACE-LINK", "{}", told.stdout);
+    assert!(told.log("only").contains(&"gone".to_owned()), "{}", told.stdout);
+}
+
+#[test]
+fn what_a_checkout_lacks_is_told() {
+    let scene = Scene::new(&script("cat big; git describe --tags"));
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n";
+    scene.write("big", pointer.replace("00", &"0".repeat(64)));
+    let id = "0123456789012345678901234567890123456789";
+    scene.write(".gitmodules", "[submodule \"lib\"]\n\tpath = lib\n\turl = https://example.org/lib.git\n");
+    scene.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{id},lib")]);
+    scene.git(&["add", "big", ".gitmodules"]);
+    scene.git(&["commit", "--quiet", "--message", "pointers"]);
+    scene.git(&["tag", "v1.2.3"]);
+    let told = scene.run(&["--no-dirty"]);
+    told.exits(0).says("big is a pointer of Git LFS").says("the submodule lib is not checked out");
+    assert!(told.log("only").contains(&"v1.2.3".to_owned()), "{}", told.stdout);
+}
+
+#[test]
+fn what_a_killed_run_left_mounted_is_gone_after_the_next_start() {
+    let marker = unique("mounted");
+    let scene = Scene::new(&script(&sleeper(&marker)));
+    let mut child = running(&scene, &marker);
+    child.kill().and_then(|()| child.wait()).expect("it is ours");
+    let state = scene.state().canonicalize().expect("it is there").display().to_string();
+    let mounts = || fs::read_to_string("/proc/self/mountinfo").expect("there is /proc").matches(&state).count();
+    let left = mounts();
+    scene.write("pipelines/main.yml", &script("true"));
+    scene.run(&[]).exits(0);
+    assert_eq!(mounts(), 0, "{left} were left by the kill");
 }
