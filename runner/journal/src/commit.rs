@@ -226,18 +226,19 @@ fn cause(error: rusqlite::Error, state: &Path) -> CommitError {
 }
 
 fn insert_head(connection: &Connection, head: &RunHead, hash: &Hash) -> rusqlite::Result<()> {
-    let text = "INSERT INTO runs (run, pipeline, file, commit_id, plan_digest, plan, started_ms, last_seq, last_hash)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)";
+    let text = "INSERT INTO runs (run, pipeline, file, commit_id, plan_digest, started_ms, last_seq, last_hash)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)";
     connection.prepare_cached(text)?.execute(params![
         head.run,
         head.pipeline,
         head.file,
         head.commit,
         head.plan_digest,
-        head.plan_json,
         head.started.unix_ms(),
         hash,
     ])?;
+    let text = "INSERT INTO plans (run, plan) VALUES (?1, ?2)";
+    connection.prepare_cached(text)?.execute(params![head.run, head.plan_json])?;
     Ok(())
 }
 

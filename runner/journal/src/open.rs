@@ -16,7 +16,7 @@ use crate::reserve::Reserve;
 use crate::{ChainBreak, FullDisk, ReadError, file_system};
 
 /// The version of the tables below, in `user_version`.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Between two looks whether another process has committed. SQLite's own pauses grow to 100 ms, and a run that
 /// commits without a pause would starve the others.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
@@ -33,13 +33,17 @@ const TABLES: &str = "
         file TEXT NOT NULL,
         commit_id TEXT,
         plan_digest TEXT NOT NULL,
-        plan TEXT NOT NULL,
         started_ms INTEGER NOT NULL,
         last_seq INTEGER NOT NULL,
         last_hash BLOB NOT NULL,
         result TEXT,
         exit INTEGER,
         duration_ms INTEGER
+    ) STRICT;
+    CREATE TABLE plans (
+        id INTEGER PRIMARY KEY,
+        run TEXT NOT NULL UNIQUE,
+        plan TEXT NOT NULL
     ) STRICT;
     CREATE TABLE events (
         run TEXT NOT NULL,
@@ -49,6 +53,18 @@ const TABLES: &str = "
         hash BLOB NOT NULL,
         PRIMARY KEY (run, seq)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// From version 1, where the plan stood in the run's row: each commit moves the run's end in that row, and read
+/// the plan, megabytes of it for ten thousand steps, once more.
+const FROM_VERSION_1: &str = "
+    CREATE TABLE plans (
+        id INTEGER PRIMARY KEY,
+        run TEXT NOT NULL UNIQUE,
+        plan TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO plans (run, plan) SELECT run, plan FROM runs;
+    ALTER TABLE runs DROP COLUMN plan;
 ";
 
 /// The durable record of runs, open to read all of them and to write one.
@@ -224,18 +240,22 @@ fn wait_for_others(looks: i32) -> bool {
     looks < BUSY_LOOKS
 }
 
-/// Makes the tables of a new file; answers the version that the file has.
+/// Makes the tables of a new file, and changes those of an older one; answers the version that the file has then.
 fn make_tables(connection: &mut Connection) -> rusqlite::Result<i64> {
-    let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0));
-    let found: i64 = version(connection)?;
-    if found != 0 {
+    let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    let found = version(connection)?;
+    if found >= SCHEMA_VERSION {
         return Ok(found);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have made them while this one waited.
-    let found: i64 = version(&transaction)?;
-    if found == 0 {
-        transaction.execute_batch(TABLES)?;
+    let missing = match version(&transaction)? {
+        0 => TABLES,
+        1 => FROM_VERSION_1,
+        _ => "",
+    };
+    if !missing.is_empty() {
+        transaction.execute_batch(missing)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
     transaction.commit()?;

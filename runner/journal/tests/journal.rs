@@ -5,11 +5,12 @@
 mod kit;
 
 use std::fs;
+use std::time::Instant;
 
 use kit::{finished, head, journal_of, started, tamper};
 use rusqlite::Connection;
 use sealock_events::{Event, RunResult};
-use sealock_journal::{Journal, ReadError};
+use sealock_journal::{Journal, ReadError, RunHead};
 use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
@@ -71,7 +72,7 @@ fn a_break_of_the_chain_shows_its_place() {
     );
     assert_eq!(check_tampering("DELETE FROM events WHERE seq = 6"), (6, None));
     assert_eq!(check_tampering("UPDATE events SET hash = zeroblob(32) WHERE seq = 2"), (2, None));
-    assert_eq!(check_tampering("UPDATE runs SET plan = '{}'"), (1, None));
+    assert_eq!(check_tampering("UPDATE plans SET plan = '{}'"), (1, None));
     assert_eq!(check_tampering("UPDATE runs SET started_ms = 5"), (1, None));
     assert_eq!(check_tampering("DELETE FROM events WHERE seq = 9"), (9, tail));
     assert_eq!(check_tampering("UPDATE events SET record = x'00' WHERE seq = 9"), (9, tail));
@@ -101,8 +102,42 @@ fn a_journal_of_a_newer_version_is_left_alone() {
     let state = tempdir().unwrap();
     drop(journal_of(state.path(), &["01A"], 1));
     let file = Connection::open(state.path().join("journal.db")).unwrap();
-    file.pragma_update(None, "user_version", 2).unwrap();
+    file.pragma_update(None, "user_version", 3).unwrap();
     assert_eq!(Journal::open(state.path()).unwrap_err().code(), "E-JOURNAL-NEWER");
+}
+
+#[test]
+fn a_journal_of_version_1_is_taken_along() {
+    let state = tempdir().unwrap();
+    drop(journal_of(state.path(), &["01A", "01B"], 2));
+    let file = Connection::open(state.path().join("journal.db")).unwrap();
+    file.execute_batch(
+        "ALTER TABLE runs ADD COLUMN plan TEXT NOT NULL DEFAULT '';
+        UPDATE runs SET plan = (SELECT plan FROM plans WHERE plans.run = runs.run);
+        DROP TABLE plans;
+        PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(file);
+    let journal = Journal::open(state.path()).unwrap();
+    assert_eq!((journal.breaks().unwrap(), journal.runs(9).unwrap().len()), (vec![], 2));
+    assert_eq!(journal.plan("01A").unwrap(), r#"{"stages":[]}"#);
+}
+
+#[test]
+fn a_large_plan_makes_no_commit_slower_but_the_first() {
+    let state = tempdir().unwrap();
+    let mut journal = Journal::open(state.path()).unwrap();
+    let plan_json = format!("\"{}\"", "x".repeat(32 << 20));
+    journal.begin(&RunHead { plan_json, ..head("01A") }).unwrap();
+    let start = Instant::now();
+    journal.commit(&[started("01A", 1)]).unwrap();
+    let (first, start) = (start.elapsed(), Instant::now());
+    for seq in 2..=100 {
+        journal.commit(&[started("01A", seq)]).unwrap();
+    }
+    let later = start.elapsed();
+    assert!(later < first * 3, "the first commit took {first:?}, 99 more took {later:?}");
 }
 
 #[test]
