@@ -93,10 +93,22 @@ impl Sealock {
     /// # Panics
     /// When it cannot be started.
     pub fn start(&self, arguments: &[&str]) -> Running<'_> {
+        self.spawn(&[&["run"], arguments, &["--format", "plain"]].concat())
+    }
+
+    /// Runs another command to its end, such as `rollback production`, with the same pipeline, variables, and secrets.
+    ///
+    /// # Panics
+    /// When it cannot be started, hangs, or lets a secret out.
+    pub fn command(&self, words: &[&str]) -> Ended {
+        self.spawn(words).end()
+    }
+
+    fn spawn(&self, words: &[&str]) -> Running<'_> {
         let files = tempfile::tempdir().expect("a temporary folder");
         let file = |name| File::create(files.path().join(name)).expect("a temporary file");
         let mut command = Command::new(binary());
-        command.arg("run").args(arguments).args(["--format", "plain", "--directory"]).arg(&self.directory);
+        command.args(words).arg("--directory").arg(&self.directory);
         command.arg("--state").arg(self.state()).arg("--cache").arg(cache());
         for (name, value) in &self.variables {
             command.arg("--var").arg(format!("{name}={value}"));

@@ -98,12 +98,17 @@ impl Target<'_> {
         text.lines().map(|line| serde_json::from_str(line).expect("a ledger record is JSON")).collect()
     }
 
+    /// Outcome and release of the ledger's last records, oldest first.
+    pub fn ledger_tail(&self, directory: &str, count: usize) -> Vec<String> {
+        let ledger = self.ledger(directory);
+        let word = |record: &Value, key: &str| record[key].as_str().unwrap_or("?").to_owned();
+        let tail = ledger.iter().skip(ledger.len().saturating_sub(count));
+        tail.map(|record| format!("{} {}", word(record, "outcome"), word(record, "release"))).collect()
+    }
+
     /// Outcome and release of the ledger's last record, such as `verified r1`.
     pub fn ledger_end(&self, directory: &str) -> String {
-        let ledger = self.ledger(directory);
-        let Some(last) = ledger.last() else { return "nothing".to_owned() };
-        let word = |key: &str| last[key].as_str().unwrap_or("?").to_owned();
-        format!("{} {}", word("outcome"), word("release"))
+        self.ledger_tail(directory, 1).pop().unwrap_or_else(|| "nothing".to_owned())
     }
 
     /// The release that the ledger's last `verified` names.

@@ -28,11 +28,33 @@ struct Undoing<'a> {
 ///
 /// Every target that could not be brought back. The others are.
 pub(crate) fn roll_back(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Result<(), Error> {
-    let (mut problems, mut undoing) = (Vec::new(), Vec::new());
-    for name in fleet.names().into_iter().rev() {
+    let (mut problems, mut unreached) = (Vec::new(), Vec::new());
+    let names = fleet.names().into_iter().rev().collect();
+    round(fleet, names, key, wait_seconds, &mut problems, &mut unreached);
+    // What did not answer may answer now that the others are back.
+    let names = unreached.drain(..).map(|(name, _)| name).collect();
+    round(fleet, names, key, wait_seconds, &mut problems, &mut unreached);
+    problems.extend(unreached.into_iter().map(|(name, error)| format!("{name}: {error}")));
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(remote("E-COMPOSE-ROLLBACK", problems.join("\n")))
+}
+
+/// Begins on all of `names`, then waits for them. Those that could not be begun on are `unreached`.
+fn round(
+    fleet: &dyn Fleet,
+    names: Vec<String>,
+    key: &str,
+    wait_seconds: u64,
+    problems: &mut Vec<String>,
+    unreached: &mut Vec<(String, Error)>,
+) {
+    let mut undoing = Vec::new();
+    for name in names {
         match begin(fleet, &name, key, wait_seconds) {
             Ok(begun) => undoing.push(begun),
-            Err(error) => problems.push(format!("{name}: {error}")),
+            Err(error) => unreached.push((name, error)),
         }
     }
     for undoing in undoing {
@@ -41,10 +63,6 @@ pub(crate) fn roll_back(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Resu
             Err(error) => problems.push(error.to_string()),
         }
     }
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(remote("E-COMPOSE-ROLLBACK", problems.join("\n")))
 }
 
 fn begin<'a>(fleet: &'a dyn Fleet, name: &str, key: &str, wait_seconds: u64) -> Result<Undoing<'a>, Error> {
@@ -200,7 +218,8 @@ mod tests {
         fleet.refuse("web2 switch r1");
         let error = roll_back(&fleet, "key", 60).expect_err("web2 is cut off");
         assert_eq!(error.message(), "web2: no");
-        assert!(fleet.calls().contains(&"web1 up r1".to_owned()));
+        let calls = ["web2 switch r1", "web1 switch r1", "web1 up r1", "web2 switch r1"];
+        assert_eq!(fleet.calls(), calls, "web1 did not wait for web2, which is asked once more");
     }
 
     #[test]

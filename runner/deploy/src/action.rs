@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sealock_contract::StepError;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use crate::deployment::Held;
 use crate::error::TargetError;
 use crate::frames::Frame;
-use crate::link::{Link, Stream, nonce};
+use crate::link::{Link, RECONNECT, Stream, nonce};
 
-/// How long a lost target is tried to be reached again before the outcome counts as unknown.
-const RECONNECT_SECONDS: u64 = 120;
 const RECONNECT_PAUSE_MS: u64 = 500;
+/// What a connection has to last to count as one: a target that accepts and closes is not back.
+const BACK_SECONDS: u64 = 5;
 
 /// A script, ready to be started.
 pub(crate) struct Action {
@@ -32,7 +33,7 @@ pub(crate) trait Output: Send {
 
 /// Follows one script to its end.
 struct Follower<'a, O> {
-    link: &'a Link,
+    held: &'a Held,
     action: &'a Action,
     nonce: String,
     output: O,
@@ -52,8 +53,8 @@ enum Stop {
 }
 
 /// Runs `action` and gives its exit code.
-pub(crate) async fn run(link: &Link, action: &Action, output: impl Output) -> Result<i32, StepError> {
-    let mut follower = Follower { link, action, nonce: nonce(), output, out: 0, err: 0, stderr_end: Vec::new() };
+pub(crate) async fn run(held: &Held, action: &Action, output: impl Output) -> Result<i32, StepError> {
+    let mut follower = Follower { held, action, nonce: nonce(), output, out: 0, err: 0, stderr_end: Vec::new() };
     follower.run().await
 }
 
@@ -65,43 +66,52 @@ pub(crate) async fn kill(link: &Link, key: &str) -> Result<(), TargetError> {
 impl<O: Output> Follower<'_, O> {
     async fn run(&mut self) -> Result<i32, StepError> {
         let mut stop = self.start().await?;
-        let mut lost_since = Instant::now();
+        let mut lost: Option<Instant> = None;
         loop {
             match stop {
                 Stop::Exit(code) => return Ok(code),
                 // Nothing of it is on the target: it was lost on the way there, and nothing has happened.
                 Stop::Absent if self.out == 0 && self.err == 0 => stop = self.start().await?,
                 Stop::Absent => return Err(self.unknown()),
-                Stop::Lost if lost_since.elapsed() > Duration::from_secs(RECONNECT_SECONDS) => {
+                Stop::Lost if lost.is_some_and(|since: Instant| since.elapsed() > RECONNECT) => {
+                    self.held.fall_silent();
                     return Err(self.unknown());
                 }
                 Stop::Lost => {
+                    lost.get_or_insert_with(Instant::now);
                     sleep(Duration::from_millis(RECONNECT_PAUSE_MS)).await;
-                    let seen = self.out + self.err;
-                    stop = self.attach().await?;
-                    if self.out + self.err > seen {
-                        lost_since = Instant::now();
-                    }
+                    stop = self.attach(&mut lost).await?;
                 }
             }
         }
     }
 
     fn unknown(&self) -> StepError {
-        TargetError::Unknown { target: self.link.name.clone(), what: "the script".to_owned() }.into()
+        TargetError::Unknown { target: self.held.link.name.clone(), what: "the script".to_owned() }.into()
     }
 
     async fn start(&mut self) -> Result<Stop, StepError> {
         let Action { key, epoch, run, user, archive } = self.action;
         let words = ["run", &epoch.to_string(), run, key, user];
-        let opened = self.link.open(&self.nonce, &words, archive.clone()).await;
+        let opened = self.held.link.open(&self.nonce, &words, archive.clone()).await;
         self.follow(opened).await
     }
 
-    async fn attach(&mut self) -> Result<Stop, StepError> {
+    /// Once a connection lasts, or brings something, the target is no longer lost.
+    async fn attach(&mut self, lost: &mut Option<Instant>) -> Result<Stop, StepError> {
         let (out, err) = (self.out.to_string(), self.err.to_string());
-        let opened = self.link.open(&self.nonce, &["attach", &self.action.key, &out, &err], Bytes::new()).await;
-        self.follow(opened).await
+        let left = lost.map_or(RECONNECT, |since| RECONNECT.saturating_sub(since.elapsed()));
+        let words = ["attach", &self.action.key, &out, &err];
+        let opening = self.held.link.open(&self.nonce, &words, Bytes::new());
+        let Ok(opened) = timeout(left.max(Duration::from_secs(1)), opening).await else {
+            return Ok(Stop::Lost);
+        };
+        let (seen, begun) = (self.out + self.err, Instant::now());
+        let stop = self.follow(opened).await;
+        if self.out + self.err > seen || begun.elapsed() > Duration::from_secs(BACK_SECONDS) {
+            *lost = None;
+        }
+        stop
     }
 
     async fn follow(&mut self, opened: Result<Stream, TargetError>) -> Result<Stop, StepError> {
@@ -139,7 +149,7 @@ impl<O: Output> Follower<'_, O> {
     fn end(&self, status: &str, text: &str) -> Result<Stop, StepError> {
         match status {
             "exit" => {
-                let code = text.parse().map_err(|_| self.link.refusal("damaged", "a result without a code"))?;
+                let code = text.parse().map_err(|_| self.held.link.refusal("damaged", "a result without a code"))?;
                 Ok(Stop::Exit(code))
             }
             "absent" => Ok(Stop::Absent),
@@ -147,10 +157,10 @@ impl<O: Output> Follower<'_, O> {
             "lost" | "other" => Err(self.unknown()),
             "sudo" => {
                 let found = String::from_utf8_lossy(&self.stderr_end).trim().to_owned();
-                let (target, user) = (self.link.name.clone(), self.action.user.clone());
+                let (target, user) = (self.held.link.name.clone(), self.action.user.clone());
                 Err(TargetError::Sudo { target, user, found }.into())
             }
-            other => Err(self.link.refusal(other, text).into()),
+            other => Err(self.held.link.refusal(other, text).into()),
         }
     }
 }

@@ -1,22 +1,24 @@
 //! One deployment: the locks of all its targets, the release that it makes, and what the ledgers say of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use sealock_broker::ssh::SshLimits;
+use sealock_broker::ssh::{SshError, SshLimits};
 use sealock_contract::seam::Release;
 use sealock_contract::{Digest, StepError};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::{RunFacts, TargetSpec};
 use crate::error::TargetError;
-use crate::lease::{self, Lease, LockEvent, RENEW_SECONDS};
+use crate::lease::{self, Lease, LockEvent, RENEW_SECONDS, Wish};
 use crate::ledger::{Outcome, RECORD_VERSION, Record, Verifier};
-use crate::link::{Link, nonce};
+use crate::link::{Link, Reply, is_lost, nonce};
 use crate::state::TargetState;
 
 /// Between two attempts to renew a lease that could not be renewed.
@@ -29,9 +31,50 @@ pub(crate) struct Held {
     pub(crate) sudo: Vec<String>,
     lease: Lease,
     state: Mutex<TargetState>,
+    /// It did not answer for as long as it is tried; nothing is asked of it until a renewal gets through.
+    silent: AtomicBool,
+    /// Wakes the renewal, which finds out when it answers again.
+    wake: Notify,
+    /// A change of it went out and no answer came: `state` may be behind.
+    unsure: AtomicBool,
 }
 
 impl Held {
+    /// Asks; whether the target answers at all is remembered.
+    async fn tell(&self, words: &[&str], stdin: impl Into<Bytes>) -> Result<Reply, TargetError> {
+        self.check_answers()?;
+        let told = self.link.tell(words, stdin).await;
+        if told.as_ref().is_err_and(is_lost) {
+            self.unsure.store(true, Ordering::Relaxed);
+            self.fall_silent();
+        }
+        told
+    }
+
+    /// Nobody answers there: until somebody does, the target is left out, so that the others need not wait for it.
+    pub(crate) fn fall_silent(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    fn check_answers(&self) -> Result<(), TargetError> {
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(SshError::Lost { target: self.link.name.clone() }.into());
+        }
+        Ok(())
+    }
+
+    /// Reads its state again when a change may have happened that we were not told of.
+    async fn make_sure(&self) -> Result<(), TargetError> {
+        self.check_answers()?;
+        if self.unsure.load(Ordering::Relaxed) {
+            let state = TargetState::read(&self.link.name, &self.tell(&["status"], Bytes::new()).await?)?;
+            *self.state() = state;
+            self.unsure.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, TargetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -49,6 +92,9 @@ struct Shared {
     release: String,
     held: Vec<Held>,
     lost: CancellationToken,
+    /// Why nothing may be changed anywhere any more: another run holds a target.
+    fenced: OnceLock<StepError>,
+    /// Why a target was lost first.
     why: OnceLock<StepError>,
 }
 
@@ -60,6 +106,8 @@ pub struct DeploymentSpec {
     pub facts: RunFacts,
     /// Time limits of connections.
     pub limits: SshLimits,
+    /// How long to wait for all targets that somebody else holds.
+    pub patience: Duration,
 }
 
 impl Deployment {
@@ -67,19 +115,20 @@ impl Deployment {
     ///
     /// # Errors
     ///
-    /// When a target cannot be reached or used, or `cancelled` fires. No lock is held then.
+    /// When a target cannot be reached or used, is held by another run for longer than `spec.patience`
+    /// (`E-TARGET-LOCKED`), or `cancelled` fires. No lock is held then.
     pub async fn begin(
         spec: DeploymentSpec,
         tell: &(dyn Fn(LockEvent) + Send + Sync),
         cancelled: &CancellationToken,
     ) -> Result<Self, TargetError> {
-        let DeploymentSpec { targets, facts, limits } = spec;
-        let token = nonce();
+        let DeploymentSpec { targets, facts, limits, patience } = spec;
+        let wish = Wish { facts: &facts, token: nonce(), until: Instant::now() + patience, cancelled };
         let mut order: Vec<usize> = (0..targets.len()).collect();
         order.sort_by(|&a, &b| targets[a].ssh.name.cmp(&targets[b].ssh.name));
         let mut held = Vec::with_capacity(targets.len());
         for place in order {
-            match hold(&targets[place], limits, &facts, &token, tell, cancelled).await {
+            match hold(&targets[place], limits, &wish, tell).await {
                 Ok(one) => held.push((place, one)),
                 Err(error) => {
                     let so_far: Vec<Held> = held.into_iter().map(|(_, one)| one).collect();
@@ -95,7 +144,8 @@ impl Deployment {
     fn start(facts: RunFacts, held: Vec<Held>) -> Self {
         let release = release_id(&facts.run, &held);
         let lost = CancellationToken::new();
-        let shared = Arc::new(Shared { facts, release, held, lost, why: OnceLock::new() });
+        let (fenced, why) = (OnceLock::new(), OnceLock::new());
+        let shared = Arc::new(Shared { facts, release, held, lost, fenced, why });
         let renewing: Vec<_> = (0..shared.held.len()).map(|index| tokio::spawn(keep(shared.clone(), index))).collect();
         Self { shared, renewing: Mutex::new(renewing) }
     }
@@ -125,6 +175,16 @@ impl Deployment {
         let held = self.held(target).ok()?;
         let state = held.state();
         state.current.as_ref().and_then(|id| state.ledger.release(id))
+    }
+
+    /// The release that `current` names on `target`, asked for anew when a switch was not answered.
+    ///
+    /// # Errors
+    ///
+    /// When the target does not answer.
+    pub async fn confirmed_current(&self, target: &str) -> Result<Option<Release>, StepError> {
+        self.held(target)?.make_sure().await?;
+        Ok(self.current(target))
     }
 
     /// The last verified release of `target`.
@@ -215,7 +275,12 @@ impl Deployment {
             }
             _ => None,
         };
-        let records: Vec<Record> = record.into_iter().collect();
+        let mut records: Vec<Record> = record.into_iter().collect();
+        let mut told = held.state().ledger.clone();
+        told.extend(records.iter().cloned());
+        if let Some(release) = release.filter(|release| told.expected_current() != Some(release)) {
+            records.push(self.shared.record(held, release, Outcome::Switching));
+        }
         let stdin = lines(&records);
         let words = [release.unwrap_or("-"), &stdin.len().to_string()];
         self.change(held, "switch", &words, stdin).await?;
@@ -223,6 +288,23 @@ impl Deployment {
         state.current = release.map(str::to_owned);
         state.ledger.extend(records);
         Ok(())
+    }
+
+    /// The images of `release` that `target`'s engine no longer has, by service.
+    ///
+    /// # Errors
+    ///
+    /// What connections fail at.
+    pub async fn missing_images(&self, target: &str, release: &str) -> Result<Vec<(String, Digest)>, StepError> {
+        let held = self.held(target)?;
+        let Some(release) = held.state().ledger.release(release).filter(|release| !release.images.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let asked: String = release.images.iter().map(|(_, digest)| format!("{digest}\n")).collect();
+        let reply = held.tell(&["images"], asked).await?;
+        let is_gone =
+            |digest: &Digest| reply.lines.iter().any(|(name, text)| name == "gone" && *text == digest.to_string());
+        Ok(release.images.into_iter().filter(|(_, digest)| is_gone(digest)).collect())
     }
 
     /// Writes to the ledger of `target` how far `release` got, keeping the lock.
@@ -294,7 +376,7 @@ impl Deployment {
     ) -> Result<(), StepError> {
         let epoch = held.epoch.to_string();
         let words = [&[command, &epoch, self.run()], words].concat();
-        self.shared.heed(held.link.tell(&words, stdin).await).map(drop)
+        self.shared.heed(held.tell(&words, stdin).await).map(drop)
     }
 
     pub(crate) fn check_one(&self, held: &Held) -> Result<(), StepError> {
@@ -306,7 +388,7 @@ impl Deployment {
         if let Err(error) = &result
             && error.code == "E-FENCED"
         {
-            self.shared.lose(error.clone());
+            self.shared.fence(error.clone());
         }
         result
     }
@@ -324,9 +406,10 @@ impl Drop for Deployment {
 
 impl Shared {
     fn check(&self, held: &Held) -> Result<(), StepError> {
-        if let Some(why) = self.why.get() {
+        if let Some(why) = self.fenced.get() {
             return Err(why.clone());
         }
+        held.check_answers()?;
         if held.lease.allows_effects() {
             return Ok(());
         }
@@ -338,10 +421,16 @@ impl Shared {
             let is_fenced = matches!(error, TargetError::Fenced { .. });
             let told = StepError::from(error);
             if is_fenced {
-                self.lose(told.clone());
+                self.fence(told.clone());
             }
             told
         })
+    }
+
+    /// Another run holds a target: this one changes nothing more on any.
+    fn fence(&self, why: StepError) {
+        let _ = self.fenced.set(why.clone());
+        self.lose(why);
     }
 
     fn lose(&self, why: StepError) {
@@ -398,23 +487,22 @@ fn highest(state: &TargetState) -> u64 {
 async fn hold(
     spec: &TargetSpec,
     limits: SshLimits,
-    facts: &RunFacts,
-    token: &str,
+    wish: &Wish<'_>,
     tell: &(dyn Fn(LockEvent) + Send + Sync),
-    cancelled: &CancellationToken,
 ) -> Result<Held, TargetError> {
     let link = spec.link(limits)?;
     // A target that was never reached is told at once; only one that was is tried again.
     link.client.connect().await?;
-    let locked = lease::wait(&link, facts, token, tell, cancelled).await?;
+    let locked = lease::wait(&link, wish, tell).await?;
     let (epoch, lease, state) = (locked.epoch, locked.lease, Mutex::new(locked.state));
-    Ok(Held { link, epoch, sudo: spec.sudo.clone(), lease, state })
+    let (silent, unsure) = (AtomicBool::new(false), AtomicBool::new(false));
+    Ok(Held { link, epoch, sudo: spec.sudo.clone(), lease, state, silent, wake: Notify::new(), unsure })
 }
 
 async fn let_go(held: &[Held], run: &str) {
     let letting = held.iter().map(|held| async move {
         let epoch = held.epoch.to_string();
-        held.link.tell(&["unlock", &epoch, run], Bytes::new()).await
+        held.tell(&["unlock", &epoch, run], Bytes::new()).await
     });
     for error in join_all(letting).await.into_iter().filter_map(Result::err) {
         // It is free when its lease ends.
@@ -422,28 +510,36 @@ async fn let_go(held: &[Held], run: &str) {
     }
 }
 
-/// Renews one target's lease until the task is aborted or the target is lost.
+/// Renews one target's lease until the task is aborted or another run holds the target. A lease that ran out is asked
+/// for on and on: the target itself says, by the fence, whether it is still ours.
 async fn keep(shared: Arc<Shared>, index: usize) {
     let held = &shared.held[index];
     let mut pause = RENEW_SECONDS;
     loop {
-        tokio::time::sleep(Duration::from_secs(pause)).await;
+        let _ = timeout(Duration::from_secs(pause), held.wake.notified()).await;
         let sent = Instant::now();
         let left = held.lease.left();
         if left.is_zero() {
             shared.lose(TargetError::LeaseLost { target: held.link.name.clone() }.into());
-            return;
         }
-        pause = match timeout(left, renew(held, &shared.facts.run)).await {
+        let limit = if left.is_zero() { Duration::from_secs(lease::LEASE_SECONDS) } else { left };
+        pause = match timeout(limit, renew(held, &shared.facts.run)).await {
             Ok(Ok(())) => {
                 held.lease.renew(sent);
+                held.silent.store(false, Ordering::Relaxed);
                 RENEW_SECONDS
             }
             Ok(Err(error @ (TargetError::Fenced { .. } | TargetError::Regress { .. }))) => {
-                shared.lose(error.into());
+                shared.fence(error.into());
                 return;
             }
-            Ok(Err(_)) | Err(_) => RENEW_AGAIN_SECONDS,
+            Ok(Err(error)) => {
+                if is_lost(&error) {
+                    held.silent.store(true, Ordering::Relaxed);
+                }
+                RENEW_AGAIN_SECONDS
+            }
+            Err(_) => RENEW_AGAIN_SECONDS,
         };
     }
 }

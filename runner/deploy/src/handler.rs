@@ -180,7 +180,7 @@ async fn on_target(place: &Place<'_>, request: TargetsRequest) -> Result<Respons
         TargetsRequest::PullImage { image, username, password, .. } => {
             pull::pull(place, &image, username.as_deref(), password).await.map(Response::Digest)
         }
-        TargetsRequest::Current { .. } => Ok(Response::Release(place.deployment.current(&place.name))),
+        TargetsRequest::Current { .. } => Ok(Response::Release(place.deployment.confirmed_current(&place.name).await?)),
         TargetsRequest::Previous { .. } => Ok(Response::Release(place.deployment.previous(&place.name))),
         TargetsRequest::StageRelease { local, images, details, .. } => {
             let archive = archive(place.step, &local).await?;

@@ -119,14 +119,23 @@ pub(crate) struct Locked {
     pub(crate) lease: Lease,
 }
 
-/// Waits for the lock until it is ours or `cancelled` fires.
+/// What one run wants of all its targets.
+pub(crate) struct Wish<'a> {
+    pub(crate) facts: &'a RunFacts,
+    pub(crate) token: String,
+    /// Nobody is waited for any longer.
+    pub(crate) until: Instant,
+    pub(crate) cancelled: &'a CancellationToken,
+}
+
+/// Waits for the lock until it is ours, the patience is over, or `cancelled` fires. There is no queue: among several that
+/// wait, whoever looks first after the holder let go gets it.
 pub(crate) async fn wait(
     link: &Link,
-    facts: &RunFacts,
-    token: &str,
+    wish: &Wish<'_>,
     tell: &(dyn Fn(LockEvent) + Send + Sync),
-    cancelled: &CancellationToken,
 ) -> Result<Locked, TargetError> {
+    let Wish { facts, token, until, cancelled } = wish;
     let mut told: Option<(String, u64)> = None;
     loop {
         let asked = cancelled.run_until_cancelled(ask(link, facts, token)).await;
@@ -136,6 +145,9 @@ pub(crate) async fn wait(
                 return Ok(*locked);
             }
             LockAnswer::Theirs(holder) => {
+                if Instant::now() >= *until {
+                    return Err(locked(link, holder));
+                }
                 let seen = Some((holder.run.clone(), holder.epoch));
                 if told != seen {
                     told = seen;
@@ -148,4 +160,10 @@ pub(crate) async fn wait(
             return Err(TargetError::Cancelled { target: link.name.clone() });
         }
     }
+}
+
+/// Somebody else has the target.
+pub(crate) fn locked(link: &Link, holder: Holder) -> TargetError {
+    let Holder { run, who, since, left_seconds, .. } = holder;
+    TargetError::Locked { target: link.name.clone(), run, who, since, left_seconds: left_seconds.unwrap_or(0) }
 }

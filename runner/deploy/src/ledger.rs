@@ -155,19 +155,35 @@ impl Ledger {
 
     /// The release that was verified last among those that still count as verified.
     pub fn previous(&self) -> Option<Release> {
-        self.verified_other_than(None)
-    }
-
-    /// The release that was verified last among those that still count as verified and are not `current`.
-    pub fn verified_other_than(&self, current: Option<&str>) -> Option<Release> {
         let last = self.last_outcomes();
         let counts = |record: &&Record| {
-            record.outcome == Outcome::Verified
-                && last.get(record.release.as_str()) == Some(&Outcome::Verified)
-                && Some(record.release.as_str()) != current
+            record.outcome == Outcome::Verified && last.get(record.release.as_str()) == Some(&Outcome::Verified)
         };
         let record = self.records.iter().rev().find(counts)?;
         self.release(&record.release)
+    }
+
+    /// Every release that was verified once, in the order in which they first were. One that was left by hand since is
+    /// still among them; one that a failed deployment took back was never verified.
+    pub fn verified(&self) -> Vec<&str> {
+        let mut verified: Vec<&str> = Vec::new();
+        for record in self.records.iter().filter(|record| record.outcome == Outcome::Verified) {
+            if !verified.contains(&record.release.as_str()) {
+                verified.push(&record.release);
+            }
+        }
+        verified
+    }
+
+    /// What a rollback by hand goes back to from `current`: the release that was verified before it. From one that was
+    /// never verified itself, the last verified one. Going back twice goes back two releases, not there and back again.
+    pub fn before(&self, current: Option<&str>) -> Option<Release> {
+        let verified = self.verified();
+        match verified.iter().position(|id| Some(*id) == current) {
+            Some(0) => None,
+            Some(place) => self.release(verified[place - 1]),
+            None => self.previous(),
+        }
     }
 
     /// The verifiers stored with the release called `id`.
@@ -304,9 +320,23 @@ mod tests {
         let taken_back = [&two[..], &[("r3", RolledBack), ("r2", Verified)]].concat();
         assert_eq!(id(ledger(&taken_back).previous()).as_deref(), Some("r2"));
         assert_eq!(ledger(&taken_back).expected_current(), Some("r2"));
-        assert_eq!(id(ledger(&taken_back).verified_other_than(Some("r2"))).as_deref(), Some("r1"));
+        assert_eq!(id(ledger(&taken_back).before(Some("r2"))).as_deref(), Some("r1"));
         let failed = [&two[..], &[("r3", Failed), ("r2", RolledBack)]].concat();
         assert_eq!(id(ledger(&failed).previous()).as_deref(), Some("r1"));
+    }
+
+    #[test]
+    fn going_back_by_hand_goes_on_back_and_what_was_left_can_still_be_named() {
+        use Outcome::{RolledBack, Switching, Verified};
+        let three = [("r1", Verified), ("r2", Verified), ("r3", Verified)];
+        let once = [&three[..], &[("r3", RolledBack), ("r2", Verified)]].concat();
+        let twice = [&once[..], &[("r2", RolledBack), ("r1", Verified)]].concat();
+        assert_eq!(id(ledger(&three).before(Some("r3"))).as_deref(), Some("r2"));
+        assert_eq!(id(ledger(&once).before(Some("r2"))).as_deref(), Some("r1"));
+        assert_eq!(id(ledger(&twice).before(Some("r1"))), None, "r1 is the first one");
+        assert_eq!(ledger(&twice).verified(), ["r1", "r2", "r3"]);
+        let failed = [&twice[..], &[("r4", Switching)]].concat();
+        assert_eq!(id(ledger(&failed).before(Some("r4"))).as_deref(), Some("r1"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One target: the script that is on it, and asking that script.
 
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sealock_broker::ssh::{CommandLine, SshClient, SshEnd, SshError, SshExec, SshOutput};
@@ -31,9 +31,12 @@ const ANSWER_SECONDS: u64 = 90;
 const SLOWEST_BYTES_PER_SECOND: usize = 64 << 10;
 /// What is kept of an answer that is not a file: the ledger's end is the longest.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// Pauses before asking again after the connection was lost. The same question, by its nonce, changes
-/// something only once.
-const RETRY_MS: [u64; 4] = [100, 500, 2_000, 5_000];
+/// Pauses before asking again after the connection was lost; the last one counts on. The same question, by its nonce,
+/// changes something only once.
+const RETRY_MS: [u64; 4] = [100, 500, 1_000, 2_000];
+/// How long a lost target is tried to be reached again. With the 12 s after which a lost connection is noticed, that is
+/// over before the target's lease is, so that the others can be taken back in time.
+pub(crate) const RECONNECT: Duration = Duration::from_secs(20);
 /// What is kept of what a command said outside its answer, for messages.
 const STDERR_CHARS_MAX: usize = 500;
 
@@ -70,16 +73,19 @@ impl Link {
     /// Asks for one thing, again with the same nonce when the connection was lost on the way.
     pub(crate) async fn ask(&self, words: &[&str], stdin: impl Into<Bytes>) -> Result<Reply, TargetError> {
         let (nonce, stdin) = (nonce(), stdin.into());
-        let mut pauses = RETRY_MS.iter();
+        let mut pauses = RETRY_MS.iter().chain(std::iter::repeat(&RETRY_MS[RETRY_MS.len() - 1]));
+        let mut lost: Option<Instant> = None;
         loop {
             let error = match self.ask_once(&nonce, words, stdin.clone()).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) if is_lost(&error) => error,
                 Err(error) => return Err(error),
             };
-            let Some(pause) = pauses.next() else { return Err(error) };
+            if lost.get_or_insert_with(Instant::now).elapsed() > RECONNECT {
+                return Err(error);
+            }
             tracing::debug!(target = self.name, %error, "asking again");
-            sleep(Duration::from_millis(*pause)).await;
+            sleep(Duration::from_millis(*pauses.next().expect("the pauses do not end"))).await;
         }
     }
 
@@ -175,7 +181,8 @@ fn answer_limit(sent_bytes: usize) -> Duration {
     Duration::from_secs(ANSWER_SECONDS + (sent_bytes / SLOWEST_BYTES_PER_SECOND) as u64)
 }
 
-fn is_lost(error: &TargetError) -> bool {
+/// Whether nobody answered: nothing is known of what the target did.
+pub(crate) fn is_lost(error: &TargetError) -> bool {
     match error {
         TargetError::Unknown { .. } => true,
         TargetError::Ssh(error) => error.retryable(),

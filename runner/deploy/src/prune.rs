@@ -39,7 +39,7 @@ impl Surplus {
         newest.sort_unstable_by(|one, other| other.cmp(one));
         let current = state.current.as_deref();
         let previous = state.ledger.previous();
-        let before = state.ledger.verified_other_than(current);
+        let before = state.ledger.before(current);
         let needed: BTreeSet<&str> = [Some(being_made), current]
             .into_iter()
             .flatten()

@@ -44,7 +44,7 @@ pub(crate) async fn pull(
     let (run, key) = (place.deployment.run().to_owned(), place.key.clone());
     let action = Action { key, epoch: held.epoch, run, user: String::new(), archive };
     let mut said = Said::default();
-    let ended = action::run(&held.link, &action, &mut said).await;
+    let ended = action::run(held, &action, &mut said).await;
     let found = || place.step.redactor().redact_text(String::from_utf8_lossy(&said.0).trim()).into_owned();
     let target = place.name.clone();
     match place.deployment.heed(ended)? {

@@ -38,7 +38,7 @@ async fn follow(
     stop: CancellationToken,
 ) -> Result<Exit, Refusal> {
     let held = deployment.held(&name)?;
-    let running = action::run(&held.link, &action, &mut pumps);
+    let running = action::run(held, &action, &mut pumps);
     let ended = if let Some(ended) = stop.run_until_cancelled(running).await {
         ended
     } else {

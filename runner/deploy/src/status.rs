@@ -143,10 +143,7 @@ pub async fn unlock(
                 tell(event);
                 link.tell(&["unlock", &locked.epoch.to_string(), &facts.run], Bytes::new()).await?;
             }
-            LockAnswer::Theirs(Holder { run, who, since, left_seconds, .. }) => {
-                let (target, left_seconds) = (link.name.clone(), left_seconds.unwrap_or(0));
-                return Err(TargetError::Locked { target, run, who, since, left_seconds });
-            }
+            LockAnswer::Theirs(holder) => return Err(lease::locked(&link, holder)),
         }
     }
     Ok(())

@@ -246,6 +246,23 @@ command_status() {
   finish ok
 }
 
+# Standard input: digests. Names those that no image of the engine has.
+command_images() {
+  command -v docker >/dev/null 2>&1 || finish tool docker
+  images=$(docker image ls --digests --no-trunc --format '{{.Digest}}' 2>&1 </dev/null) || fail "$images"
+  while read -r digest; do
+    case "
+$images
+" in
+      *"
+$digest
+"*) ;;
+      *) printf 'l gone %s\n' "$digest" ;;
+    esac
+  done
+  finish ok
+}
+
 take_records() { # BYTES
   records=$s/tmp/records.$$
   cat >"$records" || fail 'No space left for the ledger records'
@@ -535,6 +552,7 @@ main() { # DIRECTORY NONCE COMMAND [ARGUMENT…]
     renew) command_renew "$@" ;;
     unlock) command_unlock "$@" ;;
     status) command_status ;;
+    images) command_images ;;
     record) command_record "$@" ;;
     stage) command_stage "$@" ;;
     switch) command_switch "$@" ;;

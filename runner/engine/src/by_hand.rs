@@ -20,6 +20,8 @@ use crate::shared::Shared;
 const STAGE: StageId = StageId(0);
 /// The rollback failed, or its verification.
 const EXIT_ROLLBACK_FAILED: u8 = 11;
+/// Nothing was changed: what was asked for cannot be.
+const EXIT_REQUEST: u8 = 2;
 
 /// Brings the environment back. Success is a release that is live and verified.
 pub(crate) async fn roll_back(shared: &Arc<Shared>, to: Option<&str>, stop: &CancellationToken) -> Verdict {
@@ -84,6 +86,9 @@ async fn back(
         switches.push((target.clone(), wanted(&deployment, &target, to)?));
     }
     let release = switches.first().map(|(_, release)| release.clone()).ok_or_else(no_deployment)?;
+    for (target, release) in &switches {
+        refuse_without_images(&deployment, target, release).await?;
+    }
     let undo = driver.undo_by_hand(STAGE, room.clone())?;
     let (stage, environment) = (room.stage.clone(), begun.environment);
     let (fence, targets) = (begun.fence, begun.targets);
@@ -115,26 +120,49 @@ async fn back(
 /// The release that `target` is to run.
 fn wanted(deployment: &sealock_deploy::Deployment, target: &str, to: Option<&str>) -> Result<String, Cause> {
     let state = deployment.state(target).unwrap_or_default();
-    let found = match to {
-        Some(release) => state.releases.iter().find(|own| *own == release).cloned(),
-        None => state.ledger.verified_other_than(state.current.as_deref()).map(|release| release.id),
+    let verified = state.ledger.verified();
+    let usable: Vec<&str> = verified.iter().copied().filter(|id| state.releases.iter().any(|own| own == id)).collect();
+    let refused = |code: &str, message: String| {
+        let others: Vec<&str> = usable.iter().copied().filter(|id| Some(*id) != state.current.as_deref()).collect();
+        let help =
+            (!others.is_empty()).then(|| format!("verified there once: {}; name one: --to RELEASE", others.join(", ")));
+        Cause { code: code.into(), message, help, exit: EXIT_REQUEST }
     };
-    found.ok_or_else(|| {
-        let there = if state.releases.is_empty() {
-            "there is none".to_owned()
-        } else {
-            format!("there are {}", state.releases.join(", "))
-        };
-        let message = match to {
-            Some(release) => format!("{target} has no release {release}: {there}"),
-            None => format!("{target} has no other verified release to go back to"),
-        };
-        Cause {
-            code: "E-RELEASE-MISSING".into(),
-            message,
-            help: to.is_none().then(|| "name one: --to RELEASE".to_owned()),
-            exit: 2,
-        }
+    let Some(release) = to else {
+        let before = state.ledger.before(state.current.as_deref()).map(|release| release.id);
+        let current = state.current.as_deref().unwrap_or("nothing");
+        return before.filter(|id| usable.contains(&id.as_str())).ok_or_else(|| {
+            refused(
+                "E-RELEASE-MISSING",
+                format!("{target} runs {current} and has no release that was verified before it"),
+            )
+        });
+    };
+    if !state.releases.iter().any(|own| own == release) {
+        return Err(refused("E-RELEASE-MISSING", format!("{target} has no release {release}")));
+    }
+    if !verified.contains(&release) {
+        return Err(refused("E-RELEASE-UNVERIFIED", format!("release {release} was never verified on {target}")));
+    }
+    Ok(release.to_owned())
+}
+
+/// What is told before anything has been switched, not after.
+async fn refuse_without_images(
+    deployment: &sealock_deploy::Deployment,
+    target: &str,
+    release: &str,
+) -> Result<(), Cause> {
+    let missing = deployment.missing_images(target, release).await.map_err(cause_of)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = missing.iter().map(|(service, digest)| format!("{service} ({digest})")).collect();
+    Err(Cause {
+        code: "E-RELEASE-IMAGES".into(),
+        message: format!("images of release {release} are no longer on {target}: {}", shown.join(", ")),
+        help: Some(format!("pull them there by digest, or deploy the commit of {release} again")),
+        exit: EXIT_REQUEST,
     })
 }
 

@@ -80,7 +80,7 @@ pub(crate) async fn begin(
         dirty: shared.settings.dirty_files > 0,
     };
     let targets = targets(environment, shared.broker.vault(), &shared.settings)?;
-    let spec = DeploymentSpec { targets, facts, limits: SshLimits::default() };
+    let spec = DeploymentSpec { targets, facts, limits: SshLimits::default(), patience: room.patience() };
     let tell = |event| tell_lock(shared, &room.stage, event);
     let deployment = Deployment::begin(spec, &tell, stop).await.map_err(|error| cause_of(error.into()))?;
     let deployment = Arc::new(deployment);
@@ -192,7 +192,9 @@ pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) 
     let started = Instant::now();
     let mut undone = undo(shared, room, way).await;
     undone &= leave_none_current(deployment).await;
-    let result = settled(shared, room, deployment, undone && is_back(deployment)).await;
+    let back = back(deployment).await;
+    let failed = Some(deployment.release());
+    let result = settled(shared, room, deployment, undone, &back, failed).await;
     RolledBack { result, live: live(deployment), duration_ms: elapsed_ms(started) }
 }
 
@@ -208,16 +210,14 @@ pub(crate) async fn bring_back(
     };
     let started = Instant::now();
     let undone = undo(shared, room, way).await;
-    let is_there =
-        |(target, release): &(String, String)| deployment.current(target).is_some_and(|own| own.id == *release);
-    let result = settled(shared, room, deployment, undone && switched.iter().all(is_there)).await;
-    if result == DeploymentResult::RolledBackVerified {
-        for (target, release) in switched {
-            let verifiers = deployment.verifiers(target, release);
-            // A ledger that cannot be told keeps what it said before: that this release was verified once.
-            let _ = deployment.record(target, release, Outcome::Verified, &verifiers, &[]).await;
+    let mut there = Vec::new();
+    for (target, release) in switched {
+        let current = deployment.confirmed_current(target).await;
+        if current.is_ok_and(|own| own.is_some_and(|own| own.id == *release)) {
+            there.push(target.clone());
         }
     }
+    let result = settled(shared, room, deployment, undone, &there, None).await;
     RolledBack { result, live: live(deployment), duration_ms: elapsed_ms(started) }
 }
 
@@ -234,16 +234,27 @@ async fn undo(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) -> bool {
     undone
 }
 
-/// What is true once everything that could be undone is.
-async fn settled(shared: &Arc<Shared>, room: &Arc<Room>, deployment: &Deployment, is_back: bool) -> DeploymentResult {
-    if !is_back {
-        record_failure(deployment).await;
-        return DeploymentResult::RollbackFailed;
+/// What is true once everything that could be undone is. The targets in `back` are verified and say so, whatever became
+/// of the others; on those, `failed` is written down.
+async fn settled(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    deployment: &Deployment,
+    undone: bool,
+    back: &[String],
+    failed: Option<&str>,
+) -> DeploymentResult {
+    let verified = verify_old(shared, room, deployment, undone, back).await;
+    let names = deployment.names();
+    let lost: Vec<&String> = names.iter().filter(|name| !back.contains(name)).collect();
+    for (target, failed) in lost.iter().zip(failed.into_iter().cycle()) {
+        // What cannot be told now stands as `switching` in the ledger, which is not verified either.
+        let _ = deployment.record(target, failed, Outcome::Failed, &[], &[]).await;
     }
-    if verify_old(shared, room, deployment).await {
-        DeploymentResult::RolledBackVerified
-    } else {
-        DeploymentResult::RolledBackUnverified
+    match (undone && lost.is_empty(), verified) {
+        (false, _) => DeploymentResult::RollbackFailed,
+        (true, true) => DeploymentResult::RolledBackVerified,
+        (true, false) => DeploymentResult::RolledBackUnverified,
     }
 }
 
@@ -274,38 +285,50 @@ async fn leave_none_current(deployment: &Deployment) -> bool {
     done
 }
 
-/// Whether every target's `current` is what it was before.
-fn is_back(deployment: &Deployment) -> bool {
-    deployment.names().iter().all(|target| {
-        let (current, previous) = (deployment.current(target), deployment.previous(target));
-        current.as_ref().is_none_or(|release| release.id != deployment.release())
-            && current.map(|release| release.id) == previous.map(|release| release.id)
-    })
+/// The targets whose `current` is what it was before, by their own word.
+async fn back(deployment: &Deployment) -> Vec<String> {
+    let mut back = Vec::new();
+    for target in deployment.names() {
+        let Ok(current) = deployment.confirmed_current(&target).await else { continue };
+        let previous = deployment.previous(&target);
+        let is_new = current.as_ref().is_some_and(|release| release.id == deployment.release());
+        if !is_new && current.map(|release| release.id) == previous.map(|release| release.id) {
+            back.push(target);
+        }
+    }
+    back
 }
 
-/// Runs the verifiers stored with what is live now, each release's on its own targets.
-async fn verify_old(shared: &Arc<Shared>, room: &Arc<Room>, deployment: &Deployment) -> bool {
+/// Runs the verifiers stored with what is live now, each release's on those of its own targets that are `back`, and
+/// writes into their ledgers what passed. Without verifiers, the steps that were `undone` have looked at what runs.
+async fn verify_old(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    deployment: &Deployment,
+    undone: bool,
+    back: &[String],
+) -> bool {
     let mut by_release: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
-    for (target, release) in live(deployment) {
+    for (target, release) in live(deployment).into_iter().filter(|(target, _)| back.contains(target)) {
         if let Some(release) = release {
             by_release.entry(release).or_default().push(target);
         }
     }
-    let mut verified = true;
+    let mut all = true;
     for (release, targets) in by_release {
         let verifiers = targets.first().map(|target| deployment.verifiers(target, &release)).unwrap_or_default();
-        for verifier in verifiers {
-            verified &= verifying::stored(shared, room, &verifier, &release, &targets).await;
+        let mut passed = undone || !verifiers.is_empty();
+        for verifier in &verifiers {
+            passed &= verifying::stored(shared, room, verifier, &release, &targets).await;
+        }
+        all &= passed;
+        for target in targets.iter().filter(|_| passed) {
+            let stored = deployment.verifiers(target, &release);
+            // A ledger that cannot be told keeps what it said before: that this release was verified once.
+            let _ = deployment.record(target, &release, Outcome::Verified, &stored, &[]).await;
         }
     }
-    verified
-}
-
-async fn record_failure(deployment: &Deployment) {
-    for target in deployment.names() {
-        // What cannot be told now stands as `switching` in the ledger, which is not verified either.
-        let _ = deployment.record(&target, deployment.release(), Outcome::Failed, &[], &[]).await;
-    }
+    all
 }
 
 /// What is live, by target.

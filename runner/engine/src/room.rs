@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use sealock_broker::containers::{
     HostMount, Scope, ServiceSpec, Services, StageContainer, StageContainerSpec, StageNetwork,
@@ -117,6 +118,11 @@ impl Room {
         if let Err(error) = self.scope.close().await {
             tracing::warn!(%error, stage = self.stage, "containers of the stage were not removed");
         }
+    }
+
+    /// How long its locks are waited for: as long as the stage itself may take.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_millis(self.plan.timeout_ms)
     }
 
     /// The stage's verifiers, as far as their inputs are known.

@@ -68,7 +68,21 @@ async fn dial(target: &SshTarget, limits: SshLimits) -> Result<Watched, SshError
         |source: io::Error| SshError::Connect { target: target.name.clone(), address: address.to_string(), source };
     let stream = connected.map_err(refused)?;
     stream.set_nodelay(true).map_err(refused)?;
+    give_up_unread(&stream, limits).map_err(refused)?;
     Ok(Watched { stream, spoke: Arc::default() })
+}
+
+/// While something is being written, the kernel notices a dead peer: signs of life would wait behind what is not sent.
+#[cfg(target_os = "linux")]
+fn give_up_unread(stream: &TcpStream, limits: SshLimits) -> io::Result<()> {
+    let ms = u32::try_from(limits.silence().as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, ms)?)
+}
+
+/// Elsewhere the kernel's own limits stand.
+#[cfg(not(target_os = "linux"))]
+fn give_up_unread(_stream: &TcpStream, _limits: SshLimits) -> io::Result<()> {
+    Ok(())
 }
 
 async fn shake_hands(target: &SshTarget, limits: SshLimits, stream: Watched) -> Result<Handle<Watcher>, SshError> {
@@ -127,7 +141,7 @@ fn config(pinned: &[HostKey], limits: SshLimits) -> client::Config {
     client::Config {
         preferred: preferred(pinned),
         keepalive_interval: Some(limits.keepalive),
-        keepalive_max: KEEPALIVE_MISSES,
+        keepalive_max: KEEPALIVE_MISSES as usize,
         nodelay: true,
         ..client::Config::default()
     }

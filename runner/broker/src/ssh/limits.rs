@@ -4,17 +4,18 @@ use std::fmt;
 use std::time::Duration;
 
 /// A server that accepts and says nothing must not hold a deployment.
-const CONNECT_SECONDS: u64 = 10;
+const CONNECT_SECONDS: u64 = 8;
 /// Identification and key exchange together: a server may stop in the middle of either.
 const HANDSHAKE_SECONDS: u64 = 15;
 /// Some servers ask a directory first; none needs longer.
 const AUTH_SECONDS: u64 = 20;
 /// Opening a channel, and the server's word that a command has been started.
 const CHANNEL_SECONDS: u64 = 15;
-/// Between two signs of life asked for on an idle connection.
-const KEEPALIVE_SECONDS: u64 = 5;
-/// Unanswered signs of life before the connection counts as lost.
-pub(super) const KEEPALIVE_MISSES: usize = 4;
+/// Between two signs of life asked for on a connection that says nothing.
+const KEEPALIVE_SECONDS: u64 = 3;
+/// Unanswered signs of life; the next one that is due ends the connection. A pulled cable is noticed after 12 s: a lease
+/// of 60 s has to leave time for coming back, and for taking the other targets back.
+pub(super) const KEEPALIVE_MISSES: u32 = 3;
 
 /// The phases of a connection that can hang.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,13 @@ pub struct SshLimits {
     pub channel: Duration,
     /// Between signs of life on an idle connection.
     pub keepalive: Duration,
+}
+
+impl SshLimits {
+    /// How long a peer may be dead before that is noticed, whether we wait for it or write to it.
+    pub fn silence(&self) -> Duration {
+        self.keepalive * (KEEPALIVE_MISSES + 1)
+    }
 }
 
 impl Default for SshLimits {

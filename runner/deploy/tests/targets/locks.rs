@@ -7,7 +7,7 @@ use sealock_broker::ssh::SshLimits;
 use sealock_deploy::{LockEvent, Outcome, TargetError, TargetSpec, unlock};
 use tokio::time::timeout;
 
-use crate::sshd::{SHELLS, Sshd, begin, facts};
+use crate::sshd::{PATIENCE, SHELLS, Sshd, begin, facts};
 
 type Told = Arc<Mutex<Vec<LockEvent>>>;
 
@@ -139,6 +139,7 @@ async fn waiting_ends_when_the_run_is_cancelled() {
         targets: vec![sshd.target("web1")],
         facts: facts("run2"),
         limits: SshLimits::default(),
+        patience: PATIENCE,
     };
     let tell = |event| {
         assert!(matches!(event, LockEvent::Waiting { .. }));
@@ -146,4 +147,25 @@ async fn waiting_ends_when_the_run_is_cancelled() {
     };
     let error = sealock_deploy::Deployment::begin(spec, &tell, &cancelled).await.err().expect("cancelled");
     assert_eq!(error.code(), "E-TARGET-CANCELLED");
+}
+
+#[tokio::test]
+async fn waiting_has_an_end_that_says_who_holds_the_target() {
+    let sshd = Sshd::start("dash");
+    let held = sshd.begin("run1", &["web2"]).await;
+    let spec = sealock_deploy::DeploymentSpec {
+        targets: ["web1", "web2"].map(|target| sshd.target(target)).to_vec(),
+        facts: facts("run2"),
+        limits: SshLimits::default(),
+        patience: Duration::from_millis(1_500),
+    };
+    let cancelled = tokio_util::sync::CancellationToken::new();
+    let error = sealock_deploy::Deployment::begin(spec, &|_| {}, &cancelled).await.err().expect("it is held");
+    assert!(
+        matches!(&error, TargetError::Locked { target, run, who, left_seconds, .. }
+            if target == "web2" && run == "run1" && who == "run1@test" && *left_seconds > 50),
+        "{error:?}"
+    );
+    assert_eq!(sshd.read("web1", "lease"), "", "the lock that it had got is given back");
+    held.finish().await;
 }

@@ -12,6 +12,9 @@ use sealock_secrets::SecretBytes;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+/// No test waits longer for a lock.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The shells that a target's `sh` may be.
 pub(crate) const SHELLS: [&str; 3] = ["dash", "busybox", "bash"];
 
@@ -160,7 +163,7 @@ pub(crate) async fn begin(
     targets: Vec<TargetSpec>,
     tell: &(dyn Fn(LockEvent) + Send + Sync),
 ) -> Result<Deployment, sealock_deploy::TargetError> {
-    let spec = DeploymentSpec { targets, facts: facts(run), limits: SshLimits::default() };
+    let spec = DeploymentSpec { targets, facts: facts(run), limits: SshLimits::default(), patience: PATIENCE };
     Deployment::begin(spec, tell, &CancellationToken::new()).await
 }
 

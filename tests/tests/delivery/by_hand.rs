@@ -1,0 +1,119 @@
+//! `rollback`, `status`, and `unlock`, by hand.
+
+use e2e::{Ended, Rig, Sealock};
+use serde_json::Value;
+
+use super::support::{SMALL, assert_runs, break_release, release, small};
+
+const LEASE: &str = "cat /opt/small/.sealock/lease 2>/dev/null || true";
+
+fn rollback(sealock: &Sealock, words: &[&str]) -> Ended {
+    sealock.command(&[&["rollback", "production", "--format", "plain"], words].concat())
+}
+
+/// What `status --format json` says of each target.
+#[track_caller]
+fn status(sealock: &Sealock) -> Vec<Value> {
+    let told = sealock.command(&["status", "production", "--format", "json"]).expect(0);
+    let object: Value = serde_json::from_str(told.text.trim()).unwrap_or_else(|_| panic!("not JSON: {}", told.text));
+    assert_eq!(object["environment"], "production");
+    object["targets"].as_array().expect("targets").clone()
+}
+
+#[test]
+fn one_goes_back_and_forth_by_hand_and_only_to_what_was_verified() {
+    let rig = Rig::take();
+    rig.reset();
+    let (repository, sealock) = small(&rig);
+    assert!(status(&sealock).iter().all(|target| target["release"].is_null()));
+    rollback(&sealock, &[]).expect(2).saying("E-RELEASE-MISSING");
+    for name in ["one", "two"] {
+        sealock.run(&release("small", &format!("release={name}"))).expect(0);
+    }
+    let [one, two] = ["one", "two"].map(|tag| rig.registry().digest("e2e/small", tag));
+    for target in status(&sealock) {
+        assert_eq!((&target["release"], &target["images"][0][1]), (&"r2".into(), &two.as_str().into()), "{target}");
+        assert!(target["verified_ms"].is_u64() && target["held_by"].is_null(), "{target}");
+        assert_eq!(target["drift"].as_array().map(Vec::len), Some(0), "{target}");
+    }
+    let text = sealock.command(&["status", "production"]).expect(0).text;
+    assert!(text.contains("no deployment is running") && text.matches("r2").count() == 2, "{text}");
+
+    rollback(&sealock, &[]).expect(0);
+    for target in rig.targets() {
+        assert_runs(&target, &one, "one");
+        assert_eq!(target.ledger_tail(SMALL, 2), ["rolled-back r2", "verified r1"], "{}", target.name);
+        assert_eq!(target.sh(LEASE), "", "{} is still held", target.name);
+    }
+    assert!(status(&sealock).iter().all(|target| target["release"] == "r1" && target["verified_ms"].is_u64()));
+    let before = rig.targets().map(|target| target.ledger(SMALL));
+    rollback(&sealock, &[]).expect(2).saying("E-RELEASE-MISSING").saying("r2");
+    rollback(&sealock, &["--to", "r9"]).expect(2).saying("E-RELEASE-MISSING").saying("r9");
+    assert_eq!(rig.targets().map(|target| target.ledger(SMALL)), before, "a refused rollback wrote");
+
+    rollback(&sealock, &["--to", "r2"]).expect(0);
+    for target in rig.targets() {
+        assert_runs(&target, &two, "two");
+        assert_eq!(target.ledger_end(SMALL), "verified r2", "{}", target.name);
+    }
+
+    break_release(&repository, "proxy-500");
+    sealock.run(&release("small", "release=three")).expect(10);
+    let before = rig.targets().map(|target| target.ledger(SMALL));
+    rollback(&sealock, &["--to", "r3"]).expect(2).saying("E-RELEASE-UNVERIFIED").saying("r3");
+    // Only one target lost the image: neither is touched.
+    let web2 = rig.target("web2");
+    web2.sh(&format!("docker image ls --digests --format '{{{{.Repository}}}}@{{{{.Digest}}}}' | grep {one} | xargs docker image rm --force"));
+    rollback(&sealock, &["--to", "r1"]).expect(2).saying("E-RELEASE-IMAGES").saying("web2");
+    assert_eq!(rig.targets().map(|target| target.ledger(SMALL)), before, "a refused rollback wrote");
+    for target in rig.targets() {
+        assert_runs(&target, &two, "two");
+        assert_eq!(target.sh(LEASE), "", "{} is still held", target.name);
+    }
+}
+
+#[test]
+fn status_tells_what_somebody_moved_and_what_does_not_answer() {
+    let rig = Rig::take();
+    rig.reset();
+    let (_repository, sealock) = small(&rig);
+    for name in ["one", "two"] {
+        sealock.run(&release("small", &format!("release={name}"))).expect(0);
+    }
+    let [web1, web2] = rig.targets();
+    web1.sh("ln -sfn releases/r1 /opt/small/current");
+    let told = sealock.command(&["status", "production"]).expect(0);
+    told.saying("somebody moved `current` by hand to r1").saying("the ledger says r2");
+    web2.power("cut");
+    let told = sealock.command(&["status", "production", "--format", "json"]);
+    web2.power("mend");
+    let told = told.expect(6);
+    let object: Value = serde_json::from_str(told.text.trim()).unwrap_or_else(|_| panic!("not JSON: {}", told.text));
+    assert_eq!(object["targets"][0]["release"], "r1", "{object}");
+    assert!(object["targets"][1]["error"]["code"].as_str().is_some_and(|code| code.starts_with("E-SSH-")), "{object}");
+}
+
+#[test]
+fn only_a_stale_lock_is_unlocked_by_hand() {
+    let rig = Rig::take();
+    rig.reset();
+    let (_repository, sealock) = small(&rig);
+    let running = sealock.start(&["small", "--input", "release=one", "--input", "pause=60"]);
+    for target in rig.targets() {
+        target.wait_for("test -e /opt/small/.sealock/lease");
+    }
+    sealock.command(&["unlock", "production"]).expect(7).saying("E-TARGET-LOCKED").saying("web1");
+    let held = status(&sealock);
+    let run = held[0]["held_by"]["run"].as_str().unwrap_or_else(|| panic!("{held:?}")).to_owned();
+    assert!(rig.target("web1").sh(LEASE).contains(&format!("run={run}\n")));
+    drop(running);
+    for target in rig.targets() {
+        // As if its minute were over.
+        target.sh("sed -i 's/^until=.*/until=1/' /opt/small/.sealock/lease");
+    }
+    sealock.command(&["unlock", "production"]).expect(0).saying("took over the stale lock").saying(&run);
+    for target in rig.targets() {
+        assert_eq!(target.sh(LEASE), "", "{} is still held", target.name);
+    }
+    sealock.run(&release("small", "release=two")).expect(0);
+}
