@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sealock_broker::ssh::{CommandLine, SshAuth, SshClient, SshEnd, SshError, SshLimits};
+use sealock_broker::ssh::{CommandLine, SshAuth, SshClient, SshEnd, SshError, SshLimits, SshOutput};
 use sealock_contract::StepError;
 use sealock_secrets::SecretBytes;
 
+use crate::proxy::Proxy;
 use crate::scripted::{Manner, Scripted, new_key, shown};
 use crate::sshd::Sshd;
 
@@ -178,4 +179,27 @@ async fn an_agent_can_prove_the_login() {
     assert_eq!(empty.expect_err("it holds no key").code(), "E-SSH-AUTH");
     assert!(added.expect("`ssh-add` runs").success());
     assert_eq!(proven.expect("it holds the key").1, SshEnd::Code(0));
+}
+
+#[tokio::test]
+async fn a_peer_that_falls_silent_is_noticed_while_one_waits_and_while_one_writes() {
+    let sshd = Sshd::start("dash");
+    for sent in [0, 64 << 20] {
+        let proxy = Proxy::to(sshd.port).await;
+        let limits = SshLimits { keepalive: Duration::from_millis(500), ..SshLimits::default() };
+        let client = SshClient::new(sshd.ssh("web1", proxy.port), limits);
+        let command = CommandLine::new("sh").words(["-c", "echo begun; sleep 20; cat >/dev/null"]);
+        let mut exec = client.exec(&command, vec![b'x'; sent]).await.expect("started");
+        while !matches!(exec.next().await.expect("it runs"), SshOutput::Stdout(_)) {}
+        proxy.fall_silent();
+        let begun = Instant::now();
+        let end = loop {
+            if let SshOutput::End(end) = exec.next().await.expect("an end") {
+                break end;
+            }
+        };
+        assert_eq!(end, SshEnd::Unknown, "{sent} bytes");
+        assert!(begun.elapsed() < limits.silence() * 5, "{sent} bytes: it took {:?}", begun.elapsed());
+    }
+    assert!(SshLimits::default().silence() <= Duration::from_secs(15));
 }
