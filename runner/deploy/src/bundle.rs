@@ -175,7 +175,7 @@ impl ScriptBundle<'_> {
     }
 
     /// Called with the environment's directory; `$0` is this file.
-    fn start(&self) -> Vec<u8> {
+    pub(crate) fn start(&self) -> Vec<u8> {
         let mut text = b"here=${0%/*}\ncd -- \"$1\" || exit 126\n".to_vec();
         if !self.cwd.is_empty() {
             let cwd = if self.cwd.starts_with('/') { self.cwd.to_owned() } else { format!("./{}", self.cwd) };

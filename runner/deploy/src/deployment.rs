@@ -300,7 +300,8 @@ impl Deployment {
         let Some(release) = held.state().ledger.release(release).filter(|release| !release.images.is_empty()) else {
             return Ok(Vec::new());
         };
-        let asked: String = release.images.iter().map(|(_, digest)| format!("{digest}\n")).collect();
+        let asked: String =
+            release.images.iter().flat_map(|(_, digest)| [digest.to_string(), "\n".to_owned()]).collect();
         let reply = held.tell(&["images"], asked).await?;
         let is_gone =
             |digest: &Digest| reply.lines.iter().any(|(name, text)| name == "gone" && *text == digest.to_string());

@@ -27,6 +27,8 @@ mod link;
 mod prune;
 mod pull;
 mod script;
+#[cfg(test)]
+mod shell_tests;
 mod state;
 mod status;
 

@@ -12,16 +12,16 @@ use crate::error::TargetError;
 use crate::frames::{Frame, FrameReader};
 
 /// Everything that happens on a target goes through this script.
-const TARGET_SH: &str = include_str!("target.sh");
+pub(crate) const TARGET_SH: &str = include_str!("target.sh");
 /// What the script's name on the target is made of.
 static TARGET_SH_HEX: LazyLock<String> = LazyLock::new(|| Digest::of(TARGET_SH.as_bytes()).hex());
 
 /// The fixed text before every command: `sh` runs the script, or says that it is not there yet.
-const RUNNER: &str = "test -f \"$0\" || exit 97; exec sh \"$0\" \"$@\"";
+pub(crate) const RUNNER: &str = "test -f \"$0\" || exit 97; exec sh \"$0\" \"$@\"";
 /// What [`RUNNER`] says then.
 const NOT_INSTALLED: u32 = 97;
 /// Places the script, whole or not at all: a file that was cut off does not have the digest in its name.
-const INSTALLER: &str = "set -eu; umask 077; mkdir -p \"$0/.sealock/bin\"; chmod go+rX \"$0\"; \
+pub(crate) const INSTALLER: &str = "set -eu; umask 077; mkdir -p \"$0/.sealock/bin\"; chmod go+rX \"$0\"; \
     new=\"$0/.sealock/bin/new.$$\"; cat >\"$new\"; \
     test \"$(sha256sum <\"$new\" | cut -c 1-64)\" = \"$1\"; mv -f \"$new\" \"$0/.sealock/bin/$1\"";
 

@@ -9,17 +9,18 @@ use crate::error::TargetError;
 use crate::handler::Place;
 
 /// The password comes on standard input and is kept in a folder that is gone at the end.
-const PULL: &str = r#"set -eu
+pub(crate) const PULL: &str = r#"set -eu
 command -v docker >/dev/null 2>&1 || { echo 'there is no docker on this target' >&2; exit 69; }
+said=$(docker version --format '{{.Server.Version}}' 2>&1) || { printf '%s\n' "$said" >&2; exit 69; }
 if [ -n "$3" ]; then
   DOCKER_CONFIG=$(mktemp -d)
   export DOCKER_CONFIG
   trap 'rm -rf "$DOCKER_CONFIG"' EXIT
-  docker login --username "$3" --password-stdin "$2" >/dev/null
+  said=$(docker login --username "$3" --password-stdin "$2" 2>&1) || { printf '%s\n' "$said" >&2; exit 1; }
 fi
 docker pull --quiet "$1"
 "#;
-/// What [`PULL`] returns without Docker.
+/// What [`PULL`] returns without Docker, or without an engine that answers.
 const NO_DOCKER: i32 = 69;
 /// What is kept of what Docker says, for the message.
 const SAID_BYTES_MAX: usize = 2_000;

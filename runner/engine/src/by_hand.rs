@@ -56,7 +56,7 @@ async fn transaction(shared: &Arc<Shared>, to: Option<&str>, stop: &Cancellation
     let (inputs, _kept) = mpsc::unbounded_channel();
     let room = Arc::new(Room::open(shared, spec, Vec::new(), inputs).await?);
     let begun = deployments::begin(shared, &room, &environment, stop).await?;
-    let result = back(shared, &room, &mut driver, to, begun).await;
+    let result = Box::pin(back(shared, &room, &mut driver, to, begun)).await;
     drop(driver);
     let (settled, release) = match &result {
         Ok((release, back)) => (back.result, Some(release.clone())),

@@ -171,7 +171,7 @@ async fn an_image_is_pulled_by_digest_and_the_login_leaves_nothing() {
     assert_eq!(counter.targets(pull("a:latest")).await.expect_err("no digest").code, "E-IMAGE-DIGEST");
     sshd.program(
         "docker",
-        "#!/bin/sh\nlog=${0%/*}/docker.log\necho \"$*\" >>\"$log\"\ncase $1 in\n\
+        "#!/bin/sh\nlog=${0%/*}/docker.log\n[ \"$1\" = version ] || echo \"$*\" >>\"$log\"\ncase $1 in\n\
          login) cat >\"$DOCKER_CONFIG/config.json\"; echo \"$DOCKER_CONFIG\" >\"$log.config\"; wc -c <\"$DOCKER_CONFIG/config.json\" >>\"$log\" ;;\n\
          pull) [ -f \"$DOCKER_CONFIG/config.json\" ] || exit 1 ;;\nesac\n",
     );
@@ -182,10 +182,14 @@ async fn an_image_is_pulled_by_digest_and_the_login_leaves_nothing() {
     let login = "login --username ci --password-stdin 127.0.0.1:5000";
     assert_eq!(log, [login, size.as_str(), &format!("pull --quiet {image}")]);
     assert!(!std::path::Path::new(read("docker.log.config").trim()).exists(), "the login was left there");
-    sshd.program("docker", "#!/bin/sh\necho \"denied for $(cat)\" >&2\nexit 1\n");
+    sshd.program("docker", "#!/bin/sh\n[ \"$1\" != version ] || exit 0\necho \"denied for $(cat)\" >&2\nexit 1\n");
     let refused = counter.targets(pull(&image)).await.expect_err("docker says no");
     assert_eq!(refused.code, "E-TARGET-PULL");
     assert!(refused.message.contains("denied for ***"), "{refused}");
+    sshd.program("docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n");
+    let stopped = counter.targets(pull(&image)).await.expect_err("no engine");
+    assert_eq!(stopped.code, "E-TARGET-DOCKER", "{stopped}");
+    assert!(stopped.message.contains("Cannot connect"), "{stopped}");
 }
 
 #[tokio::test]
