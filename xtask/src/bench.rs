@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::checkout::Checkout;
 use crate::failure::Failure;
+use crate::rig::Rig;
 use crate::{program, setup};
 
 const FILE: &str = "docs/benchmarks.md";
@@ -26,7 +27,7 @@ struct Bench {
     title: &'static str,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench {
         package: "sealock-sandbox",
         name: "step",
@@ -45,6 +46,11 @@ const BENCHES: [Bench; 6] = [
         name: "process",
         title: "Whole processes: one `run: \"true\"` against `act`, a hundred against a shell, a thousand stages, 10,000 steps",
     },
+    Bench {
+        package: "e2e",
+        name: "deployment",
+        title: "A deployment on the rig against its script typed over an open SSH connection",
+    },
 ];
 
 /// Runs every bench, and writes what they said when all of them hold.
@@ -54,7 +60,9 @@ const BENCHES: [Bench; 6] = [
 /// What is missing, or the benches that failed.
 pub(crate) fn run(checkout: &Checkout, is_quick: bool) -> Result<(), Failure> {
     setup::for_build(checkout)?;
+    setup::for_rig(checkout)?;
     let product = Product::make(checkout)?;
+    let rig = Rig::up(checkout)?;
     let mut figures = format!("{}\n", machine(checkout, is_quick)?);
     let mut failed = Vec::new();
     for bench in &BENCHES {
@@ -63,6 +71,7 @@ pub(crate) fn run(checkout: &Checkout, is_quick: bool) -> Result<(), Failure> {
         if is_quick {
             call.args(["--", "--quick"]);
         }
+        rig.tell(&mut call)?;
         let (held, lines) = program::watched(product.tell(&mut call))?;
         if !held {
             failed.push(bench.name);
