@@ -27,7 +27,8 @@ struct Bench {
     title: &'static str,
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
+    Bench { package: "sealock-plan", name: "check", title: "`check` and `plan` of large files" },
     Bench {
         package: "sealock-sandbox",
         name: "step",

@@ -5,14 +5,14 @@ use std::ops::Range;
 use sealock_diagnostics::{Diagnostic, Source, Span, near};
 use sealock_expression::{Expression, PathPart, Reference, Template};
 
-use crate::evaluate::{Known, Maps};
+use crate::settled::Settled;
 
 /// Contexts whose keys are all known before the run. An input without a value is told where it is declared.
 const CLOSED: [&str; 2] = ["github", "vars"];
 
 /// Finds readings of keys that nothing will ever fill.
 pub(crate) struct Checker<'a> {
-    pub(crate) known: &'a Maps,
+    pub(crate) known: &'a Settled,
     pub(crate) source: &'a Source,
     pub(crate) diagnostics: &'a mut Vec<Diagnostic>,
 }
@@ -48,7 +48,7 @@ impl Checker<'_> {
         let Some(PathPart::Key(key)) = reference.path.first() else {
             return None;
         };
-        let object = self.known.json(&context)?;
+        let object = self.known.get(&context)?;
         let keys: Vec<&str> = object.as_object()?.keys().map(String::as_str).collect();
         if keys.iter().any(|own| own.eq_ignore_ascii_case(key)) || (context == "github" && key == "event") {
             return None;

@@ -11,6 +11,11 @@ pub trait Known {
     /// The context of this name, when it is known here.
     fn json(&self, name: &str) -> Option<Json>;
 
+    /// The same as a value of expressions.
+    fn value(&self, name: &str) -> Option<Value> {
+        self.json(name).map(|json| Value::from(&json))
+    }
+
     /// A status function or `hashFiles`; `None` where it has no meaning.
     fn function(&self, _name: &str, _arguments: &[String]) -> Option<Result<Json, String>> {
         None
@@ -22,7 +27,7 @@ pub struct Of<'a, K: ?Sized>(pub &'a K);
 
 impl<K: Known + ?Sized> Contexts for Of<'_, K> {
     fn context(&self, name: &str) -> Option<Value> {
-        self.0.json(name).map(|json| Value::from(&json))
+        self.0.value(name)
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {

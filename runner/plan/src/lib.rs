@@ -22,6 +22,7 @@ pub mod inputs;
 pub mod matrix;
 mod not_yet;
 mod request;
+mod settled;
 mod stages;
 mod steps;
 pub mod text;

@@ -1,15 +1,11 @@
-//! Cells of a matrix, by GitHub's rules.
+//! Cells of a matrix whose values an expression may give. What the cells of known values are is the pipeline's to say.
 
+use sealock_pipeline::cells::KnownMatrix;
+pub use sealock_pipeline::cells::{Cell, CellsError};
 use serde_json::{Map, Value as Json};
 
 use crate::evaluate::{self, Evaluated, Known};
 use crate::{MatrixSource, inputs};
-
-/// Cells of one stage: a matrix made from outside text must not schedule a million stages.
-pub const CELLS_MAX: usize = 256;
-
-/// One cell: its axes and values, in the author's order.
-pub type Cell = Map<String, Json>;
 
 /// Why there are no cells.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,18 +21,9 @@ pub enum MatrixError {
         /// What was found.
         found: String,
     },
-    /// No cell is left.
-    #[error("the matrix has no cells")]
-    Empty,
-    /// Too many.
-    #[error("the matrix has {found} cells; {CELLS_MAX} are the most")]
-    TooMany {
-        /// How many.
-        found: usize,
-    },
-    /// Two cells are the same.
-    #[error("two cells are equal: {0}")]
-    Equal(String),
+    /// No cells, too many, or two that are equal.
+    #[error(transparent)]
+    Cells(#[from] CellsError),
 }
 
 impl MatrixError {
@@ -45,9 +32,9 @@ impl MatrixError {
         match self {
             Self::Expression(_) => "E-EXPR-EVALUATION",
             Self::Shape { .. } => "E-MATRIX-SHAPE",
-            Self::Empty => "E-MATRIX-EMPTY",
-            Self::TooMany { .. } => "E-MATRIX-SIZE",
-            Self::Equal(_) => "E-MATRIX-EQUAL",
+            Self::Cells(CellsError::None) => "E-MATRIX-EMPTY",
+            Self::Cells(CellsError::Equal { .. }) => "E-MATRIX-EQUAL",
+            Self::Cells(_) => "E-MATRIX-SIZE",
         }
     }
 }
@@ -64,12 +51,7 @@ pub fn cells(source: &MatrixSource, known: &(impl Known + ?Sized)) -> Result<Vec
     include.extend(objects(json(&source.include, known)?, "a list of maps under `include`")?);
     exclude.extend(objects(json(&source.exclude, known)?, "a list of maps under `exclude`")?);
 
-    let product = product(&axes)?;
-    let kept: Vec<Cell> = product.into_iter().filter(|cell| !exclude.iter().any(|out| covers(out, cell))).collect();
-    let cells = add_included(kept, include, &axes);
-
-    refuse_odd_sizes(&cells)?;
-    Ok(cells)
+    Ok(KnownMatrix { axes, include, exclude }.cells()?)
 }
 
 fn json(written: &crate::WithValue, known: &(impl Known + ?Sized)) -> Result<Json, MatrixError> {
@@ -131,83 +113,6 @@ fn kind(value: &Json) -> String {
         Json::Object(_) => "a map",
     }
     .to_owned()
-}
-
-fn product(axes: &Axes) -> Result<Vec<Cell>, MatrixError> {
-    if axes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let found = axes.iter().try_fold(1_usize, |count, (_, values)| count.checked_mul(values.len()));
-    // Before exclusions: a product that is far too large is not built to be thinned out.
-    const PRODUCT_MAX: usize = CELLS_MAX * 16;
-    match found {
-        Some(count) if count <= PRODUCT_MAX => {}
-        _ => return Err(MatrixError::TooMany { found: found.unwrap_or(usize::MAX) }),
-    }
-    let mut cells = vec![Cell::new()];
-    for (name, values) in axes {
-        let with = |cell: &Cell, value: &Json| {
-            let mut cell = cell.clone();
-            cell.insert(name.clone(), value.clone());
-            cell
-        };
-        cells = cells.iter().flat_map(|cell| values.iter().map(move |value| with(cell, value))).collect();
-    }
-    Ok(cells)
-}
-
-/// Whether every entry of `pattern` is in `cell`.
-fn covers(pattern: &Cell, cell: &Cell) -> bool {
-    pattern.iter().all(|(name, value)| cell.get(name).is_some_and(|own| same(own, value)))
-}
-
-fn same(a: &Json, b: &Json) -> bool {
-    match (a, b) {
-        (Json::Object(a), Json::Object(b)) => covers(b, a),
-        _ => a == b,
-    }
-}
-
-/// An included cell adds to every cell whose axes it does not change; one that fits none is a cell of its own.
-fn add_included(cells: Vec<Cell>, include: Vec<Cell>, axes: &Axes) -> Vec<Cell> {
-    let originals = cells.clone();
-    let mut cells = cells;
-    let mut added = Vec::new();
-    for extra in include {
-        let mut fits_any = false;
-        for (cell, original) in cells.iter_mut().zip(&originals) {
-            let keeps_axes =
-                axes.iter().all(|(axis, _)| extra.get(axis).is_none_or(|value| original.get(axis) == Some(value)));
-            if keeps_axes {
-                fits_any = true;
-                cell.extend(extra.clone());
-            }
-        }
-        if !fits_any {
-            added.push(extra);
-        }
-    }
-    cells.extend(added);
-    cells
-}
-
-fn refuse_odd_sizes(cells: &[Cell]) -> Result<(), MatrixError> {
-    match cells.len() {
-        0 => return Err(MatrixError::Empty),
-        found if found > CELLS_MAX => return Err(MatrixError::TooMany { found }),
-        _ => {}
-    }
-    let mut seen = std::collections::HashSet::new();
-    match cells.iter().find(|cell| !seen.insert(sorted(cell))) {
-        Some(twice) => Err(MatrixError::Equal(label(twice))),
-        None => Ok(()),
-    }
-}
-
-fn sorted(cell: &Cell) -> String {
-    let mut entries: Vec<String> = cell.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    entries.sort();
-    entries.join("\n")
 }
 
 /// The name of a stage's cell: `test (3.11)`.
@@ -277,10 +182,13 @@ mod tests {
 
     #[test]
     fn empty_equal_and_huge_matrices_are_refused_before_they_are_built() {
-        assert_eq!(labels(json!({"v": ["1", "1"]}), Json::Null, Json::Null), Err(MatrixError::Equal("1".into())));
-        assert_eq!(labels(json!({"v": ["1"]}), Json::Null, json!([{"v": "1"}])), Err(MatrixError::Empty));
+        assert_eq!(
+            labels(json!({"v": ["1", "1"]}), Json::Null, Json::Null),
+            Err(CellsError::Equal { cell: "{\"v\":\"1\"}".into() }.into())
+        );
+        assert_eq!(labels(json!({"v": ["1"]}), Json::Null, json!([{"v": "1"}])), Err(CellsError::None.into()));
         let axis: Vec<u32> = (0..1_000).collect();
         let huge = labels(json!({"a": axis, "b": axis, "c": axis}), Json::Null, Json::Null);
-        assert_eq!(huge, Err(MatrixError::TooMany { found: 1_000_000_000 }));
+        assert_eq!(huge, Err(CellsError::TooMany { found: 1_000_000_000 }.into()));
     }
 }

@@ -4,23 +4,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sealock_contract::{GrantTable, StepName};
 use sealock_diagnostics::{Diagnostic, Span, near};
+use sealock_pipeline::cells::PIPELINE_CELLS_MAX;
 use sealock_pipeline::{Axes, Axis, Cells, Late, Spanned, Stage};
 use serde_json::{Map, Value as Json, json};
 
 use crate::check::Checker;
-use crate::evaluate::{self, Maps};
+use crate::evaluate;
 use crate::frozen::{
     Concurrency, Conflict, EnvEntry, Health, HealthTest, LateFlag, MatrixSource, Plan, PlannedContainer, PlannedPlugin,
     PlannedService, PlannedStage, ServicePort, WithValue,
 };
 use crate::request::{Question, Unset};
+use crate::settled::Settled;
 use crate::told::Told;
 use crate::{Request, Review, environments, matrix, steps};
 
 /// One stage without `timeout`, in milliseconds.
 const STAGE_TIMEOUT_MS: u64 = 60 * 60 * 1000;
-/// Cells of all stages: matrices of many stages must not multiply without end.
-const ALL_CELLS_MAX: usize = 4_000;
+/// Steps of all cells together: 256 cells of a stage of 10,000 steps would fill memory.
+const PLANNED_STEPS_MAX: usize = 100_000;
 
 /// A plan, and what its author should know.
 #[derive(Debug)]
@@ -81,11 +83,15 @@ pub(crate) struct Planner<'a> {
     pub(crate) missing: BTreeSet<String>,
     pub(crate) grants: GrantTable,
     /// The contexts that are known before the run.
-    pub(crate) known: Maps,
+    pub(crate) known: Settled,
     /// The variables of `env` that rest on what is not given, in lower case.
     pub(crate) unset_env: BTreeSet<String>,
     /// Whether the values of the matrix rest on what is not given.
     pub(crate) unset_matrix: bool,
+    /// Cells so far.
+    cells: usize,
+    /// Steps so far.
+    steps: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -96,9 +102,11 @@ impl<'a> Planner<'a> {
             plugins: BTreeMap::new(),
             missing: BTreeSet::new(),
             grants: GrantTable::new(),
-            known: Maps::default(),
+            known: Settled::default(),
             unset_env: BTreeSet::new(),
             unset_matrix: false,
+            cells: 0,
+            steps: 0,
         }
     }
 
@@ -115,9 +123,9 @@ impl<'a> Planner<'a> {
     /// What is known before the run: facts, inputs, and the pipeline's `env`.
     fn settle_contexts(&mut self) -> (Map<String, Json>, Vec<EnvEntry>) {
         let inputs = self.inputs();
-        self.known.0.insert("github".into(), self.request.facts.github.clone().into());
-        self.known.0.insert("vars".into(), self.request.facts.vars.clone().into());
-        self.known.0.insert("inputs".into(), inputs.clone().into());
+        self.known.set("github", self.request.facts.github.clone());
+        self.known.set("vars", self.request.facts.vars.clone());
+        self.known.set("inputs", inputs.clone());
         let env = self.env(&self.request.pipeline.env);
         self.enter_env(&env);
         (inputs, env)
@@ -237,9 +245,9 @@ impl<'a> Planner<'a> {
 
     /// Makes the `env` context of what stands inside of `env`.
     pub(crate) fn enter_env(&mut self, env: &[EnvEntry]) {
-        let outer = self.known.0.get("env").and_then(Json::as_object).cloned().unwrap_or_default();
+        let outer = self.known.get("env").and_then(Json::as_object).cloned().unwrap_or_default();
         let visible = self.plain_env(env, outer);
-        self.known.0.insert("env".into(), visible.into());
+        self.known.set("env", visible);
     }
 
     pub(crate) fn check_text(&mut self, written: &str, span: Span) {
@@ -307,12 +315,27 @@ impl<'a> Planner<'a> {
         for stage in ordered {
             all.extend(self.stage(stage));
         }
-        let cells = all.iter().filter(|stage| stage.cells > 1).count();
-        if cells > ALL_CELLS_MAX {
-            let message = format!("the matrices have {cells} cells in all; {ALL_CELLS_MAX} are the most");
-            self.report(Diagnostic::error("E-MATRIX-SIZE", message, None));
-        }
         all
+    }
+
+    /// Whether `count` cells of `stage` may be planned beside all others; the first that may not is told.
+    fn admit(&mut self, stage: &Stage, count: usize) -> bool {
+        let before = self.is_full();
+        self.cells += if stage.matrix.is_some() { count } else { 0 };
+        self.steps += count * (stage.steps.len() + stage.rollback.len());
+        if self.is_full() && !before {
+            let message = format!(
+                "the matrices have {} cells and {} steps in all, or more; {PIPELINE_CELLS_MAX} cells and \
+                 {PLANNED_STEPS_MAX} steps are the most",
+                self.cells, self.steps
+            );
+            self.report(Diagnostic::error("E-MATRIX-SIZE", message, stage.matrix.as_ref().map(|own| own.span)));
+        }
+        !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.cells > PIPELINE_CELLS_MAX || self.steps > PLANNED_STEPS_MAX
     }
 
     /// The stages that run: all, or `--stage` with what it needs.
@@ -356,6 +379,7 @@ impl<'a> Planner<'a> {
             return vec![template];
         }
         match matrix::cells(&source, &self.known) {
+            Ok(cells) if !self.admit(stage, cells.len()) => Vec::new(),
             Ok(cells) => {
                 let count = cells.len();
                 let frozen = cells.into_iter().enumerate();
@@ -380,15 +404,15 @@ impl<'a> Planner<'a> {
         let outer = (self.known.clone(), self.unset_env.clone());
         let is_matrix = stage.matrix.is_some();
         if is_matrix && (label.is_some() || stage.matrix.is_none()) {
-            self.known.0.insert("matrix".into(), cell.clone().into());
+            self.known.set("matrix", cell.clone());
         }
         let own_matrix = stage.matrix.as_ref().map(|own| &own.value);
         let max_parallel =
             own_matrix.and_then(|own| own.max_parallel.as_ref()).and_then(|most| self.late(most, "a number from 1"));
         let fail_fast = own_matrix.map_or(LateFlag::Known(true), |own| self.flag(&own.fail_fast, stage.span));
         let fail_fast = fail_fast != LateFlag::Known(false);
-        self.known.0.insert(
-            "strategy".into(),
+        self.known.set(
+            "strategy",
             json!({ "job-index": index, "job-total": count, "fail-fast": fail_fast, "max-parallel": max_parallel.map_or(count, |most| most as usize) }),
         );
         let env = self.env(&stage.env);

@@ -67,11 +67,10 @@ fn one(planner: &mut Planner<'_>, place: &Place<'_>, step: &Step, key: String) -
     if env.is_empty() {
         return one_inside(planner, place, step, key, env);
     }
-    let outer = (planner.known.0.get("env").cloned().unwrap_or_default(), planner.unset_env.clone());
+    let outer = (planner.known.clone(), planner.unset_env.clone());
     planner.enter_env(&env);
     let frozen = one_inside(planner, place, step, key, env);
-    planner.known.0.insert("env".into(), outer.0);
-    planner.unset_env = outer.1;
+    (planner.known, planner.unset_env) = outer;
     frozen
 }
 

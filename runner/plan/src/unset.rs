@@ -32,7 +32,7 @@ impl Planner<'_> {
         let context = reference.context.to_ascii_lowercase();
         match (context.as_str(), reference.path.first()) {
             ("secrets", _) => false,
-            ("matrix", _) => !self.known.0.contains_key("matrix"),
+            ("matrix", _) => self.known.get("matrix").is_none(),
             ("env", Some(PathPart::Key(key))) => !self.has("env", key),
             (name, _) => !PLAN_TIME.contains(&name),
         }
@@ -53,7 +53,7 @@ impl Planner<'_> {
 
     /// Whether `context` has `key`, in any case.
     fn has(&self, context: &str, key: &str) -> bool {
-        let object = self.known.0.get(context).and_then(Json::as_object);
+        let object = self.known.get(context).and_then(Json::as_object);
         object.is_some_and(|object| object.contains_key(key) || object.keys().any(|own| own.eq_ignore_ascii_case(key)))
     }
 }

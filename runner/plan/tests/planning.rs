@@ -4,7 +4,9 @@ use insta::assert_snapshot;
 use sealock_contract::{Digest, Manifest, StepName};
 use sealock_diagnostics::Source;
 use sealock_diagnostics::render::{Colour, Report, text};
-use sealock_plan::{Catalogue, CatalogueError, Facts, Plan, Planned, PlannedPlugin, PluginOrigin, Request, Wanted};
+use sealock_plan::{
+    Catalogue, CatalogueError, Facts, Plan, Planned, PlannedPlugin, PluginOrigin, Request, Review, Unset, Wanted,
+};
 use serde_json::json;
 
 /// Plugins that there are in these tests.
@@ -198,4 +200,68 @@ fn a_plan_reads_back_as_it_was_frozen() {
     let back: Plan = serde_json::from_str(&json).expect("what we wrote");
     assert_eq!(back, plan);
     assert_eq!(back.digest(), plan.digest());
+}
+
+fn review(text: &str) -> Vec<(usize, &'static str)> {
+    let source = Source::new("main.yml", text);
+    let parsed = sealock_pipeline::parse(&source);
+    let facts = Facts::default();
+    let Some(draft) = parsed.pipeline.as_deref().or(parsed.draft.as_ref()) else { return Vec::new() };
+    let review = Review {
+        draft,
+        told: &parsed.diagnostics,
+        source: &source,
+        facts: &facts,
+        catalogue: &Plugins,
+        unset: Unset::Unknown,
+    };
+    let line = |one: &sealock_diagnostics::Diagnostic| one.span.map_or(0, |span| source.position(span.start).line);
+    sealock_plan::review(review).iter().map(|one| (line(one), one.code)).collect()
+}
+
+const DRAFT: &str = r#"
+name: draft
+secrets: [TOKEN]
+environments:
+  prod: { targets: { web1: { ssh: "a@${{ vars.HOST }}", host-key: ssh-ed25519 AAAA, key: TOKEN } } }
+stages:
+  a:
+    needs: c
+    matrix: { v: "${{ fromJSON(vars.LIST) }}" }
+    steps:
+      - { uses: prob }
+      - { uses: caller, allow: { network: ["api.example.org"] } }
+      - { uses: caller }
+      - { uses: probe, with: { url: "${{ bad( }}" } }
+      - { uses: gate, with: { report: "${{ hashFiles('x') }}" } }
+  b: { permisions: x, needs: a, steps: [{ uses: caller }, { uses: gate, with: { rpeort: x, report: y } }] }
+  c: { needs: b, environment: prod, steps: [{ uses: deployer }, { uses: probe, with: { url: "${{ vars.URL }}" } }] }
+"#;
+
+#[test]
+fn a_file_with_errors_is_looked_through_and_nothing_that_follows_from_them_is_told() {
+    assert_eq!(review(DRAFT), [(11, "E-PLUGIN-UNKNOWN"), (13, "E-GRANT-NETWORK"), (16, "E-INPUT-UNKNOWN")]);
+}
+
+#[test]
+fn whatever_is_left_of_a_file_can_be_looked_through() {
+    for (end, _) in DRAFT.char_indices() {
+        review(&DRAFT[..end]);
+    }
+    let lines: Vec<&str> = DRAFT.lines().collect();
+    for out in 0..lines.len() {
+        let rest: Vec<&str> =
+            lines.iter().enumerate().filter(|(place, _)| *place != out).map(|(_, line)| *line).collect();
+        review(&rest.join("\n"));
+    }
+}
+
+#[test]
+fn cells_times_steps_are_bounded_before_they_are_made() {
+    let steps = "{ run: x },".repeat(5_000);
+    let axis: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+    let text = format!("name: x\nstages:\n  a: {{ matrix: {{ v: {axis:?} }}, steps: [{steps}] }}\n");
+    let start = std::time::Instant::now();
+    assert_eq!(review(&text), [(3, "E-MATRIX-SIZE")]);
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
