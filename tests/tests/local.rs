@@ -14,6 +14,7 @@ mod local {
     mod guests;
     mod handover;
     mod journal;
+    mod smoke;
     mod support;
     mod walls;
     mod workspace;
