@@ -285,7 +285,8 @@ async fn done(shared: &Shared, attempt: &Attempt, outcome: &Outcome) -> Result<(
     shared.commit(kind).await
 }
 
-/// The folder of one try, removed with everything in it at its end.
+/// The folder of one try. It is removed with everything in it at the try's end, beside what comes next; what is left when
+/// the run ends goes with the run's folder.
 struct TryFolder {
     path: PathBuf,
 }
@@ -303,7 +304,8 @@ impl TryFolder {
 
 impl Drop for TryFolder {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
+        let path = std::mem::take(&mut self.path);
+        tokio::task::spawn_blocking(move || fs::remove_dir_all(path));
     }
 }
 

@@ -105,13 +105,16 @@ impl RunFolder {
         is_run_name(run) && path.is_dir() && !is_live(&path)
     }
 
-    /// Removes the workspaces of a run that is over, its stages and its layer, and lets go of it. Its log stays.
+    /// Removes the workspaces of a run that is over, its stages, the folders of its steps, their home, and its layer, and
+    /// lets go of it. Its log stays.
     ///
     /// # Errors
     ///
     /// When something cannot be removed.
     pub fn discard(self) -> io::Result<()> {
         files::remove(&self.path.join("stages"))?;
+        files::remove(&self.path.join("steps"))?;
+        files::remove(&self.path.join("home"))?;
         files::remove(&self.path.join("layer"))
     }
 }
