@@ -594,18 +594,15 @@ fn ranks(needs: &[Vec<usize>]) -> Vec<usize> {
     for start in 0..needs.len() {
         let mut open = vec![start];
         while let Some(&at) = open.last() {
-            match needs[at].get(next[at]) {
-                Some(&need) => {
-                    next[at] += 1;
-                    if next[need] == 0 && ranks[need].is_none() {
-                        open.push(need);
-                    }
+            if let Some(&need) = needs[at].get(next[at]) {
+                next[at] += 1;
+                if next[need] == 0 && ranks[need].is_none() {
+                    open.push(need);
                 }
-                None => {
-                    let behind = needs[at].iter().filter_map(|&need| ranks[need]).max();
-                    ranks[at] = ranks[at].or(Some(behind.map_or(0, |rank: usize| rank + 1)));
-                    open.pop();
-                }
+            } else {
+                let behind = needs[at].iter().filter_map(|&need| ranks[need]).max();
+                ranks[at] = ranks[at].or(Some(behind.map_or(0, |rank: usize| rank + 1)));
+                open.pop();
             }
         }
     }

@@ -178,11 +178,11 @@ fn what_can_be_given_to_a_run_is_unknown_to_a_check_and_told_once_by_a_plan() {
     let key = "HOST_KEY=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     let vars = ["HOST=h.example", "FOLDER=x", "PORT=22", key, "LIST=[1, 2]", "ATTEMPTS=3"];
     let mut arguments = vec!["plan", "--input", "place=production"];
-    vars.iter().for_each(|one| arguments.extend(["--var", one]));
+    arguments.extend(vars.iter().flat_map(|one| ["--var", one]));
     scene.call(&arguments).exits(0);
     arguments.truncate(3);
     arguments[2] = "place=nowhere";
-    vars.iter().for_each(|one| arguments.extend(["--var", one]));
+    arguments.extend(vars.iter().flat_map(|one| ["--var", one]));
     scene.call(&arguments).exits(2).says("E-ENVIRONMENT-UNKNOWN").says("pipelines/main.yml:19:18");
 }
 
@@ -287,7 +287,8 @@ fn hostile_yaml_is_one_named_error() {
         all
     });
     let mark = "name: x\n\u{feff}stages: {}\n".to_owned();
-    let cases: [(Vec<u8>, &str); 7] = [
+    let utf16 = "name: x".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let cases: [(Vec<u8>, &str); 11] = [
         (laughs.into_bytes(), "E-YAML-ALIAS-BUDGET"),
         ([b"name: ".to_vec(), vec![b'['; 10_000]].concat(), "E-YAML-DEPTH"),
         (b"name: a\nname: b\n".to_vec(), "E-YAML-DUPLICATE-KEY"),
@@ -295,6 +296,10 @@ fn hostile_yaml_is_one_named_error() {
         (b"name: \xff\xfe\n".to_vec(), "E-YAML-ENCODING"),
         (mark.into_bytes(), "E-YAML-ENCODING"),
         (vec![b'x'; 2 << 20], "E-YAML-SIZE"),
+        (b"name: a\0b\n".to_vec(), "E-YAML-ENCODING"),
+        (utf16, "E-YAML-ENCODING"),
+        (b"---\n".repeat(200_000), "E-YAML-DOCUMENTS"),
+        (b"name: [\"".to_vec().into_iter().chain(vec![b'*'; 900_000]).collect(), "E-YAML-SYNTAX"),
     ];
     for (bytes, code) in cases {
         let scene = Scene::without_git("");
@@ -391,4 +396,50 @@ fn every_code_that_is_shown_is_explained() {
     scene.call(&["run", "nope"]).exits(2).says("E-PIPELINE-UNKNOWN");
     let unknown = scene.command(&["run", "--no-such-flag"]).spawn().expect("it starts");
     finish(unknown).exits(2);
+}
+
+#[test]
+fn text_from_outside_is_a_value_and_is_never_read_again() {
+    let scene = Scene::new(
+        r#"
+name: outside
+stages:
+  only:
+    steps:
+      - { id: a, run: 'printf "%s" "\${{ github.sha }}::set-env name=A::1" > "$SEALOCK_OUTPUTS/x"' }
+      - { run: 'printf "%s\n" "$X" "$B"', env: { X: "${{ steps.a.outputs.x }}", B: "${{ github.ref_name }}" } }
+"#,
+    );
+    let told = scene.call(&["check"]);
+    told.exits(2).says("E-EXPR-IN-SCRIPT");
+    let script = "printf '%s{{ github.sha }}::set-env name=A::1' '$' > \"$SEALOCK_OUTPUTS/x\"";
+    scene.write("a.sh", script);
+    scene.write(
+        "pipelines/main.yml",
+        r#"
+name: outside
+stages:
+  only:
+    steps:
+      - { id: a, run: . ./a.sh }
+      - { run: 'printf "%s\n" "$X" "$B"', env: { X: "${{ steps.a.outputs.x }}", B: "${{ github.ref_name }}" } }
+"#,
+    );
+    scene.git(&["checkout", "--quiet", "-b", "a\";{curl,-s}$(id)${IFS}x"]);
+    scene.commit();
+    let told = scene.run(&[]);
+    told.exits(0);
+    assert_eq!(told.log("only"), ["${{ github.sha }}::set-env name=A::1", "a\";{curl,-s}$(id)${IFS}x"]);
+}
+
+#[test]
+fn the_plan_holds_the_digest_of_the_bytes_that_it_was_made_from() {
+    let scene = Scene::new(&script("true"));
+    let of = |told: &super::support::Told| text(&told.exits(0).json()["file_digest"]);
+    let before = of(&scene.call(&["plan", "--format", "json"]));
+    let sum = Command::new("sha256sum").arg(scene.repo().join("pipelines/main.yml")).output().expect("it is there");
+    let sum = String::from_utf8(sum.stdout).expect("digits");
+    assert_eq!(Some(before.as_str()), sum.split(' ').next().map(|hex| format!("sha256:{hex}")).as_deref());
+    scene.write("pipelines/main.yml", script("false"));
+    assert_ne!(before, of(&scene.call(&["plan", "--format", "json"])));
 }
