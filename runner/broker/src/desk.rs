@@ -121,7 +121,9 @@ impl Desk for StepDesk {
         })
     }
 
-    fn note(&self, notes: Vec<Note>) {
+    fn note(&self, mut notes: Vec<Note>) {
+        // What was used is the broker's to say.
+        notes.retain(|note| !matches!(note, Note::GrantUsed { .. }));
         if !self.step.closed().is_cancelled() {
             self.step.hear(notes);
         }

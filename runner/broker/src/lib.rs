@@ -38,6 +38,7 @@ mod secrets;
 mod sink;
 pub mod ssh;
 mod step;
+mod used;
 
 pub use broker::{Broker, BrokerBuilder};
 pub use capture::Capture;

@@ -95,6 +95,7 @@ fn redact(redactor: &Redactor, note: Note) -> Note {
         Note::Output { name, value } => Note::Output { name: text(name), value: redact_value(redactor, value) },
         Note::Summary { markdown } => Note::Summary { markdown: text(markdown) },
         Note::Denied(error) => Note::Denied(redact_error(redactor, error)),
+        Note::GrantUsed { capability, what } => Note::GrantUsed { capability, what: text(what) },
     }
 }
 

@@ -40,6 +40,7 @@ fn open(step: &Step, input: String) -> Result<Response, Refusal> {
     }
     for name in declared.text.names() {
         step.grant().check_secret(name)?;
+        step.acts_on(Capability::Secrets, name);
     }
     let secret = SecretHandle {
         placeholder: placeholder()?,
@@ -63,5 +64,6 @@ fn placeholder() -> Result<String, Refusal> {
 fn reveal(step: &Step, secret: Handle) -> Result<Response, Refusal> {
     let secret = step.handles().secret(secret)?;
     step.grant().check_reveal(&secret.input)?;
+    step.acts_on(Capability::Reveal, &secret.input);
     Ok(Response::Bytes(step.secret_bytes(&secret)?.expose().to_vec()))
 }

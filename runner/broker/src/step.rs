@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sealock_contract::grant::Capability;
 use sealock_contract::manifest::Place as PlaceholderPlace;
 use sealock_contract::seam::{Level, LimitName, Note, Refusal};
 use sealock_contract::{ErrorKind, Grant, SecretText, StepError, StepLimits, StepName, limits};
@@ -19,6 +20,7 @@ use crate::log::StepLog;
 use crate::output::log_full;
 use crate::place::{EnvValue, Place};
 use crate::sink::NoteSink;
+use crate::used::Used;
 
 /// An environment entry as the engine gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,7 @@ pub struct Step {
     outputs: AtomicU64,
     written_bytes: AtomicU64,
     masks: AtomicU64,
+    used: Mutex<Used>,
 }
 
 /// Values that a step may have masked beside its secrets: each makes the search for all of them anew, and a
@@ -113,6 +116,7 @@ impl Step {
             outputs: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
             masks: AtomicU64::new(0),
+            used: Mutex::default(),
         }
     }
 
@@ -206,7 +210,10 @@ impl Step {
         for (name, text) in &self.env {
             let value = match text {
                 EnvText::Plain(text) => EnvValue::Plain(text.clone()),
-                EnvText::Secret(text) => EnvValue::Secret(self.assemble(text)?),
+                EnvText::Secret(text) => {
+                    text.names().for_each(|name| self.acts_on(Capability::Secrets, name));
+                    EnvValue::Secret(self.assemble(text)?)
+                }
             };
             env.set(name.clone(), value)?;
         }
@@ -288,6 +295,15 @@ impl Step {
         self.vault.hide("derived by the step", &SecretBytes::new(value)).map_err(refused)
     }
 
+    /// Tells that the step acts on a grant, once for each thing. The log's redactor is not asked to end its
+    /// stream for this: a secret that is told in two pieces around it is found all the same.
+    pub fn acts_on(&self, capability: Capability, what: &str) {
+        let what = self.redactor.redact_text(what).into_owned();
+        if self.used.lock().unwrap_or_else(PoisonError::into_inner).is_new(capability, &what) {
+            self.sink.note(&self.name, vec![Note::GrantUsed { capability, what }]);
+        }
+    }
+
     /// Takes notes from the sandbox.
     pub(crate) fn hear(&self, notes: Vec<Note>) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -361,7 +377,7 @@ fn size_bytes(note: &Note) -> u64 {
         Note::Annotation(annotation) => annotation.message.len() + annotation.title.as_ref().map_or(0, String::len),
         Note::Summary { markdown } => markdown.len(),
         Note::Denied(error) => error.message.len(),
-        Note::GroupEnd { .. } | Note::Output { .. } => 0,
+        Note::GroupEnd { .. } | Note::Output { .. } | Note::GrantUsed { .. } => 0,
     };
     text as u64 + 1
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use sealock_broker::{Handler, Object, Step};
+use sealock_contract::grant::Capability;
 use sealock_contract::seam::{Answer, Handle, Refusal, Request, Response, TargetsRequest};
 use sealock_contract::{ErrorKind, StepError};
 
@@ -161,6 +162,7 @@ fn target_of(request: &TargetsRequest) -> Handle {
 
 fn open(step: &Arc<Step>, deployment: &Deployment, name: String) -> Result<Response, Refusal> {
     step.grant().check_target(&name)?;
+    step.acts_on(Capability::Targets, &name);
     let directory = deployment.held(&name)?.state().directory.clone();
     let handle = step.handles().insert(Object::Other(Arc::new(OpenTarget { name: name.clone() })))?;
     Ok(Response::Target { handle, name, directory })

@@ -73,6 +73,9 @@ fn event(name: &StepName, note: Note) -> EventKind {
         Note::Progress { done, total, message } => EventKind::Progress { stage, step, done, total, message },
         Note::Output { name, value } => EventKind::Output { stage, step, name, value: value.to_json() },
         Note::Summary { markdown } => EventKind::Summary { stage, step, markdown },
+        Note::GrantUsed { capability, what } => {
+            EventKind::GrantUsed { stage, step, capability: capability.name().to_owned(), what }
+        }
         Note::Denied(error) => {
             EventKind::Denied { stage, step, code: error.code, message: error.message, help: error.help }
         }

@@ -34,6 +34,7 @@ impl ContainersHandler {
 
     async fn build(&self, step: &Arc<Step>, request: Build) -> Result<Response, Refusal> {
         step.grant().containers.check_build(&format!("an image from {}", request.context))?;
+        step.acts_on(Capability::Build, &request.context);
         build::build(self.scope.engine(), self.scope.run(), step, request).await.map(Response::Image)
     }
 
@@ -48,6 +49,7 @@ impl ContainersHandler {
     async fn run(&self, step: &Arc<Step>, request: ContainerCommand) -> Result<Response, Refusal> {
         let image = match step.grant().containers.check_run(&request.image) {
             Ok(()) => {
+                step.acts_on(Capability::Run, &request.image);
                 let log = StepLog::new(step)?;
                 let logins = Logins::default();
                 pull::have(self.scope.engine(), &request.image, &logins, &|line| log.tell(&line)).await?
@@ -82,6 +84,9 @@ impl ContainersHandler {
         if !is_own && !is_named {
             return Err(refused());
         }
+        if !is_own {
+            step.acts_on(Capability::Run, image);
+        }
         found.id.ok_or_else(|| engine.lost("look up an image", &"it told no id"))
     }
 }
@@ -109,6 +114,7 @@ fn target(step: &Step, text: &str) -> Result<ImageName, Refusal> {
     }
     let whole = format!("{}:{}", name.repository(), name.tag_or_latest());
     step.grant().containers.check_push(&whole)?;
+    step.acts_on(Capability::Push, &whole);
     whole.parse().map_err(|_| StepError::new(ErrorKind::Invalid, "E-IMAGE-NAME", format!("`{whole}` names no image")))
 }
 

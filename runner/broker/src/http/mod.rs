@@ -25,6 +25,7 @@ mod url;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sealock_contract::grant::Capability;
 use sealock_contract::seam::{Answer, HttpRequest, Refusal, Request, Response};
 use sealock_contract::{ErrorKind, StepError, StepName};
 use tokio::sync::OnceCell;
@@ -78,6 +79,7 @@ impl Http {
         let url = placeholder::url(step, &request.url)?;
         let method = headers::method(&request.method)?;
         let granted = step.grant().check_network(&url.endpoint, method.as_str(), &url.path)?;
+        step.acts_on(Capability::Network, &url.endpoint.to_string());
         let mut head = headers::check(request.headers, request.body.len())?;
         let addresses = match &head.target {
             Some(name) => self.target(step, name, url.endpoint.port).await?,
@@ -94,6 +96,7 @@ impl Http {
 
     async fn target(&self, step: &Step, name: &str, port: u16) -> Result<Vec<std::net::SocketAddr>, Refusal> {
         step.grant().check_target(name)?;
+        step.acts_on(Capability::Targets, name);
         let host = self.targets.host(step.name(), name).ok_or_else(|| {
             StepError::new(ErrorKind::NotFound, "E-HTTP-DNS", format!("nobody knows where the target `{name}` is"))
         })?;

@@ -5,6 +5,7 @@ mod host;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealock_contract::grant::Capability;
 use sealock_contract::seam::{Answer, Command, Refusal, Request, Response};
 use sealock_contract::{ErrorKind, StepError, grant};
 
@@ -32,6 +33,7 @@ impl Handler for Processes {
 
 async fn start(step: &Arc<Step>, command: Command) -> Result<Response, Refusal> {
     step.grant().check_exec(&command.program)?;
+    step.acts_on(Capability::Exec, &command.program);
     let launch = check(step, command)?;
     let running = step.place().start(step, launch).await?;
     // A step that has no room for the handle drops `running` here, and that kills it.

@@ -8,3 +8,4 @@ mod process;
 mod rig;
 mod servers;
 mod tls;
+mod used;

@@ -70,6 +70,15 @@ impl Told {
         self.0.lock().expect("no panic").iter().filter_map(line).collect()
     }
 
+    /// What was told as used: `exec sh`.
+    pub(crate) fn used(&self) -> Vec<String> {
+        let used = |note: &Note| match note {
+            Note::GrantUsed { capability, what } => Some(format!("{} {what}", capability.name())),
+            _ => None,
+        };
+        self.0.lock().expect("no panic").iter().filter_map(used).collect()
+    }
+
     pub(crate) fn denials(&self) -> usize {
         self.0.lock().expect("no panic").iter().filter(|note| matches!(note, Note::Denied(_))).count()
     }

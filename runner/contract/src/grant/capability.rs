@@ -36,7 +36,25 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// The word that manifests and messages use.
+    /// Its name in manifests and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Exec => "exec",
+            Self::Files => "files",
+            Self::Secrets => "secrets",
+            Self::Reveal => "reveal",
+            Self::Build => "containers.build",
+            Self::Run => "containers.run",
+            Self::Push => "containers.push",
+            Self::Targets => "targets",
+            Self::Git => "git",
+            Self::Cache => "cache",
+            Self::Artifacts => "artifacts",
+        }
+    }
+
+    /// The word that messages use.
     pub fn word(self) -> &'static str {
         match self {
             Self::Network => "network",
@@ -67,6 +85,19 @@ impl Capability {
             Self::Git => "E-GRANT-GIT",
             Self::Cache => "E-GRANT-CACHE",
             Self::Artifacts => "E-GRANT-ARTIFACTS",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_manifests_write() {
+        use Capability::{Artifacts, Build, Cache, Exec, Files, Git, Network, Push, Reveal, Run, Secrets, Targets};
+        for one in [Network, Exec, Files, Secrets, Reveal, Build, Run, Push, Targets, Git, Cache, Artifacts] {
+            assert_eq!(serde_json::to_value(one).expect("a name"), one.name());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::grant::Capability;
 use crate::{StepError, Value};
 
 /// How much a log line or an annotation matters.
@@ -99,4 +100,11 @@ pub enum Note {
     },
     /// Something not granted was asked for.
     Denied(StepError),
+    /// The broker acted on a grant; told by the broker alone.
+    GrantUsed {
+        /// The kind of thing.
+        capability: Capability,
+        /// Which, as an entry of `allow` would name it.
+        what: String,
+    },
 }
