@@ -7,6 +7,7 @@
 )]
 
 mod local {
+    mod audit;
     mod cancel;
     mod check;
     mod evaluate;

@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Rollback(commands::rollback::Rollback),
     /// Take a stale lock over, in the open
     Unlock(commands::unlock::Unlock),
+    /// Write the smallest `allow` that would have been enough for a run
+    Allow(commands::allow::Allow),
     /// Explain an error code
     Explain(commands::explain::Explain),
     /// Print a completion script for a shell

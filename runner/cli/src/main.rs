@@ -7,6 +7,7 @@
 //! - Only this crate reads the environment and ends the process.
 
 mod args;
+mod audit;
 mod catalogue;
 mod commands;
 mod environment;
@@ -21,6 +22,7 @@ mod secrets;
 mod shell;
 mod signals;
 mod targets;
+mod usage;
 mod wall;
 
 use std::process::ExitCode;
@@ -60,6 +62,7 @@ fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {
         Command::Plan(plan) => plan.run(shell, &process()?),
         Command::Run(run) => run.run(shell, process()?),
         Command::Eval(eval) => eval.run(shell),
+        Command::Allow(allow) => allow.run(shell),
         Command::Runs(runs) => runs.run(shell),
         Command::Show(show) => show.run(shell),
         Command::Status(status) => status.run(shell, &process()?),

@@ -11,7 +11,7 @@ use crate::catalogue::Plugins;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
 
-/// Every plugin of the plan, ready to run.
+/// Every plugin of the plan, ready to run; from its kept compiled form only when `use_kept`.
 ///
 /// # Errors
 ///
@@ -21,15 +21,16 @@ pub(crate) fn load(
     plan: &Plan,
     plugins: &Plugins,
     sandbox: &Sandbox,
+    use_kept: bool,
 ) -> Result<HashMap<String, Program>, Failure> {
     let cache = CompiledCache::open(&shell.cache()?.join("compiled"))
         .map_err(|error| Failure::new("E-CACHE-FOLDER", chain(&error)))?;
     let mut programs = HashMap::new();
     for (name, plugin) in &plan.plugins {
         let entry = Entry::new(plugin.digest, sandbox.compatibility());
-        let code = match cache.load(&entry) {
-            Ok(code) => code,
-            Err(_) => compile(shell, name, plugin, plugins, &cache, &entry)?,
+        let code = match use_kept.then(|| cache.load(&entry)) {
+            Some(Ok(code)) => code,
+            None | Some(Err(_)) => compile(shell, name, plugin, plugins, &cache, &entry)?,
         };
         let program = sandbox
             .load(&code)

@@ -27,6 +27,7 @@ mod stages;
 mod steps;
 pub mod text;
 mod told;
+mod typed;
 mod unset;
 
 pub use catalogue::{Catalogue, CatalogueError, Wanted};

@@ -98,6 +98,19 @@ fn typing_an_input_grants_what_the_plugin_asks_for_in_its_terms_and_nothing_else
 }
 
 #[test]
+fn what_would_be_granted_without_allow_is_what_was_typed() {
+    let typed = "uses: probe\n        with: { url: \"https://example.com/health\" }\n";
+    let plan = plan(&format!(
+        "  a:\n    steps:\n      - {typed}      - uses: caller\n        allow: {{ network: [\"api.example.org:443\"] }}\n"
+    ));
+    let stage = &plan.stages[0];
+    let typed = |step: usize| sealock_plan::text::granted(&plan.typed_grant(stage, &stage.steps[step]));
+    assert_eq!(typed(0), ["GET example.com:443"]);
+    assert_eq!(typed(1), Vec::<String>::new());
+    assert_eq!(sealock_plan::text::granted(&grant(&plan, "a", "caller")), ["network api.example.org:443"]);
+}
+
+#[test]
 fn an_input_that_grants_must_be_known_before_the_run_or_stand_in_allow() {
     let late = "  a:\n    outputs: { u: x }\n    steps:\n      - run: x\n  b:\n    needs: a\n    steps:\n      - uses: probe\n        \
                 with: { url: \"${{ needs.a.outputs.u }}\" }\n";

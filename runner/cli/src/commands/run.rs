@@ -17,7 +17,8 @@ use crate::native::Native;
 use crate::planning::{PlanArgs, Prepared, Repository};
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
-use crate::{exit_code, output, programs, signals, wall};
+use crate::usage::Usage;
+use crate::{audit, exit_code, output, programs, signals, wall};
 
 /// Plan and run a pipeline.
 #[derive(Debug, Args)]
@@ -32,6 +33,7 @@ pub(crate) struct Run {
 
 /// How to run a plan.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may give")]
 pub(crate) struct RunArgs {
     /// Where secrets come from.
     #[command(flatten)]
@@ -51,6 +53,17 @@ pub(crate) struct RunArgs {
     /// Let native commands that were allowed some network reach all of it: this machine cannot hold them to hosts
     #[arg(long, env = "SEALOCK_UNCONFINED_NETWORK", hide_env = true)]
     unconfined_network: bool,
+    /// Tell at the end what each step used of what it was granted, and what it was granted for nothing
+    #[arg(long, env = "SEALOCK_AUDIT", hide_env = true)]
+    audit: bool,
+    /// Compile every plugin anew instead of taking its kept compiled form; results of steps are never kept in this
+    /// version
+    #[arg(long, env = "SEALOCK_NO_CACHE", hide_env = true)]
+    no_cache: bool,
+    /// Run only what is pinned. This version has no lockfile: a plugin that would need one is refused with this and
+    /// without
+    #[arg(long, env = "SEALOCK_LOCKED", hide_env = true)]
+    locked: bool,
     /// Where the Docker engine listens
     #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", hide_env = true)]
     docker_host: Option<String>,
@@ -93,6 +106,9 @@ impl RunArgs {
             no_dirty: true,
             allow_dirty: false,
             unconfined_network: false,
+            audit: false,
+            no_cache: false,
+            locked: false,
             docker_host: None,
         }
     }
@@ -158,7 +174,7 @@ impl RunArgs {
         let vault = self.secrets.load(shell, &plan, &process).await?;
         process.hide();
         let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
-        let programs = programs::load(shell, &plan, &Plugins::new(repository.root()), &sandbox)?;
+        let programs = programs::load(shell, &plan, &Plugins::new(repository.root()), &sandbox, !self.no_cache)?;
 
         let run = ulid::Ulid::generate().to_string();
         let folder = RunFolder::create(&state, &run).map_err(|error| refused(error.code(), &error))?;
@@ -213,6 +229,10 @@ impl RunArgs {
         }
         if let Some(cause) = &end.unrecorded {
             shell.tell(&Failure::of(cause).text());
+        }
+        if self.audit && self.format != Format::Jsonl {
+            let journal = Journal::open(&state).map_err(|error| refused(error.code(), &error))?;
+            shell.tell(&audit::text(&Usage::of(&journal, &run)?));
         }
         Ok(end.exit)
     }
