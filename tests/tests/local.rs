@@ -12,6 +12,7 @@ mod local {
     mod check;
     mod evaluate;
     mod flow;
+    mod github;
     mod guests;
     mod handover;
     mod journal;

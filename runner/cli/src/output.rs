@@ -1,16 +1,26 @@
 //! Which sink shows a run.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use sealock_events::Sink;
-use sealock_sinks::{Drawing, JsonLines, Options, Plain, Screen, Size, Terminal};
+use sealock_sinks::{Drawing, Github, GithubFiles, JsonLines, Options, Plain, Screen, Size, Terminal};
 use sealock_workspace::Warning;
 
 use crate::commands::run::Format;
 use crate::shell::Shell;
 
+/// Whether the run is told to GitHub.
+pub(crate) fn is_github(shell: &Shell, format: Format) -> bool {
+    format == Format::Github || format == Format::Auto && shell.workflow().is_some()
+}
+
 /// The sink for a run that goes on.
-pub(crate) fn sink(shell: &Shell, format: Format) -> Box<dyn Sink> {
+pub(crate) fn sink(shell: &mut Shell, format: Format) -> Box<dyn Sink> {
+    if is_github(shell, format) {
+        let files = files(shell);
+        return github(shell, files);
+    }
     chosen(shell, format, if shell.global.no_progress { Drawing::Finished } else { Drawing::Live })
 }
 
@@ -20,15 +30,47 @@ pub(crate) fn replay(shell: &Shell, format: Format) -> Box<dyn Sink> {
 }
 
 fn chosen(shell: &Shell, format: Format, drawing: Drawing) -> Box<dyn Sink> {
-    let options = Options { quiet: shell.global.quiet, verbose: shell.global.verbose, colour: shell.colour_out() };
+    let options = options(shell);
     match format {
+        format if is_github(shell, format) => github(shell, GithubFiles::default()),
         Format::Jsonl => Box::new(JsonLines::new(io::stdout())),
         Format::Auto if io::stdout().is_terminal() => {
             let screen = Screen { drawing, size: Box::new(size), clock: Box::new(now_ms) };
             Box::new(Terminal::new(io::stdout(), options, screen))
         }
-        Format::Auto | Format::Plain => Box::new(Plain::new(io::stdout(), options)),
+        Format::Auto | Format::Plain | Format::Github => Box::new(Plain::new(io::stdout(), options)),
     }
+}
+
+fn options(shell: &Shell) -> Options {
+    Options { quiet: shell.global.quiet, verbose: shell.global.verbose, colour: shell.colour_out() }
+}
+
+fn github(shell: &Shell, files: GithubFiles) -> Box<dyn Sink> {
+    Box::new(Github::new(io::stdout(), options(shell), Box::new(token), files))
+}
+
+/// The files of the workflow's step. One that cannot be opened is told, and the run goes on without it.
+fn files(shell: &mut Shell) -> GithubFiles {
+    let workflow = shell.workflow().cloned().unwrap_or_default();
+    let mut open = |path: Option<&Path>| -> Option<Box<dyn Write + Send>> {
+        let path = path?;
+        match std::fs::OpenOptions::new().append(true).create(true).open(path) {
+            Ok(file) => Some(Box::new(file)),
+            Err(error) => {
+                shell.tell(&format!("warning: {} cannot be written: {error}\n", path.display()));
+                None
+            }
+        }
+    };
+    GithubFiles { summary: open(workflow.summary.as_deref()), output: open(workflow.output.as_deref()) }
+}
+
+/// A word that nobody can guess.
+fn token() -> String {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).expect("the system has random bytes, or nothing here is safe");
+    format!("sealock-{:032x}", u128::from_ne_bytes(random))
 }
 
 /// The terminal's size, now.

@@ -18,6 +18,16 @@ pub(crate) struct Shell {
     state: Option<PathBuf>,
     cache: Option<PathBuf>,
     no_color: bool,
+    workflow: Option<Workflow>,
+}
+
+/// What GitHub says to a step of a workflow that runs here.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Workflow {
+    /// Where the step's summary goes.
+    pub summary: Option<PathBuf>,
+    /// Where the step's outputs go.
+    pub output: Option<PathBuf>,
 }
 
 impl Shell {
@@ -42,7 +52,16 @@ impl Shell {
             global.state.clone().or_else(|| base("XDG_STATE_HOME", ".local/state").map(|base| base.join("sealock")));
         let cache = global.cache.clone().or_else(|| base("XDG_CACHE_HOME", ".cache").map(|base| base.join("sealock")));
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Ok(Self { global, directory, state, cache, no_color })
+        let path = |name: &str| variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let is_workflow = variable("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+        let workflow =
+            is_workflow.then(|| Workflow { summary: path("GITHUB_STEP_SUMMARY"), output: path("GITHUB_OUTPUT") });
+        Ok(Self { global, directory, state, cache, no_color, workflow })
+    }
+
+    /// The step of a workflow that this is, when it is one.
+    pub(crate) fn workflow(&self) -> Option<&Workflow> {
+        self.workflow.as_ref()
     }
 
     /// The folder that the command was started in.
@@ -101,6 +120,7 @@ impl Shell {
 
     /// Tells something beside the answer.
     pub(crate) fn tell(&mut self, text: &str) {
+        let text = if self.workflow.is_some() { without_commands(text) } else { text.to_owned() };
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 
@@ -112,7 +132,28 @@ impl Shell {
     }
 }
 
+/// GitHub reads commands from standard error, too: `::` at the start of a line, `##[` anywhere.
+fn without_commands(text: &str) -> String {
+    let lines = text.replace("##[", "## [");
+    let lines = lines.split_inclusive('\n').map(|line| {
+        let is_command = line.trim_start().starts_with("::");
+        if is_command { line.replacen("::", ": :", 1) } else { line.to_owned() }
+    });
+    lines.collect()
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
 fn current_directory() -> std::io::Result<PathBuf> {
     std::env::current_dir()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_told_is_a_command_of_a_workflow() {
+        let told = without_commands("error: x\n  ::error::y\n::z::\na ::b:: ##[add-path]/tmp\n");
+        assert_eq!(told, "error: x\n  : :error::y\n: :z::\na ::b:: ## [add-path]/tmp\n");
+    }
 }

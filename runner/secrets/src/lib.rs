@@ -41,6 +41,7 @@ mod refusal;
 mod secret;
 mod strip;
 mod vault;
+mod workflow;
 
 pub use provider::{
     Caution, Environment, Fetched, Fetching, FileEntryError, Files, LoadError, PREFIX, Provider, ProviderError, load,

@@ -1,4 +1,4 @@
-//! Readers of events: terminal, plain, JSON lines.
+//! Readers of events: terminal, plain, GitHub's log, JSON lines.
 //!
 //! Each implements [`Sink`](sealock_events::Sink). [`JsonLines`] hands the stream on as it is.
 //! [`Plain`] and [`Terminal`] are for people: both keep a *story* (what the events so far add up to)
@@ -16,6 +16,7 @@
 //! - What is kept of a step is bounded, however much it prints.
 
 mod figures;
+mod github;
 mod jsonl;
 mod line;
 mod plain;
@@ -25,6 +26,7 @@ mod terminal;
 mod verdict;
 mod words;
 
+pub use github::{Github, GithubFiles, Tokens};
 pub use jsonl::JsonLines;
 pub use plain::Plain;
 pub use sealock_diagnostics::render::Colour;

@@ -20,7 +20,7 @@ use crate::{Options, telling};
 const STAGE_COLUMNS_MAX: usize = 40;
 
 /// GitHub's runner looks for this anywhere in a line, and does what follows.
-const GITHUB_COMMAND: &str = "##[";
+pub(crate) const GITHUB_COMMAND: &str = "##[";
 
 /// Tells the run line by line.
 #[derive(Debug)]
@@ -36,6 +36,20 @@ impl<W: Write + Send> Plain<W> {
     /// To `out`, which needs no buffer of its own.
     pub fn new(out: W, options: Options) -> Self {
         Self { out, options, story: Story::default(), columns: 0 }
+    }
+
+    /// What the events so far add up to.
+    pub(crate) fn story(&self) -> &Story {
+        &self.story
+    }
+
+    /// Takes the next event, and says what is to be told of it.
+    pub(crate) fn text(&mut self, event: &Event) -> String {
+        self.story.apply(event);
+        if let EventKind::Plan { stages, .. } = &event.kind {
+            self.measure(stages);
+        }
+        self.render(&self.lines(&event.kind))
     }
 
     fn lines(&self, kind: &EventKind) -> Vec<Line> {
@@ -153,19 +167,13 @@ impl<W: Write + Send> Plain<W> {
         }
     }
 
-    fn write(&mut self, lines: &[Line]) -> Result<(), SinkError> {
-        if lines.is_empty() {
-            return Ok(());
-        }
+    fn render(&self, lines: &[Line]) -> String {
         let mut text = String::new();
         for line in lines {
             line.render(self.options.colour, &mut text);
             text.push('\n');
         }
-        let text = text.replace(GITHUB_COMMAND, "## [");
-        self.out.write_all(text.as_bytes())?;
-        self.out.flush()?;
-        Ok(())
+        text.replace(GITHUB_COMMAND, "## [")
     }
 
     fn measure(&mut self, stages: &[PlannedStage]) {
@@ -180,12 +188,12 @@ impl<W: Write + Send> Sink for Plain<W> {
     }
 
     fn receive(&mut self, event: &Event) -> Result<(), SinkError> {
-        self.story.apply(event);
-        if let EventKind::Plan { stages, .. } = &event.kind {
-            self.measure(stages);
+        let text = self.text(event);
+        if !text.is_empty() {
+            self.out.write_all(text.as_bytes())?;
+            self.out.flush()?;
         }
-        let lines = self.lines(&event.kind);
-        self.write(&lines)
+        Ok(())
     }
 }
 

@@ -72,12 +72,14 @@ pub(crate) struct RunArgs {
 /// How to show a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A moving picture on a terminal, lines elsewhere
+    /// A moving picture on a terminal, GitHub's form in a workflow, lines elsewhere
     Auto,
     /// Lines
     Plain,
     /// One event a line, as JSON
     Jsonl,
+    /// Groups, annotations, and a summary for a GitHub workflow
+    Github,
 }
 
 impl Run {
@@ -172,6 +174,10 @@ impl RunArgs {
         }
         let Prepared { plan, git, uncommitted } = prepared;
         let vault = self.secrets.load(shell, &plan, &process).await?;
+        // For the machine that reads standard output; elsewhere it would be a file with every secret in it.
+        if output::is_github(shell, self.format) && shell.workflow().is_some() {
+            shell.answer(&vault.workflow_masks());
+        }
         process.hide();
         let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
         let programs = programs::load(shell, &plan, &Plugins::new(repository.root()), &sandbox, !self.no_cache)?;

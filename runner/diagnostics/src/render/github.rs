@@ -31,11 +31,13 @@ fn command(report: &Report<'_>, diagnostic: &Diagnostic) -> String {
     format!("::{} {properties},title={}::{}", diagnostic.severity.word(), diagnostic.code, message(&text))
 }
 
-fn message(text: &str) -> String {
+/// `text` as the message of a workflow command: it stays on its line.
+pub fn message(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
+/// `text` as a property of a workflow command: it ends neither the property nor the properties.
+pub fn property(text: &str) -> String {
     message(text).replace(':', "%3A").replace(',', "%2C")
 }
 

@@ -5,7 +5,7 @@ mod json;
 mod sarif;
 mod text;
 
-pub use github::github;
+pub use github::{github, message as github_message, property as github_property};
 pub use json::{json, json_of};
 pub use sarif::sarif;
 pub use text::{Colour, summary, text};

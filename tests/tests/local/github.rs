@@ -1,0 +1,58 @@
+//! A run as a step of a GitHub workflow.
+
+use std::fs;
+
+use super::support::{Scene, finish};
+
+const SECRET: &str = "k7Vq9-tR2x_Lm4.Zw8";
+
+const PIPELINE: &str = r###"
+name: workflow
+secrets: [KEY]
+stages:
+  only:
+    steps:
+      - env: { KEY: "${{ secrets.KEY }}" }
+        run: |
+          echo "::error::not ours"
+          echo "##[add-path]/tmp"
+          echo "key $KEY"
+          exit 3
+"###;
+
+#[test]
+fn a_workflow_gets_masks_first_then_stopped_text_annotations_a_summary_and_outputs() {
+    let scene = Scene::new(PIPELINE);
+    let (summary, output) = (scene.repo().join("../summary"), scene.repo().join("../output"));
+    let mut command = scene.command(&["run", "--audit"]);
+    command.env("GITHUB_ACTIONS", "true").env("SEALOCK_SECRET_KEY", SECRET);
+    command.env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_OUTPUT", &output);
+    let told = finish(command.spawn().expect("it starts"));
+    told.exits(1);
+    let lines: Vec<&str> = told.stdout.lines().collect();
+    assert_eq!(lines[0], format!("::add-mask::{SECRET}"));
+    assert!(lines[1].starts_with("::stop-commands::sealock-"), "{}", told.stdout);
+    assert_eq!(told.stdout.matches(SECRET).count(), 1, "{}", told.stdout);
+    assert!(!told.stdout.contains("##["), "{}", told.stdout);
+    assert!(lines.contains(&"::group::only / echo \"::error::not ours\""), "{}", told.stdout);
+    assert!(told.stdout.contains("\n::error file=pipelines/main.yml,line="), "{}", told.stdout);
+    assert!(scene.state_holds(b"add-mask").is_none() && scene.state_holds(SECRET.as_bytes()).is_none());
+    let (summary, output) =
+        (fs::read_to_string(summary).expect("written"), fs::read_to_string(output).expect("written"));
+    assert!(summary.contains("| only | ✗ failed |"), "{summary}");
+    assert!(output.contains("result<<sealock-") && output.contains("\nfailure\n"), "{output}");
+}
+
+#[test]
+fn outside_of_a_workflow_no_mask_is_printed_and_show_tells_the_same() {
+    let scene = Scene::new(PIPELINE);
+    let mut command = scene.command(&["run", "--format", "github"]);
+    command.env("SEALOCK_SECRET_KEY", SECRET);
+    let told = finish(command.spawn().expect("it starts"));
+    told.exits(1);
+    assert!(told.stdout.starts_with("::stop-commands::sealock-") && !told.stdout.contains(SECRET), "{}", told.stdout);
+    let shown = scene.call(&["show", "--format", "github"]);
+    let bare =
+        |text: &str| text.lines().filter(|line| !line.contains("sealock-")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(bare(&shown.stdout), bare(&told.stdout));
+}
