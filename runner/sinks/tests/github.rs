@@ -102,7 +102,8 @@ fn with(kinds: Vec<EventKind>) -> Vec<Event> {
     let mut events = recorded::events("tests-failed");
     let place = events.iter().position(|event| matches!(event.kind, EventKind::StepStarted { .. })).expect("a step");
     let template = events[place].clone();
-    events.splice(place..place, kinds.into_iter().map(|kind| Event { kind, ..template.clone() }));
+    let after = place + 1;
+    events.splice(after..after, kinds.into_iter().map(|kind| Event { kind, ..template.clone() }));
     events
 }
 
