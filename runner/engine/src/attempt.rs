@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use sealock_broker::{EnvText, StepDesk, StepDeskSpec};
@@ -106,7 +106,7 @@ async fn perform(
     attempt: Attempt,
     stop: &CancellationToken,
 ) -> Result<(Outcome, Taken), Cause> {
-    let folder = TryFolder::make(shared, &attempt).map_err(|error| disk(&error))?;
+    let folder = TryFolder::make(shared, room, &attempt).map_err(|error| disk(&error))?;
     let handover =
         attempt.runs_commands().then(|| Handover::make(&folder.path)).transpose().map_err(|error| disk(&error))?;
     let desk = desk(shared, room, &attempt, &folder, handover.as_ref());
@@ -139,7 +139,7 @@ fn desk(
     shared: &Shared,
     room: &Room,
     attempt: &Attempt,
-    folder: &TryFolder,
+    folder: &TryFolder<'_>,
     handover: Option<&Handover>,
 ) -> Arc<StepDesk> {
     let mut env = room.base_env(shared);
@@ -164,7 +164,7 @@ fn call(
     shared: &Shared,
     room: &Room,
     attempt: &Attempt,
-    folder: &TryFolder,
+    folder: &TryFolder<'_>,
 ) -> Result<(StepCall, Option<Selection>), Cause> {
     let is_plain = attempt.is_plain();
     let (workspace, selection) = workspace(room, attempt)?;
@@ -287,25 +287,65 @@ async fn done(shared: &Shared, attempt: &Attempt, outcome: &Outcome) -> Result<(
 
 /// The folder of one try. It is removed with everything in it at the try's end, beside what comes next; what is left when
 /// the run ends goes with the run's folder.
-struct TryFolder {
+///
+/// Making and removing folders is half of what a hermetic step costs: one that such a step left empty is kept for
+/// the next step of its stage. Nothing but the step itself, through `/tmp`, could write there.
+struct TryFolder<'room> {
     path: PathBuf,
+    /// Where it may go when it is empty.
+    spare: Option<&'room SpareFolders>,
 }
 
-impl TryFolder {
-    fn make(shared: &Shared, attempt: &Attempt) -> std::io::Result<Self> {
+impl<'room> TryFolder<'room> {
+    fn make(shared: &Shared, room: &'room Room, attempt: &Attempt) -> std::io::Result<Self> {
+        let spare = (attempt.is_hermetic() && !attempt.runs_commands()).then_some(&room.spare_folders);
+        if let Some(path) = spare.and_then(SpareFolders::take) {
+            return Ok(Self { path, spare });
+        }
         let path = shared.temporary(&attempt.name, attempt.epoch);
         fs::create_dir_all(path.join("tmp"))?;
         if attempt.is_plain() {
             fs::create_dir(path.join("out"))?;
         }
-        Ok(Self { path })
+        Ok(Self { path, spare })
+    }
+
+    fn is_empty(&self) -> bool {
+        let is_empty = |mut entries: fs::ReadDir| entries.next().is_none();
+        fs::read_dir(self.path.join("tmp")).is_ok_and(is_empty)
     }
 }
 
-impl Drop for TryFolder {
+impl Drop for TryFolder<'_> {
     fn drop(&mut self) {
+        let is_reusable = self.spare.is_some() && self.is_empty();
         let path = std::mem::take(&mut self.path);
-        tokio::task::spawn_blocking(move || fs::remove_dir_all(path));
+        match self.spare.filter(|_| is_reusable) {
+            Some(spare) => spare.give(path),
+            None => drop(tokio::task::spawn_blocking(move || fs::remove_dir_all(path))),
+        }
+    }
+}
+
+/// Folders of tries that are over, empty, for the next ones; removed with the stage.
+#[derive(Default)]
+pub(crate) struct SpareFolders(Mutex<Vec<PathBuf>>);
+
+impl SpareFolders {
+    fn take(&self) -> Option<PathBuf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give(&self, path: PathBuf) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+    }
+}
+
+impl Drop for SpareFolders {
+    fn drop(&mut self) {
+        while let Some(path) = self.take() {
+            let _ = fs::remove_dir_all(path);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use sealock_workspace::{LinkRules, Selection, View};
 use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc;
 
-use crate::attempt::{self, disk};
+use crate::attempt::{self, SpareFolders, disk};
 use crate::groups::Held;
 use crate::known::Files;
 use crate::machine::{Input, StageId};
@@ -44,6 +44,7 @@ pub(crate) struct Room {
     pub(crate) environment_secrets: Vec<(String, SecretText)>,
     pub(crate) deployment: OnceLock<Arc<Deployment>>,
     plan: Arc<PlannedStage>,
+    pub(crate) spare_folders: SpareFolders,
     verifiers: Mutex<Vec<Ready>>,
     handed_on: Mutex<HandedOn>,
     env: Vec<(String, EnvText)>,
@@ -96,6 +97,7 @@ impl Room {
             environment_secrets: spec.environment_secrets,
             deployment: OnceLock::new(),
             plan: spec.plan,
+            spare_folders: SpareFolders::default(),
             verifiers: Mutex::default(),
             handed_on: Mutex::default(),
             env: spec.env,
