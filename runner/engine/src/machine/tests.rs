@@ -360,7 +360,7 @@ fn a_cell_that_is_not_run_says_which_one_failed() {
     };
     let mut machine = Machine::new(plan(vec![cell(0), cell(1)]), 1);
     machine.step(Input::Start);
-    let cause = Cause { code: "E-DOCKER".into(), message: "no engine".into(), help: None, exit: 6 };
+    let cause = Cause { code: "E-TARGET-DOCKER".into(), message: "no engine".into(), help: None, exit: 6 };
     machine.step(Input::StageRefused { stage: StageId(0), cause });
     let closed = Input::StageClosed { stage: StageId(0), outputs: Map::new(), deployment: None, cause: None };
     let skipped = machine.step(closed).into_iter().find_map(|command| match command {
