@@ -174,6 +174,7 @@ impl Scene {
 }
 
 /// What the caller has to say.
+#[expect(clippy::disallowed_methods, reason = "a bench is told by its environment what to run")]
 fn given(variable: &str) -> PathBuf {
     let path =
         std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set; `cargo xtask bench` sets it"));

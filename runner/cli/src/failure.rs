@@ -1,6 +1,7 @@
 //! Why a command did not do what it was asked, as a person reads it.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use sealock_diagnostics::{codes, escape};
 
@@ -54,7 +55,7 @@ impl Failure {
         let mut text = format!("error[{}]: {}\n", self.code, escape(&self.message));
         if let Some(help) = &self.help {
             let indented = help.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n        ");
-            text.push_str(&format!("  help: {indented}\n"));
+            let _ = writeln!(text, "  help: {indented}");
         }
         text
     }

@@ -90,7 +90,9 @@ impl Repository {
         };
         let parsed = sealock_pipeline::parse(&source);
         let mut github = self.github(self.git.as_ref(), None);
-        EVENT_FACTS.iter().for_each(|name| drop(github.remove(*name)));
+        for name in EVENT_FACTS {
+            github.remove(name);
+        }
         let facts = Facts { github, ..Facts::default() };
         let diagnostics = self.review(&source, parsed, &facts, Unset::Unknown);
         (source, diagnostics)

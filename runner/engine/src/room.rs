@@ -1,6 +1,7 @@
 //! What a stage has while it runs: workspace, container, services, and a deployment's locks.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -371,7 +372,7 @@ pub(crate) fn cause(code: &str, error: &(dyn std::error::Error + 'static)) -> Ca
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
-        message.push_str(&format!(": {inner}"));
+        let _ = write!(message, ": {inner}");
         source = inner.source();
     }
     Cause { code: code.to_owned(), message, help: None, exit: sealock_diagnostics::codes::exit(code) }

@@ -75,13 +75,14 @@ pub struct RunEnd {
 /// Runs to the end. `cancel` asks for it; `kill` ends at once and leaves the run as it is.
 pub async fn run(spec: RunSpec, cancel: &CancellationToken, kill: &CancellationToken) -> RunEnd {
     let jobs = spec.jobs;
-    within(spec, async |shared: &Arc<Shared>| Driver::new(shared.clone(), jobs).drive(cancel, kill).await).await
+    Box::pin(within(spec, async |shared: &Arc<Shared>| Driver::new(shared.clone(), jobs).drive(cancel, kill).await))
+        .await
 }
 
 /// Brings the environment of the plan's only deployment back to `to`, or to its last other verified release: the same
 /// transaction as in a run.
 pub async fn roll_back(spec: RunSpec, to: Option<String>, cancel: &CancellationToken) -> RunEnd {
-    within(spec, async |shared: &Arc<Shared>| by_hand::roll_back(shared, to.as_deref(), cancel).await).await
+    Box::pin(within(spec, async |shared: &Arc<Shared>| by_hand::roll_back(shared, to.as_deref(), cancel).await)).await
 }
 
 /// Records what `act` does, from the run's first event to its last.

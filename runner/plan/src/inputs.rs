@@ -107,8 +107,7 @@ pub fn default(spec: &InputSpec) -> Result<Input, InputProblem> {
 
 fn plain_value(spec: &InputSpec, value: &Evaluated) -> Result<Value, InputProblem> {
     match spec.kind {
-        InputType::String | InputType::ImageId => text(spec, value).map(Value::Text),
-        InputType::Target => text(spec, value).map(Value::Text),
+        InputType::String | InputType::ImageId | InputType::Target => text(spec, value).map(Value::Text),
         InputType::Choice => choice(spec, value),
         InputType::Boolean => boolean(spec, value),
         InputType::Integer => integer(spec, value),
@@ -134,8 +133,9 @@ fn found(value: &Evaluated) -> String {
     match value {
         Evaluated::Null => "nothing".to_owned(),
         Evaluated::Scalar { text, plain: true } => format!("`{}`", shorten(text)),
-        Evaluated::Scalar { text, plain: false } => format!("the text \"{}\"", shorten(text)),
-        Evaluated::Json(Json::String(text)) => format!("the text \"{}\"", shorten(text)),
+        Evaluated::Scalar { text, plain: false } | Evaluated::Json(Json::String(text)) => {
+            format!("the text \"{}\"", shorten(text))
+        }
         Evaluated::Json(Json::Array(_)) | Evaluated::List(_) => "a list".to_owned(),
         Evaluated::Json(Json::Object(_)) | Evaluated::Map(_) => "a map".to_owned(),
         Evaluated::Json(json) => format!("`{}`", shorten(&json.to_string())),
@@ -146,8 +146,7 @@ fn found(value: &Evaluated) -> String {
 /// The text of a scalar: what is written is what is meant.
 fn scalar_text(value: &Evaluated) -> Option<String> {
     match value {
-        Evaluated::Scalar { text, .. } => Some(text.clone()),
-        Evaluated::Json(Json::String(text)) => Some(text.clone()),
+        Evaluated::Scalar { text, .. } | Evaluated::Json(Json::String(text)) => Some(text.clone()),
         Evaluated::Json(json @ (Json::Number(_) | Json::Bool(_))) => Some(json.to_string()),
         _ => None,
     }

@@ -132,8 +132,11 @@ fn shortened(text: &str, most: usize) -> String {
     }
 }
 
-/// The plugin's name, its inputs as written, and where each stands.
-fn call(planner: &mut Planner<'_>, step: &Step) -> (String, Vec<(String, WithValue)>, Vec<(String, Span)>) {
+/// A plugin's name, its inputs as written, and where each stands.
+type Called = (String, Vec<(String, WithValue)>, Vec<(String, Span)>);
+
+/// What the step calls.
+fn call(planner: &mut Planner<'_>, step: &Step) -> Called {
     match &step.call {
         Call::Run { script, shell } => {
             resolve(planner, SHELL, Wanted::Builtin(SHELL), script.span);

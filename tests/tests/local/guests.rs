@@ -131,13 +131,13 @@ fn a_plain_program_fails_by_its_exit_code_and_sees_no_workspace() {
 #[test]
 fn a_hermetic_step_finds_no_clock_no_chance_and_nothing_to_see() {
     let scene = Scene::new(
-        r#"
+        r"
 name: hermetic
 stages:
   one: { steps: [{ id: p, uses: ./guests/p.wasm, with: { greeting: hello, names: [Ada], clock: true } }] }
   two: { needs: one, steps: [{ id: p, uses: ./guests/p.wasm, with: { greeting: hello, names: [Ada], clock: true } }] }
   file: { needs: one, steps: [{ id: p, uses: ./guests/p.wasm, with: { greeting: no, names: [], file: granted } }] }
-"#,
+",
     );
     scene.write("guests/p.wasm", fs::read(guest("guest_polite.wasm")).expect("it is built"));
     scene.write("granted", "from a file");

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// No test waits longer for a lock.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The shells that a target's `sh` may be.
 pub(crate) const SHELLS: [&str; 3] = ["dash", "busybox", "bash"];
