@@ -16,6 +16,7 @@ mod local {
     mod guests;
     mod handover;
     mod journal;
+    mod policy;
     mod smoke;
     mod support;
     mod walls;

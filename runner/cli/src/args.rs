@@ -31,6 +31,9 @@ pub(crate) struct Global {
     /// Where compiled plugins are kept
     #[arg(long, value_name = "DIR", global = true, env = "SEALOCK_CACHE", hide_env = true)]
     pub cache: Option<PathBuf>,
+    /// The policy that pipelines are held to, in place of the machine's own (/etc/sealock/policy.toml)
+    #[arg(long, value_name = "FILE", global = true, env = "SEALOCK_POLICY", hide_env = true)]
+    pub policy: Option<PathBuf>,
     /// When to colour
     #[arg(long, value_enum, default_value_t = When::Auto, global = true, env = "SEALOCK_COLOR", hide_env = true)]
     pub color: When,

@@ -17,6 +17,7 @@ mod file;
 mod native;
 mod output;
 mod planning;
+mod policy;
 mod programs;
 mod secrets;
 mod shell;
@@ -50,10 +51,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli) -> Result<u8, (Option<Shell>, Failure)> {
+fn start(cli: Cli) -> Result<u8, (Option<Box<Shell>>, Failure)> {
     let mut shell = Shell::new(cli.global, variable).map_err(|failure| (None, failure))?;
     let result = act(cli.command, &mut shell);
-    result.map_err(|failure| (Some(shell), failure))
+    result.map_err(|failure| (Some(Box::new(shell)), failure))
 }
 
 fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::catalogue::Plugins;
 use crate::failure::{Failure, chain};
 use crate::file::{self, Found};
+use crate::policy;
 use crate::shell::Shell;
 
 /// What to plan.
@@ -83,7 +84,7 @@ impl Repository {
 
     /// Every problem of one pipeline: its own, and those of its plan. What can be passed to a run counts as not
     /// known here, and so does what happened.
-    pub(crate) fn check(&self, found: &Found) -> (Source, Vec<Diagnostic>) {
+    pub(crate) fn check(&self, found: &Found, policy: &policy::Found) -> (Source, Vec<Diagnostic>) {
         let source = match file::read(&found.path, &found.name) {
             Ok(source) => source,
             Err((source, diagnostic)) => return (source, vec![diagnostic]),
@@ -93,8 +94,9 @@ impl Repository {
         for name in EVENT_FACTS {
             github.remove(name);
         }
-        let facts = Facts { github, ..Facts::default() };
-        let diagnostics = self.review(&source, parsed, &facts, Unset::Unknown);
+        let facts = Facts { github, networks: policy.policy.networks.clone(), ..Facts::default() };
+        let mut diagnostics = self.review(&source, parsed, &facts, Unset::Unknown);
+        policy.settle(&mut diagnostics);
         (source, diagnostics)
     }
 
@@ -190,6 +192,7 @@ impl PlanArgs {
     ///
     /// When there is no pipeline, or the repository or the event cannot be read.
     pub(crate) fn prepare(&self, shell: &mut Shell, repository: &Repository) -> Result<Option<Prepared>, Failure> {
+        let policy = policy::load(shell)?;
         let found = file::find(shell, repository.root(), self.pipeline.as_deref())?;
         let source = match file::read(&found.path, &found.name) {
             Ok(source) => source,
@@ -201,31 +204,35 @@ impl PlanArgs {
         let parsed = sealock_pipeline::parse(&source);
         let event = self.read_event(shell)?;
         let Some(pipeline) = &parsed.pipeline else {
-            let facts = self.facts(repository.github(repository.git.as_ref(), event.as_ref()));
-            let diagnostics = repository.review(&source, parsed, &facts, Unset::Missing);
+            let facts = self.facts(repository.github(repository.git.as_ref(), event.as_ref()), &policy);
+            let mut diagnostics = repository.review(&source, parsed, &facts, Unset::Missing);
+            policy.settle(&mut diagnostics);
             shell.diagnostics(&source, &diagnostics);
             return Ok(None);
         };
         let git = repository.git(shell, self.reference.as_deref())?;
         let uncommitted = self.uncommitted(shell, &git)?;
-        let facts = self.facts(repository.github(Some(&git), event.as_ref()));
+        let facts = self.facts(repository.github(Some(&git), event.as_ref()), &policy);
         let catalogue = Plugins::new(repository.root());
         let only = self.stage.as_deref();
         let request = sealock_plan::Request { pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };
         let planned = sealock_plan::plan(request);
         let mut diagnostics = parsed.diagnostics;
         diagnostics.extend(planned.diagnostics);
+        policy.settle(&mut diagnostics);
         if planned.plan.is_none() || !shell.global.quiet {
             shell.diagnostics(&source, &diagnostics);
         }
+        planned.plan.iter().try_for_each(|plan| policy.check(plan))?;
         Ok(planned.plan.map(|plan| Prepared { plan, git, uncommitted }))
     }
 
-    fn facts(&self, github: Map<String, Json>) -> Facts {
+    fn facts(&self, github: Map<String, Json>, policy: &policy::Found) -> Facts {
         Facts {
             github,
             vars: self.vars.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
             inputs: self.inputs.clone(),
+            networks: policy.policy.networks.clone(),
         }
     }
 

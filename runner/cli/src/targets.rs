@@ -84,6 +84,7 @@ impl EnvironmentArgs {
             github: repository.github(repository.git(shell, None).ok().as_ref(), None),
             vars: self.vars.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
             inputs: self.inputs.clone(),
+            ..Facts::default()
         };
         let catalogue = Plugins::new(repository.root());
         let request =

@@ -145,6 +145,7 @@ pub(crate) fn entry(grant: &NetworkGrant) -> String {
     let host = match &grant.host {
         HostPattern::Name(name) => name.clone(),
         HostPattern::Below(parent) => format!("*.{parent}"),
+        HostPattern::Any => "*".to_owned(),
         HostPattern::Range(address, bits) => {
             let is_one = *bits == if address.is_ipv4() { 32 } else { 128 };
             let text = if is_one { address.to_string() } else { format!("{address}/{bits}") };

@@ -1,8 +1,6 @@
 //! What a step may touch: what its plugin asks for, and its author allows.
 
-use sealock_contract::grant::{
-    Capability, ContainerGrant, FileGrant, HostPattern, ImagePattern, NetworkGrant, Pattern, Reach,
-};
+use sealock_contract::grant::{Capability, ContainerGrant, FileGrant, ImagePattern, NetworkGrant, Pattern};
 use sealock_contract::manifest::{InputType, RequestSpec, Source};
 use sealock_contract::{Grant, Manifest, SecretText, Value};
 use sealock_diagnostics::{Diagnostic, Span};
@@ -175,7 +173,7 @@ fn literal(step: &Step<'_>, request: &RequestSpec, wanted: &str, grant: &mut Gra
     let covered = match request.capability {
         Capability::Network => {
             let wanted = wanted.parse::<NetworkGrant>().ok();
-            let found = wanted.filter(|wanted| allowed.network.iter().any(|own| covers(own, wanted)));
+            let found = wanted.filter(|wanted| allowed.network.iter().any(|own| own.includes(wanted)));
             if let Some(mut found) = found {
                 request.methods.clone_into(&mut found.methods);
                 grant.network.push(found);
@@ -198,15 +196,6 @@ fn literal(step: &Step<'_>, request: &RequestSpec, wanted: &str, grant: &mut Gra
     if !covered && !request.optional {
         diagnostics.push(missing(step, request, Some(wanted)));
     }
-}
-
-/// Whether what is allowed includes what is wanted.
-fn covers(allowed: &NetworkGrant, wanted: &NetworkGrant) -> bool {
-    let host = match (&allowed.host, &wanted.host) {
-        (HostPattern::Below(parent), HostPattern::Name(name)) => name.ends_with(&format!(".{parent}")),
-        (a, b) => a == b,
-    };
-    host && allowed.port == wanted.port && (allowed.reach == wanted.reach || wanted.reach == Reach::Public)
 }
 
 /// What `allow` says of this kind.

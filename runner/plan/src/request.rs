@@ -1,5 +1,8 @@
 //! What a plan is made from, and what a file is looked through with.
 
+use std::collections::BTreeMap;
+
+use sealock_contract::grant::NetworkGrant;
 use sealock_diagnostics::{Diagnostic, Source};
 use sealock_pipeline::{Draft, Pipeline};
 use serde_json::{Map, Value};
@@ -58,6 +61,8 @@ pub struct Facts {
     pub vars: Map<String, Value>,
     /// What was passed with `--input`.
     pub inputs: Vec<(String, String)>,
+    /// Groups of hosts that the machine's policy names; a pipeline's own group of the same name stands before them.
+    pub networks: BTreeMap<String, Vec<NetworkGrant>>,
 }
 
 /// What the planner works on: a request or a review.

@@ -352,7 +352,11 @@ fn grant(
     let environment = place.environment.and_then(|name| pipeline.environments.get(name));
     let targets: Vec<String> =
         environment.map(|own| own.targets.names().map(str::to_owned).collect()).unwrap_or_default();
-    let networks = |name: &str| network(pipeline.networks.get(name));
+    let of_policy = |name: &str| planner.request.facts.networks.get(name).cloned().unwrap_or_default();
+    let networks = |name: &str| match pipeline.networks.get(name) {
+        Some(group) => network(group),
+        None => of_policy(name),
+    };
     let takes_env =
         manifest.and_then(|own| own.inputs.get("env")).is_some_and(|spec| spec.kind == InputType::MapOfSecret);
     // What the environment gives to the release's services reaches its steps as their input `env`.
@@ -382,9 +386,8 @@ fn env_secrets(env: &sealock_pipeline::Env) -> Vec<String> {
     values.filter_map(|value| late_secrets(&value)).flatten().collect()
 }
 
-fn network(group: Option<&Vec<Spanned<NetworkEntry>>>) -> Vec<NetworkGrant> {
-    let entries = group.into_iter().flatten();
-    let grants = entries.filter_map(|entry| match &entry.value {
+fn network(group: &[Spanned<NetworkEntry>]) -> Vec<NetworkGrant> {
+    let grants = group.iter().filter_map(|entry| match &entry.value {
         NetworkEntry::Grant(grant) => Some(grant.clone()),
         NetworkEntry::Named(_) => None,
     });

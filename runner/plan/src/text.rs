@@ -173,6 +173,7 @@ pub fn granted(grant: &Grant) -> Vec<String> {
         let host = match &own.host {
             HostPattern::Name(name) => name.clone(),
             HostPattern::Below(parent) => format!("*.{parent}"),
+            HostPattern::Any => "*".to_owned(),
             HostPattern::Range(address, bits) if *bits == 32 || *bits == 128 => address.to_string(),
             HostPattern::Range(address, bits) => format!("{address}/{bits}"),
         };

@@ -150,7 +150,11 @@ impl Needs {
     fn keep_network(&mut self, grant: &Grant) {
         for own in &grant.network {
             self.remarks.insert("what a script uses of the network is not seen: as it was allowed".to_owned());
-            self.add("network", &usage::entry(own));
+            if own.host == HostPattern::Any {
+                self.remarks.insert("it was allowed a network of the machine's policy: keep that name".to_owned());
+            } else {
+                self.add("network", &usage::entry(own));
+            }
         }
     }
 

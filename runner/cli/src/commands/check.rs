@@ -6,7 +6,7 @@ use sealock_diagnostics::{Diagnostic, Source};
 
 use crate::failure::Failure;
 use crate::shell::Shell;
-use crate::{exit_code, file, planning};
+use crate::{exit_code, file, planning, policy};
 
 /// Show every problem of every file, with its place and what to do. Nothing is run, nothing is downloaded.
 #[derive(Debug, Args)]
@@ -54,18 +54,25 @@ impl Check {
     fn check(&self, shell: &Shell) -> Result<Vec<(Source, Vec<Diagnostic>)>, Failure> {
         let repository = planning::Repository::at(shell);
         let root = repository.root();
+        let policy = &policy::load(shell)?;
         if self.files.is_empty() {
             let all = file::all(root);
             let found = if all.is_empty() { vec![file::find(shell, root, None)?] } else { all };
-            return Ok(found.iter().map(|found| repository.check(found)).collect());
+            return Ok(found.iter().map(|found| repository.check(found, policy)).collect());
         }
-        Ok(self.files.iter().map(|wanted| self.check_named(shell, &repository, wanted)).collect())
+        Ok(self.files.iter().map(|wanted| self.check_named(shell, &repository, policy, wanted)).collect())
     }
 
     /// A file that is not there is a diagnostic like any other: `--format json` prints its object always.
-    fn check_named(&self, shell: &Shell, repository: &planning::Repository, wanted: &str) -> (Source, Vec<Diagnostic>) {
+    fn check_named(
+        &self,
+        shell: &Shell,
+        repository: &planning::Repository,
+        policy: &policy::Found,
+        wanted: &str,
+    ) -> (Source, Vec<Diagnostic>) {
         if let Ok(found) = file::find(shell, repository.root(), Some(wanted)) {
-            repository.check(&found)
+            repository.check(&found, policy)
         } else {
             let message = "there is no such file, and no pipeline of that name in pipelines/ or .sealock/";
             (Source::new(wanted, ""), vec![Diagnostic::error("E-FILE-READ", message, None)])

@@ -18,7 +18,7 @@ use crate::planning::{PlanArgs, Prepared, Repository};
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 use crate::usage::Usage;
-use crate::{audit, exit_code, output, programs, signals, wall};
+use crate::{audit, exit_code, output, policy, programs, signals, wall};
 
 /// Plan and run a pipeline.
 #[derive(Debug, Args)]
@@ -149,6 +149,7 @@ impl RunArgs {
         process: Process,
         back: Option<Option<String>>,
     ) -> Result<u8, Failure> {
+        policy::load(shell)?.check_wall(process.wall())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
         let end = runtime.block_on(self.start_async(shell, repository, prepared, process, back));

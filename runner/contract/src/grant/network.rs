@@ -51,6 +51,8 @@ pub enum HostPattern {
     Name(String),
     /// Every name below this one, at any depth.
     Below(String),
+    /// Every name; no address that is written as such. Only a policy says so.
+    Any,
     /// The addresses of this range; one address is a range of itself.
     Range(IpAddr, u8),
 }
@@ -176,10 +178,40 @@ impl NetworkGrant {
             HostPattern::Below(parent) => {
                 endpoint.host.strip_suffix(parent.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
             }
+            HostPattern::Any => endpoint.address().is_none(),
             HostPattern::Range(network, bits) => {
                 endpoint.address().is_some_and(|address| in_range(address, *network, *bits))
             }
         }
+    }
+
+    /// Reads an entry of a policy: what a pipeline may write, or `*:port` for every name.
+    ///
+    /// # Errors
+    ///
+    /// As for an entry of a pipeline.
+    pub fn of_policy(text: &str) -> Result<Self, NetworkPatternError> {
+        let Some(port) = text.strip_prefix("*:") else {
+            return text.parse();
+        };
+        let bad_port = |_| NetworkPatternError::BadPort(text.to_owned());
+        let named: Self = format!("any.name:{port}").parse().map_err(bad_port)?;
+        Ok(Self { host: HostPattern::Any, ..named })
+    }
+
+    /// Whether everything that `other` reaches is reached by this, methods and paths aside.
+    pub fn includes(&self, other: &Self) -> bool {
+        let hosts = match (&self.host, &other.host) {
+            (HostPattern::Any, HostPattern::Name(_) | HostPattern::Below(_)) => true,
+            (HostPattern::Below(parent), HostPattern::Name(name) | HostPattern::Below(name)) => {
+                self.host == other.host || name.ends_with(&format!(".{parent}"))
+            }
+            (HostPattern::Range(network, bits), HostPattern::Range(address, narrower)) => {
+                network.is_ipv4() == address.is_ipv4() && narrower >= bits && in_range(*address, *network, *bits)
+            }
+            (one, other) => one == other,
+        };
+        hosts && self.port == other.port && (self.reach == other.reach || other.reach == Reach::Public)
     }
 
     fn takes_method(&self, method: &str) -> bool {
@@ -357,6 +389,44 @@ mod tests {
             ("/", false),
         ] {
             assert_eq!(grant.covers(&Endpoint::new("example.com", 443), "GET", path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_policy_names_every_host_and_no_name_reaches_inside() {
+        assert!("*:443".parse::<NetworkGrant>().is_err());
+        let any = NetworkGrant::of_policy("*:443").expect("a policy may");
+        assert!(any.covers(&Endpoint::new("pypi.org", 443), "GET", "/"));
+        assert!(!any.covers(&Endpoint::new("pypi.org", 80), "GET", "/"));
+        assert!(!any.covers(&Endpoint::new("10.0.0.1", 443), "GET", "/"));
+        assert!(!any.allows_address("169.254.169.254".parse().expect("an address")));
+        assert!(NetworkGrant::of_policy("*:0").is_err() && NetworkGrant::of_policy("*").is_err());
+    }
+
+    #[test]
+    fn what_includes_another_reaches_all_of_it() {
+        let included = |wide: &str, narrow: &str| {
+            NetworkGrant::of_policy(wide)
+                .expect("an entry")
+                .includes(&NetworkGrant::of_policy(narrow).expect("an entry"))
+        };
+        for (wide, narrow) in [
+            ("*:443", "*.example.com:443"),
+            ("*.example.com:443", "a.b.example.com:443"),
+            ("*.example.com:443", "*.b.example.com:443"),
+            ("10.0.0.0/8:443", "10.1.0.0/16:443"),
+            ("a.example:443", "a.example:443"),
+        ] {
+            assert!(included(wide, narrow) && (wide == narrow || !included(narrow, wide)), "{wide} {narrow}");
+        }
+        for (one, other) in [
+            ("*:443", "10.0.0.1:443"),
+            ("*:443", "a.example:80"),
+            ("*:8080", "localhost:8080"),
+            ("*.example.com:443", "evilexample.com:443"),
+            ("0.0.0.0/0:443", "[::1]:443"),
+        ] {
+            assert!(!included(one, other), "{one} {other}");
         }
     }
 }
