@@ -118,6 +118,12 @@ impl Shell {
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
 
+    /// Prints an answer that steps had a part in: in a workflow it holds no command.
+    pub(crate) fn print(&mut self, text: &str) {
+        let text = if self.workflow.is_some() { without_commands(text) } else { text.to_owned() };
+        self.answer(&text);
+    }
+
     /// Tells something beside the answer.
     pub(crate) fn tell(&mut self, text: &str) {
         let text = if self.workflow.is_some() { without_commands(text) } else { text.to_owned() };
@@ -132,7 +138,7 @@ impl Shell {
     }
 }
 
-/// GitHub reads commands from standard error, too: `::` at the start of a line, `##[` anywhere.
+/// GitHub reads commands from whatever is printed, to standard error too: `::` at the start of a line, `##[` anywhere.
 fn without_commands(text: &str) -> String {
     let lines = text.replace("##[", "## [");
     let lines = lines.split_inclusive('\n').map(|line| {

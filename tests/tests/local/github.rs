@@ -56,3 +56,21 @@ fn outside_of_a_workflow_no_mask_is_printed_and_show_tells_the_same() {
         |text: &str| text.lines().filter(|line| !line.contains("sealock-")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(bare(&shown.stdout), bare(&told.stdout));
 }
+
+/// Abuse suite, 86, where somebody prints something else than the format for it.
+#[test]
+fn in_a_workflow_no_format_prints_a_command_of_a_step() {
+    let scene = Scene::new(PIPELINE);
+    let call = |arguments: &[&str]| {
+        let mut command = scene.command(arguments);
+        command.env("GITHUB_ACTIONS", "true").env("SEALOCK_SECRET_KEY", SECRET);
+        finish(command.spawn().expect("it starts"))
+    };
+    let jsonl = call(&["run", "--format", "jsonl"]);
+    assert!(jsonl.log("only").contains(&"##[add-path]/tmp".to_owned()), "{}", jsonl.stdout);
+    for told in [jsonl, call(&["show", "--logs", "only/1"]), call(&["show", "--format", "plain"])] {
+        told.says("[add-path]/tmp");
+        assert!(!told.stdout.contains("##["), "{}", told.stdout);
+        assert!(!told.stdout.lines().any(|line| line.trim_start().starts_with("::")), "{}", told.stdout);
+    }
+}

@@ -72,7 +72,7 @@ impl Show {
                 EventKind::StepStarted { stage, step, .. } if format!("{stage}/{step}") == wanted => known = true,
                 EventKind::Log { stage, step, text, .. } if format!("{stage}/{step}") == wanted => {
                     known = true;
-                    shell.answer(&format!("{}\n", sealock_diagnostics::escape(&text)));
+                    shell.print(&format!("{}\n", sealock_diagnostics::escape(&text)));
                 }
                 _ => {}
             }
