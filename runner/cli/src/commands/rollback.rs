@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::run::{Format, RunArgs};
+use super::run::{Format, Goal, RunArgs};
 use crate::environment::Process;
 use crate::exit_code;
 use crate::failure::Failure;
@@ -43,7 +43,7 @@ impl Rollback {
         };
         self.keep_deployment(&mut prepared)?;
         let arguments = RunArgs::for_rollback(self.environment.secrets.clone(), self.format);
-        arguments.start(shell, &repository, prepared, process, Some(self.to.clone()))
+        arguments.start(shell, &repository, prepared, process, Goal::RollBack { to: self.to.clone() })
     }
 
     /// Only the stage that deploys there, without what it needs.

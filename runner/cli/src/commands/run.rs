@@ -31,6 +31,17 @@ pub(crate) struct Run {
     how: RunArgs,
 }
 
+/// What to do with a plan.
+pub(crate) enum Goal {
+    /// Run it.
+    Run,
+    /// Bring its only deployment back, to this release or to the last verified one before the current.
+    RollBack {
+        /// The release.
+        to: Option<String>,
+    },
+}
+
 /// How to run a plan.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may give")]
@@ -94,7 +105,7 @@ impl Run {
             return Ok(exit_code::USAGE);
         };
         self.how.refuse(&prepared)?;
-        self.how.start(shell, &repository, prepared, process, None)
+        self.how.start(shell, &repository, prepared, process, Goal::Run)
     }
 }
 
@@ -136,7 +147,7 @@ impl RunArgs {
         Ok(())
     }
 
-    /// Runs the plan; with `back`, brings its only deployment back instead, to the release in it.
+    /// Does with the plan what `goal` says.
     ///
     /// # Errors
     ///
@@ -147,12 +158,12 @@ impl RunArgs {
         repository: &Repository,
         prepared: Prepared,
         process: Process,
-        back: Option<Option<String>>,
+        goal: Goal,
     ) -> Result<u8, Failure> {
         policy::load(shell)?.check_wall(process.wall())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
-        let end = runtime.block_on(self.start_async(shell, repository, prepared, process, back));
+        let end = runtime.block_on(self.start_async(shell, repository, prepared, process, goal));
         // Everything that the run started has ended, or was told to end at once: nobody waits for threads that still look.
         runtime.shutdown_background();
         end
@@ -164,7 +175,7 @@ impl RunArgs {
         repository: &Repository,
         prepared: Prepared,
         process: Process,
-        back: Option<Option<String>>,
+        goal: Goal,
     ) -> Result<u8, Failure> {
         let state = shell.state()?;
         std::fs::create_dir_all(&state)
@@ -227,9 +238,9 @@ impl RunArgs {
             jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         };
         let (cancel, kill) = signals::tokens();
-        let end = match back {
-            None => sealock_engine::run(spec, &cancel, &kill).await,
-            Some(to) => sealock_engine::roll_back(spec, to, &cancel).await,
+        let end = match goal {
+            Goal::Run => sealock_engine::run(spec, &cancel, &kill).await,
+            Goal::RollBack { to } => sealock_engine::roll_back(spec, to, &cancel).await,
         };
         for retired in &end.retired {
             shell.tell(&format!("warning: the output `{}` failed: {}\n", retired.name, chain(&retired.error)));
