@@ -60,18 +60,18 @@ pub(crate) fn run(checkout: &Checkout) -> Result<(), Failure> {
     demo.farewell(started)
 }
 
-/// Nothing deployed and no images: as on the first day. Both at once.
+/// Nothing deployed, as on the first day; images of earlier demos stay. Both at once.
 fn empty_targets(checkout: &Checkout) -> Result<(), Failure> {
     heading("two empty machines");
-    let resets = TARGETS.map(|target| {
-        let mut reset = checkout.command(checkout.path("tests/rig/target"));
-        reset.args([target, "reset"]).stdin(Stdio::null()).spawn()
+    let clearing = TARGETS.map(|target| {
+        let mut clear = checkout.command(checkout.path("tests/rig/target"));
+        clear.args([target, "clear"]).stdin(Stdio::null()).spawn()
     });
-    for (target, reset) in TARGETS.into_iter().zip(resets) {
-        let ended = reset.and_then(|mut child| child.wait());
-        let ended = ended.map_err(|error| Failure::failed(format!("tests/rig/target {target} reset: {error}")))?;
+    for (target, clear) in TARGETS.into_iter().zip(clearing) {
+        let ended = clear.and_then(|mut child| child.wait());
+        let ended = ended.map_err(|error| Failure::failed(format!("tests/rig/target {target} clear: {error}")))?;
         if !ended.success() {
-            return Err(Failure::failed(format!("tests/rig/target {target} reset: {ended}")));
+            return Err(Failure::failed(format!("tests/rig/target {target} clear: {ended}")));
         }
     }
     Ok(())

@@ -154,6 +154,26 @@ target_reset() {
   target_power_on "$name"
 }
 
+# Nothing deployed, as after a reset, but the images stay: what a first deployment pulls is there already.
+target_clear() {
+  local name=$1
+  cable_mend "$name"
+  if ! target_ssh root "$name" true 2>/dev/null; then
+    target_reset "$name"
+    return
+  fi
+  # shellcheck disable=SC2016 # The target's shell expands it.
+  target_ssh root "$name" '
+    set -eu
+    containers=$(docker ps --all --quiet)
+    [ -z "$containers" ] || docker rm --force --volumes $containers
+    volumes=$(docker volume ls --quiet)
+    [ -z "$volumes" ] || docker volume rm $volumes
+    docker network prune --force
+    find /opt -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+    rm -rf /home/deploy/deploy' >/dev/null
+}
+
 target_status() {
   local name=$1 power=off ssh=silent
   ! process_runs "target-$name" || power=on
