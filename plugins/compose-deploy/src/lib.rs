@@ -70,6 +70,7 @@ struct ComposeDeploy {
     #[input(default = 3, range = 1..=100)]
     keep: u32,
     /// What the compose file's variables are: the environment's `env`, and more. Written into `.env` of the release.
+    #[input(environment)]
     env: SecretMap,
     /// The Compose project; made from the environment's folder and name without it.
     project: Option<String>,

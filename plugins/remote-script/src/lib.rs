@@ -23,11 +23,14 @@ struct RemoteScript {
     /// Where it runs; every target of the environment without it.
     targets: Vec<String>,
     /// The script.
+    #[input(script)]
     script: String,
     /// What undoes it when the deployment is rolled back. It runs on every target of the step, also where `script`
     /// did not get to.
+    #[input(script)]
     undo: Option<String>,
     /// What finds out after a crash whether it happened: exit code 0 says it did, 1 that it did not.
+    #[input(script)]
     probe: Option<String>,
     /// The scripts' environment; values may be secrets.
     env: SecretMap,

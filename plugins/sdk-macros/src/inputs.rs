@@ -16,6 +16,8 @@ struct Attribute {
     maximum: Option<Value>,
     options: Vec<Value>,
     required: bool,
+    script: bool,
+    environment: bool,
     place: Option<String>,
     hosts: Vec<Value>,
 }
@@ -54,7 +56,7 @@ fn reader(ident: &Ident, kind: &Kind, name: &str) -> TokenStream {
 }
 
 fn spec(field: &Field, kind: &Kind, attribute: Attribute) -> Value {
-    let word = if attribute.options.is_empty() { kind.word } else { "choice" };
+    let word = word(kind, &attribute);
     let must_be_there = !kind.is_option && !kind.may_be_empty && attribute.default.is_none();
     let required = must_be_there || attribute.required;
     let mut spec = Map::new();
@@ -67,10 +69,29 @@ fn spec(field: &Field, kind: &Kind, attribute: Attribute) -> Value {
         ("maximum", attribute.maximum),
         ("options", (!attribute.options.is_empty()).then_some(Value::Array(attribute.options))),
         ("place", attribute.place.map(Value::String)),
+        ("environment", attribute.environment.then_some(Value::Bool(true))),
         ("hosts", (!attribute.hosts.is_empty()).then_some(Value::Array(attribute.hosts))),
     ];
     spec.extend(optional.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
     Value::Object(spec)
+}
+
+fn word(kind: &Kind, attribute: &Attribute) -> &'static str {
+    match attribute {
+        Attribute { script: true, .. } => "script",
+        Attribute { options, .. } if !options.is_empty() => "choice",
+        _ => kind.word,
+    }
+}
+
+/// A script is text, and the environment's `env` a map of secrets.
+fn check_kind(field: &Field, attribute: &Attribute) -> syn::Result<()> {
+    let kind = field::kind(field)?;
+    let wanted = [(attribute.script, "script", "string"), (attribute.environment, "environment", "map of secret")];
+    match wanted.into_iter().find(|(is_set, _, word)| *is_set && *word != kind.word) {
+        Some((_, key, word)) => Err(syn::Error::new_spanned(field, format!("`{key}` goes with a {word}"))),
+        None => Ok(()),
+    }
 }
 
 fn read_attribute(field: &Field) -> syn::Result<Attribute> {
@@ -84,13 +105,19 @@ fn read_attribute(field: &Field) -> syn::Result<Attribute> {
                 "range" => (read.minimum, read.maximum) = bounds(&meta.value()?.parse()?)?,
                 "options" => read.options = list_of(&meta.value()?.parse()?)?,
                 "required" => read.required = true,
+                "script" => read.script = true,
+                "environment" => read.environment = true,
                 "place" => read.place = Some(meta.value()?.parse::<LitStr>()?.value()),
                 "hosts" => read.hosts = list_of(&meta.value()?.parse()?)?,
-                _ => return Err(meta.error("expected name, default, range, options, required, place, or hosts")),
+                _ => {
+                    let known = "name, default, range, options, required, script, environment, place, or hosts";
+                    return Err(meta.error(format!("expected {known}")));
+                }
             }
             Ok(())
         })?;
     }
+    check_kind(field, &read)?;
     Ok(read)
 }
 

@@ -1,18 +1,39 @@
 //! Runs a script that the pipeline's author wrote, in the native wall.
 //!
-//! The script is one argument of the shell: nothing is ever pasted into it. Values reach it through `env`.
+//! `sh` and `bash` are given the script as one argument. Every other program, and one with arguments of its own, is
+//! given a file that holds it. Nothing is ever pasted into a script: values reach it through `env`.
 
 use sealock_sdk::process::{Command, Exit};
 use sealock_sdk::{Error, Inputs, Outcome, SecretMap, Step, step};
 
+/// Writes its first argument into a file of the step's temporary folder and becomes the rest, with the file's path for
+/// `{0}`, or behind everything where no argument holds a `{0}`.
+const HAND_OVER: &str = r#"
+set -eu
+file="$TMPDIR/script"
+printf '%s' "$1" > "$file"
+shift
+is_placed=
+for word do
+  shift
+  case "$word" in
+    *'{0}'*) word="${word%%'{0}'*}$file${word#*'{0}'}" is_placed=1 ;;
+  esac
+  set -- "$@" "$word"
+done
+[ -n "$is_placed" ] || set -- "$@" "$file"
+exec "$@"
+"#;
+
 #[derive(Inputs)]
 struct Script {
     /// The script.
-    #[input(name = "script")]
+    #[input(name = "script", script)]
     text: String,
-    /// `sh`, `bash`, or another program and its arguments, separated by spaces; the script is the last one.
+    /// `sh`, `bash`, or a list of another program and its arguments; the script's file replaces `{0}` in them, or
+    /// comes last.
     #[input(default = "sh")]
-    shell: String,
+    shell: Vec<String>,
     /// Where the script starts, in the workspace.
     #[input(default = ".")]
     working_directory: String,
@@ -22,26 +43,20 @@ struct Script {
 
 #[step]
 fn run(inputs: Script, _step: &mut Step) -> Result<Outcome, Error> {
-    let mut words = inputs.shell.split_whitespace();
-    let program = words.next().ok_or_else(|| Error::new("E-SHELL-EMPTY", "`shell` names no program"))?;
-    let command = Command::new(program).args(options(program)).args(words).args(script_option(&inputs.shell));
-    let command = command.arg(&inputs.text).cwd(&inputs.working_directory);
+    let command = command(&inputs.shell, &inputs.text)?.cwd(&inputs.working_directory);
     let command = inputs.env.iter().fold(command, |command, (name, value)| command.secret_env(name, value));
     Ok(outcome(command.run()?))
 }
 
-/// What makes a script stop at its first error.
-fn options(program: &str) -> &'static [&'static str] {
-    match program {
-        "sh" => &["-eu"],
-        "bash" => &["--noprofile", "--norc", "-eo", "pipefail"],
-        _ => &[],
+/// What runs the script; `sh` and `bash` stop at its first error.
+fn command(shell: &[String], script: &str) -> Result<Command, Error> {
+    let words: Vec<&str> = shell.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] | ["", ..] => Err(Error::new("E-SHELL-EMPTY", "`shell` names no program")),
+        ["sh"] => Ok(Command::new("sh").args(["-eu", "-c", script])),
+        ["bash"] => Ok(Command::new("bash").args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])),
+        words => Ok(Command::new("sh").args(["-c", HAND_OVER, "sh", script]).args(words)),
     }
-}
-
-/// A shell without arguments of its own takes the script after `-c`; one with arguments says itself how it does.
-fn script_option(shell: &str) -> Option<&'static str> {
-    (shell.split_whitespace().count() == 1).then_some("-c")
 }
 
 fn outcome(exit: Exit) -> Outcome {

@@ -15,7 +15,11 @@ pub(crate) fn text(usage: &Usage) -> String {
     for ((stage, step), own) in &usage.steps {
         let _ = writeln!(out, "  {} / {}", escape(stage), escape(step));
         let runs_script = usage.planned(stage, step).is_some_and(|(_, planned)| planned.plugin == SHELL);
-        for (label, things) in rows(own, &usage.grant(stage, step), runs_script) {
+        let mut grant = usage.grant(stage, step);
+        if runs_script {
+            leave_out_shell(&mut grant, own);
+        }
+        for (label, things) in rows(own, &grant, runs_script) {
             for thing in things {
                 let _ = writeln!(out, "    {label:<8}  {}", escape(&thing));
             }
@@ -23,6 +27,14 @@ pub(crate) fn text(usage: &Usage) -> String {
     }
     out.push_str("  files, and the network of native commands, are not counted here\n");
     out
+}
+
+/// Takes out the program that the author typed as `shell`, the first one, where `sh` was started to hand it its script.
+fn leave_out_shell(grant: &mut Grant, own: &StepUse) {
+    let is_started = |program: &str| own.used.iter().any(|(_, what)| what == program);
+    if grant.exec.len() > 1 && grant.exec.last().is_some_and(|last| last == "sh" && is_started(last)) {
+        grant.exec.remove(0);
+    }
 }
 
 fn rows(own: &StepUse, grant: &Grant, runs_script: bool) -> [(&'static str, Vec<String>); 3] {

@@ -128,10 +128,9 @@ impl Given {
         self.secrets.insert(name, SecretInput { text, place: spec.place, hosts: spec.hosts.clone() });
     }
 
-    /// The environment's `env`: a step of a deployment that takes a map of secrets called `env` gets it, under its
-    /// own entries.
+    /// The environment's `env`: a step of a deployment whose input `env` asks for it gets it, under its own entries.
     fn environment_secrets(&mut self, manifest: &Manifest, extra: &[(String, SecretText)]) {
-        let Some(spec) = manifest.inputs.get("env").filter(|spec| spec.kind == InputType::MapOfSecret) else {
+        let Some(spec) = manifest.inputs.get("env").filter(|spec| spec.takes_environment()) else {
             return;
         };
         let missing: Vec<_> =

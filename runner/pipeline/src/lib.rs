@@ -19,6 +19,7 @@ mod model;
 mod problems;
 mod read;
 mod schema;
+mod script;
 mod yaml;
 
 use sealock_diagnostics::{Diagnostic, Source, Span};
@@ -32,6 +33,7 @@ use crate::yaml::Tree;
 pub use model::*;
 pub use problems::DIAGNOSTICS_MAX;
 pub use schema::schema;
+pub use script::{ScriptPlace, expressions_in_script};
 pub use yaml::decode;
 
 /// What a file says, and what is wrong with it.

@@ -45,11 +45,23 @@ pub(crate) fn fix(step: &Step<'_>, diagnostics: &mut Vec<Diagnostic>) -> Grant {
     }
     if step.runs_script {
         grant.network = allowed_network(step);
+        if hands_over(step) && !grant.exec.iter().any(|own| own == "sh") {
+            grant.exec.push("sh".to_owned());
+        }
     }
     grant.secrets.sort();
     grant.secrets.dedup();
     warn_of_unused(step, requests, diagnostics);
     grant
+}
+
+/// Whether the step's program is given its script as a file, which `sh` writes and names.
+fn hands_over(step: &Step<'_>) -> bool {
+    let shell = step.known.iter().find(|(name, _)| name == "shell");
+    let Some((_, Input::Value(Value::Items(words)))) = shell else {
+        return false;
+    };
+    !matches!(words.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), ["sh" | "bash"])
 }
 
 fn files(step: &Step<'_>) -> FileGrant {
@@ -138,9 +150,8 @@ fn grant_typed(request: &RequestSpec, input: &Input, grant: &mut Grant) {
         Capability::Network => {
             grant.network.extend(texts.into_iter().filter_map(|text| typed_host(text, &request.methods)));
         }
-        Capability::Exec => {
-            grant.exec.extend(texts.into_iter().filter_map(|text| text.split_whitespace().next()).map(str::to_owned));
-        }
+        // A program, or a list of a program and its arguments.
+        Capability::Exec => grant.exec.extend(texts.first().map(|&program| program.to_owned())),
         Capability::Build => grant.containers.build = true,
         Capability::Run => grant.containers.run.extend(texts.into_iter().map(|text| ImagePattern(text.to_owned()))),
         Capability::Push => grant.containers.push.extend(texts.into_iter().map(|text| ImagePattern(text.to_owned()))),

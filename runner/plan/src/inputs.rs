@@ -107,7 +107,9 @@ pub fn default(spec: &InputSpec) -> Result<Input, InputProblem> {
 
 fn plain_value(spec: &InputSpec, value: &Evaluated) -> Result<Value, InputProblem> {
     match spec.kind {
-        InputType::String | InputType::ImageId | InputType::Target => text(spec, value).map(Value::Text),
+        InputType::String | InputType::Script | InputType::ImageId | InputType::Target => {
+            text(spec, value).map(Value::Text)
+        }
         InputType::Choice => choice(spec, value),
         InputType::Boolean => boolean(spec, value),
         InputType::Integer => integer(spec, value),

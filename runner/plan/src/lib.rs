@@ -23,6 +23,7 @@ pub mod matrix;
 mod not_yet;
 pub mod policy;
 mod request;
+mod scripts;
 mod settled;
 mod stages;
 mod steps;

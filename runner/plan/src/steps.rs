@@ -1,7 +1,7 @@
 //! Freezes the steps of a stage: plugin, inputs, limits, grant.
 
 use sealock_contract::grant::NetworkGrant;
-use sealock_contract::manifest::InputType;
+use sealock_contract::manifest::{InputSpec, InputType};
 use sealock_contract::{Manifest, StepLimits};
 use sealock_diagnostics::{Diagnostic, Span, near};
 use sealock_pipeline::{Call, Entries, Late, NetworkEntry, PluginName, RetryOn, Shell, Spanned, Stage, Step, Value};
@@ -10,7 +10,7 @@ use crate::evaluate;
 use crate::frozen::{EnvEntry, PlannedPlugin, PlannedStep, Retry, RetryKind, WithValue};
 use crate::inputs::{self, Input};
 use crate::stages::Planner;
-use crate::{Wanted, grants};
+use crate::{Wanted, grants, scripts};
 
 /// The builtin that `run:` is short for.
 pub const SHELL: &str = "shell";
@@ -166,7 +166,7 @@ fn shell_value(shell: &Shell) -> WithValue {
         Shell::Sh => WithValue::text("sh"),
         Shell::Bash => WithValue::text("bash"),
         Shell::Program(words) => {
-            WithValue::text(words.iter().map(|word| word.value.as_str()).collect::<Vec<_>>().join(" "))
+            WithValue::List(words.iter().map(|word| WithValue::text(word.value.as_str())).collect())
         }
     }
 }
@@ -257,6 +257,9 @@ fn check_inputs(
             planner.report(unknown_input(step, plugin, manifest, name));
             continue;
         };
+        if spec.kind == InputType::Script && scripts::refuse(planner, manifest, name, value, span) {
+            continue;
+        }
         if planner.value_rests_on_unset(value) {
             continue;
         }
@@ -357,9 +360,8 @@ fn grant(
         Some(group) => network(group),
         None => of_policy(name),
     };
-    let takes_env =
-        manifest.and_then(|own| own.inputs.get("env")).is_some_and(|spec| spec.kind == InputType::MapOfSecret);
-    // What the environment gives to the release's services reaches its steps as their input `env`.
+    // What the environment gives to the release's services reaches the steps that ask for it as their input `env`.
+    let takes_env = manifest.and_then(|own| own.inputs.get("env")).is_some_and(InputSpec::takes_environment);
     let given = environment.filter(|_| takes_env).map(|own| env_secrets(&own.env)).unwrap_or_default();
     let step_name = step.id.as_ref().map_or(plugin, |id| id.value.as_str()).to_owned();
     let question = grants::Step {

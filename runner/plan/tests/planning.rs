@@ -38,7 +38,8 @@ fn manifest(name: &str) -> Option<Manifest> {
     let full = "sealock:step/full-step@0.1.0";
     let value = match name {
         "shell" => json!({ "world": full, "inputs": {
-            "script": { "type": "string", "required": true }, "shell": { "type": "string" }, "working-directory": { "type": "path" },
+            "script": { "type": "script", "required": true }, "shell": { "type": "list", "default": "sh" },
+            "working-directory": { "type": "path" }, "env": { "type": "map of secret" },
         }, "requests": [{ "capability": "exec", "to": "{inputs.shell}" }] }),
         "probe" => json!({ "world": full, "verifies": true, "inputs": {
             "url": { "type": "string", "required": true }, "attempts": { "type": "integer", "minimum": 1 },
@@ -50,7 +51,9 @@ fn manifest(name: &str) -> Option<Manifest> {
         "caller" => json!({ "world": full, "requests": [
             { "capability": "network", "to": "api.example.org:443", "reason": "report the result" },
         ] }),
-        "deployer" => json!({ "world": full, "effect": true, "inputs": { "env": { "type": "map of secret" } },
+        "deployer" => json!({ "world": full, "effect": true, "inputs": {
+                "env": { "type": "map of secret", "environment": true }, "undo": { "type": "script" },
+            },
             "requests": [{ "capability": "targets", "to": "{environment}" }] }),
         _ => return None,
     };
@@ -277,4 +280,46 @@ fn cells_times_steps_are_bounded_before_they_are_made() {
     let start = std::time::Instant::now();
     assert_eq!(review(&text), [(3, "E-MATRIX-SIZE")]);
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_services_are_given_reaches_only_plugins_that_ask_for_it() {
+    let plan = plan("  a:\n    environment: prod\n    steps:\n      - uses: deployer\n      - { id: s, run: env }\n");
+    assert_eq!(grant(&plan, "a", "deployer").secrets, ["DB"]);
+    assert_eq!(grant(&plan, "a", "s").secrets, Vec::<String>::new());
+}
+
+#[test]
+fn an_expression_in_an_input_that_is_a_script_is_told_with_the_line_to_write() {
+    let stages = "  a:\n    environment: prod\n    steps:\n      - uses: shell\n        with: { script: \"echo ${{ github.ref }}\" }\n      \
+                  - uses: deployer\n        with:\n          undo: |\n            set -e\n            echo ${{ github.event.head_commit.message }}\n";
+    assert_snapshot!(told(stages), @r#"
+    error[E-EXPR-IN-SCRIPT]: an expression stands inside a script
+      --> main.yml:13:31
+       |
+    13 |         with: { script: "echo ${{ github.ref }}" }
+       |                               ^^^^^^^^^^^^^^^^^ text from outside would become code
+       |
+       = help: hand it over as a variable, under `with`:
+               env: { REF: "${{ github.ref }}" }
+               script: echo $REF
+
+    error[E-EXPR-IN-SCRIPT]: an expression stands inside a script
+      --> main.yml:18:18
+       |
+    18 |             echo ${{ github.event.head_commit.message }}
+       |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ text from outside would become code
+       |
+       = help: hand it over as a variable, under `with`:
+               env: { MESSAGE: "${{ github.event.head_commit.message }}" }
+               undo: echo $MESSAGE
+    "#);
+}
+
+#[test]
+fn the_words_of_a_shell_stay_apart_and_the_first_one_is_what_is_run() {
+    let plan = plan("  a:\n    steps:\n      - { id: s, run: x, shell: [env, \"A=b c\", sh] }\n");
+    let words = ["env", "A=b c", "sh"].map(sealock_plan::WithValue::text);
+    assert_eq!(plan.stages[0].steps[0].with[1], ("shell".to_owned(), sealock_plan::WithValue::List(words.to_vec())));
+    assert_eq!(grant(&plan, "a", "s").exec, ["env", "sh"]);
 }

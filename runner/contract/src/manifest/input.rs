@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum InputType {
     /// Text.
     String,
+    /// Text that is run as a program: no expression may stand in it.
+    Script,
     /// A whole number.
     Integer,
     /// A number.
@@ -44,6 +46,7 @@ impl InputType {
     pub fn word(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::Script => "script",
             Self::Integer => "integer",
             Self::Number => "number",
             Self::Boolean => "boolean",
@@ -108,4 +111,20 @@ pub struct InputSpec {
     /// For secrets: the only `host:port` that may be sent them; without it, the step's network grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// For a map of secrets: whether the `env` of the stage's environment is added to it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub environment: bool,
+}
+
+impl InputSpec {
+    /// Whether the `env` of the stage's environment comes with it: what a release's services are given is given only
+    /// to plugins that ask for it.
+    pub fn takes_environment(&self) -> bool {
+        self.environment && self.kind == InputType::MapOfSecret
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }

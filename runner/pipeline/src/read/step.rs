@@ -6,7 +6,8 @@ use super::reader::{Field, Keys, Reader};
 use super::shape::{CACHE, RETRY, RETRY_ON, STEP};
 use super::slot::Slot;
 use crate::model::{Cache, Call, Entries, Late, Retry, RetryOn, Shell, Spanned, Step};
-use crate::yaml::{Layout, NodeId};
+use crate::script::{ScriptPlace, expressions_in_script};
+use crate::yaml::NodeId;
 
 /// How many steps a pipeline has at most; stops a file from planning for minutes.
 const STEPS_MAX: usize = 10_000;
@@ -106,30 +107,10 @@ impl Reader<'_> {
 
     fn script(&mut self, field: Field, subject: &str) -> Option<Spanned<String>> {
         let script = self.scalar(field.node, &format!("`run` of {subject}"), "a script")?;
-        self.refuse_expressions_in_script(&script);
-        Some(script)
-    }
-
-    /// Each expression in a script, with the `env` line to write instead.
-    fn refuse_expressions_in_script(&mut self, script: &Spanned<String>) {
-        let layout = Layout::new(&script.value, self.file, script.span);
-        for at in crate::yaml::expressions(script) {
-            let expression = &script[at.clone()];
-            let inner = expression.trim_start_matches("${{").trim_end_matches("}}").trim();
-            let name = variable_for(inner);
-            let line_start = script[..at.start].rfind('\n').map_or(0, |newline| newline + 1);
-            let line_end = script[at.end..].find('\n').map_or(script.len(), |length| at.end + length);
-            let line = format!("{}${name}{}", &script[line_start..at.start], &script[at.end..line_end]);
-            let help = format!(
-                "hand it over as a variable:\nenv: {{ {name}: \"${{{{ {inner} }}}}\" }}\nrun: {}",
-                super::shortened(line.trim())
-            );
-            let found =
-                Diagnostic::error("E-EXPR-IN-SCRIPT", "an expression stands inside a script", layout.locate(at))
-                    .label("text from outside would become code")
-                    .help(help);
+        for found in expressions_in_script(&script, self.file, ScriptPlace::Run) {
             self.report(found);
         }
+        Some(script)
     }
 
     fn shell(&mut self, field: Field, subject: &str) -> Option<Shell> {
@@ -172,14 +153,6 @@ impl Reader<'_> {
         let attempts = self.count(attempts.node, &format!("`attempts` of {subject}"), 1, ATTEMPTS_MAX)?;
         Some(Spanned::new(Retry { attempts, backoff, on: on.unwrap_or_default() }, keys.span()))
     }
-}
-
-/// A name for the variable that carries `expression`: its last word, as variables are written.
-fn variable_for(expression: &str) -> String {
-    let is_word_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let mut words =
-        expression.split(|c| !is_word_char(c)).filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
-    words.next_back().map_or_else(|| "VALUE".to_owned(), |word| word.to_ascii_uppercase().replace('-', "_"))
 }
 
 fn empty(span: sealock_diagnostics::Span) -> Step {

@@ -99,7 +99,12 @@ fn is_of(kind: InputType, value: &Value) -> bool {
         (InputType::Digest, Value::Text(text)) => text.parse::<Digest>().is_ok(),
         (InputType::Map, Value::Json(json)) => serde_json::from_str::<serde_json::Map<_, _>>(json).is_ok(),
         (
-            InputType::String | InputType::Choice | InputType::Path | InputType::Target | InputType::ImageId,
+            InputType::String
+            | InputType::Script
+            | InputType::Choice
+            | InputType::Path
+            | InputType::Target
+            | InputType::ImageId,
             Value::Text(_),
         )
         | (InputType::Integer | InputType::Duration | InputType::Size, Value::Integer(_))
