@@ -369,7 +369,7 @@ enum Room {
     Full,
 }
 
-/// What a note takes of the log: its text, and a line end.
+/// What a note takes of the log: its text, and what every event takes.
 fn size_bytes(note: &Note) -> u64 {
     let text = match note {
         Note::Log { message, .. } | Note::Progress { message, .. } => message.len(),
@@ -379,7 +379,7 @@ fn size_bytes(note: &Note) -> u64 {
         Note::Denied(error) => error.message.len(),
         Note::GroupEnd { .. } | Note::Output { .. } | Note::GrantUsed { .. } => 0,
     };
-    text as u64 + 1
+    text as u64 + limits::LOG_LINE_COST_BYTES
 }
 
 /// Environment entries, each name once.

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a line of the log counts beside its text: each is an event with a time and a name, and a flood of empty ones
+/// must not cost a hundred times its quota.
+pub const LOG_LINE_COST_BYTES: u64 = 64;
+
 /// Linear memory of a step unless `allow.memory` says otherwise: a growing guest must not take the host's.
 pub const MEMORY_BYTES: u64 = 256 << 20;
 /// Wall time of a step without `timeout`: a step that hangs must not hold a run for ever.

@@ -248,10 +248,10 @@ fn settle(
     else {
         return Ok(Taken::default());
     };
-    let taken = handover.take()?;
-    scripts::check_sizes(&taken.outputs)?;
     // The desk is closed; what scripts hand on passes the same redactor.
     let redactor = shared.broker.vault().redactor();
+    let taken = handover.take(&|text| redactor.redact_text(text).into_owned())?;
+    scripts::check_sizes(&taken.outputs)?;
     let clean = |text: &String| redactor.redact_text(text).into_owned();
     let outputs =
         taken.outputs.iter().map(|(name, value)| Note::Output { name: clean(name), value: Value::Text(clean(value)) });
@@ -303,7 +303,10 @@ impl<'room> TryFolder<'room> {
             return Ok(Self { path, spare });
         }
         let path = shared.temporary(&attempt.name, attempt.epoch);
-        fs::create_dir_all(path.join("tmp"))?;
+        fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        // A step in a container could have made what it guesses: nothing that is there already is used.
+        fs::create_dir(&path)?;
+        fs::create_dir(path.join("tmp"))?;
         if attempt.is_plain() {
             fs::create_dir(path.join("out"))?;
         }
@@ -350,7 +353,10 @@ impl Drop for SpareFolders {
 }
 
 pub(crate) fn open(path: &Path) -> std::io::Result<OwnedFd> {
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let flags = rustix::fs::OFlags::RDONLY
+        | rustix::fs::OFlags::DIRECTORY
+        | rustix::fs::OFlags::NOFOLLOW
+        | rustix::fs::OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?)
 }
 

@@ -12,6 +12,7 @@
 mod addresses;
 mod attempt;
 mod by_hand;
+mod cleaning;
 mod closing;
 mod contexts;
 mod deployments;

@@ -10,21 +10,32 @@
 //! - A sink sees an event only after it is in the journal or in the log file.
 //! - When the disk is full, the log ends and the journal goes on in its reserve: what is transient is neither kept nor
 //!   shown from then on, and the driver hears of it, to end the run. A log that fails or is too long is the same.
+//! - No text of an event holds a secret (`cleaning.rs`).
 //! - When the journal fails, nothing more is shown, and everybody who waits hears of it.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use sealock_events::{Event, EventKind, FanOut, Retired, Timestamp, VERSION};
 use sealock_journal::{CommitError, FullDisk, Journal, RunLog};
+use sealock_secrets::Vault;
 use tokio::sync::{oneshot, watch};
+
+use crate::cleaning::Cleaning;
 
 /// Between two ticks of sinks that show elapsed time.
 const TICK: Duration = Duration::from_millis(80);
 /// Events of one group: a flood must not delay those who wait without end.
 const GROUP_EVENTS_MAX: usize = 4_096;
+
+/// Events that may wait to be written before those who print have to wait: some 20 MiB.
+const WAITING_EVENTS_MAX: usize = 65_536;
+/// Between two looks whether the flood has gone down.
+const FLOOD_PAUSE: Duration = Duration::from_millis(1);
 
 /// Why the record cannot be kept, or not all of it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -65,6 +76,8 @@ enum Message {
 pub(crate) struct Recorder {
     tell: Sender<Message>,
     keeping: watch::Receiver<Keeping>,
+    /// Events that have been told and not been written.
+    waiting: Arc<AtomicUsize>,
 }
 
 /// The thread behind a [`Recorder`].
@@ -75,20 +88,36 @@ pub(crate) struct Recording {
 
 impl Recorder {
     /// Starts the thread for `run`.
-    pub(crate) fn start(run: String, journal: Journal, log: RunLog, sinks: FanOut) -> (Self, Recording) {
+    pub(crate) fn start(run: String, journal: Journal, log: RunLog, sinks: FanOut, vault: &Vault) -> (Self, Recording) {
         let (tell, told) = channel();
         let (keeps, keeping) = watch::channel(Keeping::All);
-        let mut writer = Writer { run, journal, log, sinks, seq: 0, sub: 0, keeps };
+        let cleaning = Cleaning::new(vault);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let mut writer = Writer { run, journal, log, sinks, cleaning, seq: 0, sub: 0, keeps, waiting: waiting.clone() };
         let thread = std::thread::spawn(move || {
             writer.write_all(&told);
             writer.sinks.take_retired()
         });
-        (Self { tell: tell.clone(), keeping }, Recording { tell, thread })
+        (Self { tell: tell.clone(), keeping, waiting }, Recording { tell, thread })
     }
 
     /// Tells what happened, without waiting.
     pub(crate) fn tell(&self, kind: EventKind) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let _ = self.tell.send(Message::Told { kind, durable: None });
+    }
+
+    /// Tells what a step printed; waits while too much is waiting to be written, so that a flood fills a pipe and not
+    /// the memory. To be called in a task.
+    pub(crate) fn tell_in_turn(&self, kind: EventKind) {
+        if self.waiting.load(Ordering::Relaxed) >= WAITING_EVENTS_MAX {
+            tokio::task::block_in_place(|| {
+                while self.waiting.load(Ordering::Relaxed) >= WAITING_EVENTS_MAX / 2 && self.failure().is_none() {
+                    std::thread::sleep(FLOOD_PAUSE);
+                }
+            });
+        }
+        self.tell(kind);
     }
 
     /// Tells what happened and waits until it, and everything before it, is durable.
@@ -98,6 +127,7 @@ impl Recorder {
     /// When the journal cannot be written: then nothing may be begun that it should know of.
     pub(crate) async fn commit(&self, kind: EventKind) -> Result<(), RecordError> {
         let (durable, done) = oneshot::channel();
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let sent = self.tell.send(Message::Told { kind, durable: Some(durable) });
         match (sent, done.await) {
             (Ok(()), Ok(result)) => result,
@@ -161,9 +191,11 @@ struct Writer {
     journal: Journal,
     log: RunLog,
     sinks: FanOut,
+    cleaning: Cleaning,
     seq: u64,
     sub: u64,
     keeps: watch::Sender<Keeping>,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Writer {
@@ -186,12 +218,14 @@ impl Writer {
     fn group(&mut self, first: Message, told: &Receiver<Message>) -> ControlFlow<()> {
         let mut events = Vec::new();
         let mut waiting = Vec::new();
+        let mut taken = 0;
         let mut next = Some(first);
         let mut after = ControlFlow::Continue(());
         while let Some(one) = next {
             match one {
                 Message::Told { kind, durable } => {
                     waiting.extend(durable);
+                    taken += 1;
                     events.push(self.number(kind));
                 }
                 Message::Settle(durable) => waiting.push(durable),
@@ -208,6 +242,7 @@ impl Writer {
                 self.sinks.send(event);
             }
         }
+        self.waiting.fetch_sub(taken, Ordering::Relaxed);
         for one in waiting {
             let _ = one.send(written.clone());
         }
@@ -215,6 +250,7 @@ impl Writer {
     }
 
     fn number(&mut self, kind: EventKind) -> Event {
+        let kind = self.cleaning.clean(kind);
         if kind.is_transient() {
             self.sub += 1;
         } else {

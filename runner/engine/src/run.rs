@@ -89,7 +89,7 @@ pub async fn roll_back(spec: RunSpec, to: Option<String>, cancel: &CancellationT
 async fn within(spec: RunSpec, act: impl AsyncFnOnce(&Arc<Shared>) -> Verdict) -> RunEnd {
     let started = Instant::now();
     let run = spec.folder.run().to_owned();
-    let (recorder, recording) = Recorder::start(run.clone(), spec.journal, spec.log, spec.sinks);
+    let (recorder, recording) = Recorder::start(run.clone(), spec.journal, spec.log, spec.sinks, &spec.vault);
     let plan = Arc::new(spec.plan);
     recorder.tell(run_started(&plan, &spec.settings));
     recorder.tell(planned(&plan, spec.wall));

@@ -90,9 +90,12 @@ impl Shared {
         self.epochs.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The folder of one try, outside of every workspace.
+    /// The folder of one try, outside of every workspace, under a name that nobody can guess.
     pub(crate) fn temporary(&self, name: &StepName, epoch: u64) -> PathBuf {
-        self.steps_folder(&name.stage).join(epoch.to_string())
+        let mut chance = [0; 8];
+        // Without random bytes the name can be guessed; what is there already is refused all the same.
+        let _ = getrandom::fill(&mut chance);
+        self.steps_folder(&name.stage).join(format!("{epoch}-{:016x}", u64::from_ne_bytes(chance)))
     }
 
     /// The folder of a stage's tries.

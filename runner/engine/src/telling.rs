@@ -58,7 +58,9 @@ impl NoteSink for Teller {
     fn note(&self, step: &StepName, notes: Vec<Note>) {
         for note in notes {
             self.keep(step, &note);
-            self.recorder.tell(event(step, note));
+            let is_flood = matches!(note, Note::Log { .. });
+            let kind = event(step, note);
+            if is_flood { self.recorder.tell_in_turn(kind) } else { self.recorder.tell(kind) }
         }
     }
 }

@@ -74,6 +74,11 @@ impl Vault {
         self.contents().by_name.get(name).cloned()
     }
 
+    /// Whether nothing was ever registered or hidden: then there is nothing to mask.
+    pub fn hides_nothing(&self) -> bool {
+        self.generation() == 0
+    }
+
     /// The names of all secrets, sorted.
     pub fn names(&self) -> Vec<String> {
         self.contents().by_name.keys().cloned().collect()
