@@ -88,11 +88,22 @@ impl Catalogue for Plugins {
     }
 }
 
+/// Builtins that the language has and this version has not.
+const LATER: [&str; 3] = ["cache", "artifact-save", "artifact-load"];
+
 fn builtin(name: &str) -> Result<&'static sealock_builtins::Builtin, CatalogueError> {
     sealock_builtins::all().iter().find(|own| own.name == name).ok_or_else(|| CatalogueError {
-        code: "E-PLUGIN-UNKNOWN",
-        message: format!("there is no plugin `{name}`"),
-        help: None,
+        code: if LATER.contains(&name) { "E-NOT-YET" } else { "E-PLUGIN-UNKNOWN" },
+        message: match name {
+            "cache" => "the plugin `cache` cannot be used yet".to_owned(),
+            name if LATER.contains(&name) => format!("artifacts cannot be used yet (`{name}`)"),
+            name => format!("there is no plugin `{name}`"),
+        },
+        help: match name {
+            "cache" => Some("the step is never needed for a result: leave it out".to_owned()),
+            name if LATER.contains(&name) => Some("hand text on through `outputs`".to_owned()),
+            _ => None,
+        },
     })
 }
 

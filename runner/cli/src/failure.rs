@@ -52,7 +52,16 @@ impl Failure {
 
     /// The message as it goes to standard error.
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("error[{}]: {}\n", self.code, escape(&self.message));
+        self.text_as("error")
+    }
+
+    /// The same, where it stands in nobody's way yet.
+    pub(crate) fn warning(&self) -> String {
+        self.text_as("warning")
+    }
+
+    fn text_as(&self, level: &str) -> String {
+        let mut text = format!("{level}[{}]: {}\n", self.code, escape(&self.message));
         if let Some(help) = &self.help {
             let indented = help.lines().map(|line| escape(line).into_owned()).collect::<Vec<_>>().join("\n        ");
             let _ = writeln!(text, "  help: {indented}");

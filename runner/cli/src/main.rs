@@ -19,6 +19,7 @@ mod output;
 mod planning;
 mod policy;
 mod programs;
+mod refusals;
 mod secrets;
 mod shell;
 mod signals;

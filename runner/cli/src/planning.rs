@@ -178,19 +178,6 @@ impl PlanArgs {
     /// # Errors
     ///
     /// When there is no pipeline, or the repository or the event cannot be read.
-    pub(crate) fn plan(
-        &self,
-        shell: &mut Shell,
-        repository: &Repository,
-    ) -> Result<Option<sealock_plan::Plan>, Failure> {
-        Ok(self.prepare(shell, repository)?.map(|prepared| prepared.plan))
-    }
-
-    /// Plans, or tells what stands in the way and gives nothing.
-    ///
-    /// # Errors
-    ///
-    /// When there is no pipeline, or the repository or the event cannot be read.
     pub(crate) fn prepare(&self, shell: &mut Shell, repository: &Repository) -> Result<Option<Prepared>, Failure> {
         let policy = policy::load(shell)?;
         let found = file::find(shell, repository.root(), self.pipeline.as_deref())?;

@@ -14,6 +14,7 @@
 
 mod catalogue;
 mod check;
+mod deploys;
 mod environments;
 pub mod evaluate;
 mod frozen;
@@ -33,6 +34,7 @@ mod typed;
 mod unset;
 
 pub use catalogue::{Catalogue, CatalogueError, Wanted};
+pub use deploys::{Refusal, refuse_branch, refuse_dirty};
 pub use frozen::*;
 pub use not_yet::not_yet;
 pub use policy::Policy;

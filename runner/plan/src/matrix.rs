@@ -134,8 +134,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::WithValue;
     use crate::evaluate::Maps;
-    use crate::{LateFlag, WithValue};
 
     fn written(value: &Json) -> WithValue {
         match value {
@@ -150,12 +150,7 @@ mod tests {
     }
 
     fn labels(axes: &Json, include: &Json, exclude: &Json) -> Result<Vec<String>, MatrixError> {
-        let source = MatrixSource {
-            axes: written(axes),
-            include: written(include),
-            exclude: written(exclude),
-            fail_fast: LateFlag::Known(true),
-        };
+        let source = MatrixSource { axes: written(axes), include: written(include), exclude: written(exclude) };
         cells(&source, &Maps::default()).map(|cells| cells.iter().map(label).collect())
     }
 

@@ -1,6 +1,12 @@
 //! What is understood and checked, and cannot be run yet.
 
-use crate::{Plan, PluginOrigin, WithValue};
+use sealock_contract::Value;
+
+use crate::inputs::Input;
+use crate::{Plan, PlannedStage, PlannedStep, PluginOrigin};
+
+/// Ways to switch targets that a plugin's manifest may offer already.
+const LATER_STRATEGIES: [&str; 2] = ["blue-green", "canary"];
 
 /// What the plan uses that this version cannot run: nothing of such a plan is started.
 pub fn not_yet(plan: &Plan) -> Vec<String> {
@@ -8,29 +14,30 @@ pub fn not_yet(plan: &Plan) -> Vec<String> {
     for environment in plan.environments.values().filter(|environment| environment.approvals > 0) {
         found.push(format!("approvals (environment `{}`)", environment.name));
     }
-    for (name, plugin) in &plan.plugins {
-        match (&plugin.origin, name.as_str()) {
-            (PluginOrigin::Registry(reference), _) => found.push(format!("plugins from registries (`{reference}`)")),
-            (_, "cache" | "artifact-save" | "artifact-load") => found.push(format!("the plugin `{name}`")),
-            _ => {}
+    for plugin in plan.plugins.values() {
+        if let PluginOrigin::Registry(reference) = &plugin.origin {
+            found.push(format!("plugins from registries (`{reference}`)"));
         }
     }
     for stage in &plan.stages {
-        for step in &stage.steps {
-            if let Some(strategy) = later_strategy(&step.with) {
-                found.push(format!("the strategy `{strategy}` (stage `{}`)", stage.name));
-            }
-        }
+        let steps = stage.steps.iter().chain(&stage.rollback);
+        found.extend(steps.filter_map(|step| later_strategy(plan, stage, step)));
     }
     found.sort();
     found.dedup();
     found
 }
 
-fn later_strategy(with: &[(String, WithValue)]) -> Option<&str> {
-    let (_, strategy) = with.iter().find(|(name, _)| name == "strategy")?;
-    match strategy {
-        WithValue::Scalar { text, .. } if text == "blue-green" || text == "canary" => Some(text),
-        _ => None,
+/// The strategy of `step`, if it is one for later, or could turn out to be one.
+fn later_strategy(plan: &Plan, stage: &PlannedStage, step: &PlannedStep) -> Option<String> {
+    let manifest = plan.plugins.get(&step.plugin)?.manifest.as_ref()?;
+    let is_later = |option: &str| LATER_STRATEGIES.contains(&option);
+    manifest.inputs.get("strategy").filter(|spec| spec.options.iter().any(|option| is_later(option)))?;
+    match plan.known_input(stage, step, "strategy") {
+        Some(Input::Value(Value::Text(text))) if is_later(&text) => {
+            Some(format!("the strategy `{text}` (stage `{}`)", stage.name))
+        }
+        Some(_) => None,
+        None => Some(format!("a strategy that is known only during the run (stage `{}`)", stage.name)),
     }
 }

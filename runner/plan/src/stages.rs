@@ -17,7 +17,7 @@ use crate::frozen::{
 use crate::request::{Question, Unset};
 use crate::settled::Settled;
 use crate::told::Told;
-use crate::{Request, Review, environments, matrix, steps};
+use crate::{Request, Review, deploys, environments, matrix, steps};
 
 /// One stage without `timeout`, in milliseconds.
 const STAGE_TIMEOUT_MS: u64 = 60 * 60 * 1000;
@@ -409,8 +409,8 @@ impl<'a> Planner<'a> {
         let own_matrix = stage.matrix.as_ref().map(|own| &own.value);
         let max_parallel =
             own_matrix.and_then(|own| own.max_parallel.as_ref()).and_then(|most| self.late(most, "a number from 1"));
-        let fail_fast = own_matrix.map_or(LateFlag::Known(true), |own| self.flag(&own.fail_fast, stage.span));
-        let fail_fast = fail_fast != LateFlag::Known(false);
+        let fail_fast = stage.matrix.as_ref().map(|own| self.flag(&own.value.fail_fast, own.span));
+        let fail_fast = fail_fast != Some(LateFlag::Known(false));
         self.known.set(
             "strategy",
             json!({ "job-index": index, "job-total": count, "fail-fast": fail_fast, "max-parallel": max_parallel.map_or(count, |most| most as usize) }),
@@ -444,6 +444,7 @@ impl<'a> Planner<'a> {
             line: self.line(stage.id.span),
             name,
         };
+        deploys::warn(self, stage, &planned.steps);
         (self.known, self.unset_env) = outer;
         planned
     }
@@ -451,11 +452,25 @@ impl<'a> Planner<'a> {
     pub(crate) fn flag(&mut self, late: &Late<bool>, span: Span) -> LateFlag {
         match late {
             Late::Known(flag) => LateFlag::Known(*flag),
-            Late::Written(text) => {
+            Late::Written(text) if self.is_late(&WithValue::text(text.raw())) => {
                 self.check_text(text.raw(), span);
                 LateFlag::Written(text.raw().to_owned())
             }
+            Late::Written(text) => {
+                let settled = self.settled_flag(text.raw(), span);
+                settled.map_or_else(|| LateFlag::Written(text.raw().to_owned()), LateFlag::Known)
+            }
         }
+    }
+
+    fn settled_flag(&mut self, written: &str, span: Span) -> Option<bool> {
+        let settled = self.settle(written, span)?;
+        let flag = settled.parse().ok();
+        if flag.is_none() {
+            let message = format!("expected `true` or `false`, found `{settled}`");
+            self.report(Diagnostic::error("E-INPUT-TYPE", message, span));
+        }
+        flag
     }
 
     pub(crate) fn written(&mut self, text: &Spanned<sealock_pipeline::Text>) -> String {
@@ -540,11 +555,7 @@ fn matrix_source(own: &sealock_pipeline::Matrix) -> MatrixSource {
             WithValue::Map(axes.iter().map(|axis| (axis.key.value.clone(), axis_value(&axis.value))).collect())
         }
     };
-    let fail_fast = match &own.fail_fast {
-        Late::Known(flag) => LateFlag::Known(*flag),
-        Late::Written(text) => LateFlag::Written(text.raw().to_owned()),
-    };
-    MatrixSource { axes, include: cells_value(&own.include), exclude: cells_value(&own.exclude), fail_fast }
+    MatrixSource { axes, include: cells_value(&own.include), exclude: cells_value(&own.exclude) }
 }
 
 fn axis_value(axis: &Axis) -> WithValue {

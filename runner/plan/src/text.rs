@@ -21,23 +21,7 @@ pub fn text(plan: &Plan, wall: &str) -> String {
     let _ = writeln!(out);
     let _ = writeln!(out, "  plugins   {}", plugins(plan));
     let _ = writeln!(out, "  wall      {wall}");
-    for stage in plan.stages.iter().filter(|stage| lacks_verifier(plan, stage)) {
-        let _ = writeln!(
-            out,
-            "  warning   `{}` deploys without a verifier: container health counts as the verification",
-            stage.name
-        );
-    }
     out
-}
-
-/// Whether the stage deploys and none of its plugins verifies.
-pub fn lacks_verifier(plan: &Plan, stage: &PlannedStage) -> bool {
-    let verifies = |plugin: &str| {
-        let manifest = plan.plugins.get(plugin).and_then(|plugin| plugin.manifest.as_ref());
-        manifest.is_some_and(|manifest| manifest.verifies)
-    };
-    stage.environment.is_some() && !stage.steps.iter().any(|step| verifies(&step.plugin))
 }
 
 fn header(plan: &Plan) -> String {

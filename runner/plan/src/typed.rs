@@ -10,13 +10,13 @@ use serde_json::{Map, Value as Json};
 use crate::evaluate::{self, Maps};
 use crate::inputs::{self, Input};
 use crate::steps::SHELL;
-use crate::{Plan, PlannedStage, PlannedStep, WithValue, grants};
+use crate::{EnvEntry, Plan, PlannedStage, PlannedStep, WithValue, grants};
 
 impl Plan {
     /// The grant that `step` of `stage` would have if nothing were allowed.
     pub fn typed_grant(&self, stage: &PlannedStage, step: &PlannedStep) -> Grant {
         let manifest = self.plugins.get(&step.plugin).and_then(|plugin| plugin.manifest.as_ref());
-        let known = manifest.map(|manifest| known(&self.known(stage), manifest, step)).unwrap_or_default();
+        let known = manifest.map(|manifest| known(&self.known_in(stage, step), manifest, step)).unwrap_or_default();
         let environment = stage.environment.as_ref().and_then(|name| self.environments.get(name));
         let targets: Vec<String> =
             environment.map(|own| own.targets.iter().map(|target| target.name.clone()).collect()).unwrap_or_default();
@@ -36,21 +36,45 @@ impl Plan {
         grants::fix(&question, &mut Vec::new())
     }
 
-    /// What was known before the run.
-    fn known(&self, stage: &PlannedStage) -> Maps {
+    /// The input `name` of `step` as its plugin would get it; `None` when it is known only during the run.
+    pub(crate) fn known_input(&self, stage: &PlannedStage, step: &PlannedStep, name: &str) -> Option<Input> {
+        let manifest = self.plugins.get(&step.plugin)?.manifest.as_ref()?;
+        known(&self.known_in(stage, step), manifest, step)
+            .into_iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, input)| input)
+    }
+
+    fn known_in(&self, stage: &PlannedStage, step: &PlannedStep) -> Maps {
+        self.known(stage, &[&self.env, &stage.env, &step.env])
+    }
+
+    /// What was known before the run in a place of `stage` inside of these `env`s, the outer one first.
+    pub(crate) fn known(&self, stage: &PlannedStage, envs: &[&[EnvEntry]]) -> Maps {
         let mut known = Maps::default();
         let contexts = [("github", &self.github), ("vars", &self.vars), ("inputs", &self.inputs)];
         known.0.extend(contexts.into_iter().map(|(name, values)| (name.to_owned(), Json::Object(values.clone()))));
-        let mut env = Map::new();
-        for entry in &self.env {
-            if let Ok(Ok(text)) = evaluate::text_or_secret(&entry.value, &known) {
-                env.insert(entry.name.clone(), text.into());
-            }
+        if stage.late_matrix.is_none() {
+            known.0.insert("matrix".to_owned(), stage.matrix.clone().into());
         }
-        known.0.insert("env".to_owned(), env.into());
-        known.0.insert("matrix".to_owned(), stage.matrix.clone().into());
+        for entries in envs {
+            let env = inner_env(&known, entries);
+            known.0.insert("env".to_owned(), env.into());
+        }
         known
     }
+}
+
+/// The `env` context inside of `entries`. One that is not known hides the outer one of its name, too.
+fn inner_env(outer: &Maps, entries: &[EnvEntry]) -> Map<String, Json> {
+    let mut env = outer.0.get("env").and_then(Json::as_object).cloned().unwrap_or_default();
+    for entry in entries {
+        env.retain(|name, _| !name.eq_ignore_ascii_case(&entry.name));
+        if let Ok(Ok(text)) = evaluate::text_or_secret(&entry.value, outer) {
+            env.insert(entry.name.clone(), text.into());
+        }
+    }
+    env
 }
 
 fn known(contexts: &Maps, manifest: &Manifest, step: &PlannedStep) -> Vec<(String, Input)> {

@@ -55,6 +55,9 @@ fn manifest(name: &str) -> Option<Manifest> {
                 "env": { "type": "map of secret", "environment": true }, "undo": { "type": "script" },
             },
             "requests": [{ "capability": "targets", "to": "{environment}" }] }),
+        "switcher" => json!({ "world": full, "effect": true, "inputs": {
+            "strategy": { "type": "choice", "default": "rolling", "options": ["rolling", "canary"] },
+        } }),
         _ => return None,
     };
     let mut value = value;
@@ -179,7 +182,7 @@ fn a_deployment_gets_its_targets_and_its_environments_secrets() {
     let grant = grant(&plan, "a", "deployer");
     assert_eq!((grant.targets, grant.secrets), (vec!["web1".to_owned()], vec!["DB".to_owned()]));
     assert_eq!(plan.environments["prod"].targets[0].directory, "deploy/test");
-    assert!(sealock_plan::text::lacks_verifier(&plan, &plan.stages[0]));
+    assert_eq!(plan.deployed_to().iter().map(|own| own.name.as_str()).collect::<Vec<_>>(), ["prod"]);
 }
 
 #[test]
@@ -291,7 +294,7 @@ fn what_services_are_given_reaches_only_plugins_that_ask_for_it() {
 
 #[test]
 fn an_expression_in_an_input_that_is_a_script_is_told_with_the_line_to_write() {
-    let stages = "  a:\n    environment: prod\n    steps:\n      - uses: shell\n        with: { script: \"echo ${{ github.ref }}\" }\n      \
+    let stages = "  a:\n    timeout: 5m\n    steps:\n      - uses: shell\n        with: { script: \"echo ${{ github.ref }}\" }\n      \
                   - uses: deployer\n        with:\n          undo: |\n            set -e\n            echo ${{ github.event.head_commit.message }}\n";
     assert_snapshot!(told(stages), @r#"
     error[E-EXPR-IN-SCRIPT]: an expression stands inside a script
@@ -322,4 +325,65 @@ fn the_words_of_a_shell_stay_apart_and_the_first_one_is_what_is_run() {
     let words = ["env", "A=b c", "sh"].map(sealock_plan::WithValue::text);
     assert_eq!(plan.stages[0].steps[0].with[1], ("shell".to_owned(), sealock_plan::WithValue::List(words.to_vec())));
     assert_eq!(grant(&plan, "a", "s").exec, ["env", "sh"]);
+}
+
+#[test]
+fn an_option_that_an_expression_decides_is_settled_in_the_plan() {
+    let flag = |of: &str| format!("${{{{ github.ref == '{of}' }}}}");
+    let stages = format!(
+        "  a:\n    matrix: {{ v: [x, y], fail-fast: \"{}\" }}\n    steps:\n      - {{ run: x, allow-failure: \"{}\" }}\n",
+        flag("refs/heads/other"),
+        flag("refs/heads/main")
+    );
+    let plan = plan(&stages);
+    assert!(plan.stages.iter().all(|cell| !cell.fail_fast));
+    assert_eq!(plan.stages[0].steps[0].allow_failure, sealock_plan::LateFlag::Known(true));
+    let wrong = "  a:\n    matrix: { v: [x], fail-fast: \"${{ github.ref }}\" }\n    steps: [{ run: x }]\n";
+    assert!(told(wrong).contains("expected `true` or `false`, found `refs/heads/main`"), "{}", told(wrong));
+}
+
+#[test]
+fn a_strategy_for_later_is_found_wherever_it_comes_from() {
+    let not_yet = |keys: &str, strategy: &str| {
+        let steps = format!("[{{ uses: switcher, with: {{ strategy: \"{strategy}\" }} }}]");
+        let first = "  first: { outputs: { s: canary }, steps: [{ run: x }] }\n";
+        sealock_plan::not_yet(&plan(&format!("{first}  a:\n    needs: first\n{keys}: {steps}\n")))
+    };
+    let canary = ["the strategy `canary` (stage `a`)".to_owned()];
+    assert_eq!(not_yet("    steps", "canary"), canary);
+    assert_eq!(not_yet("    env: { S: canary }\n    steps", "${{ env.S }}"), canary);
+    assert_eq!(not_yet("    environment: prod\n    steps: [{ run: x }]\n    rollback", "canary"), canary);
+    assert_eq!(
+        not_yet("    matrix: { s: [rolling, canary] }\n    steps", "${{ matrix.s }}"),
+        ["the strategy `canary` (stage `a (canary)`)"]
+    );
+    let late = ["a strategy that is known only during the run (stage `a`)".to_owned()];
+    assert_eq!(not_yet("    steps", "${{ needs.first.outputs.s }}"), late);
+    assert_eq!(not_yet("    steps", "rolling"), Vec::<String>::new());
+}
+
+#[test]
+fn an_environment_counts_as_deployed_to_where_every_condition_is_known_to_hold() {
+    let deployed = |before: &str, condition: &str| {
+        let stages = format!(
+            "  a: {{ {before}steps: [{{ run: x }}] }}\n  b:\n    needs: a\n{condition}    environment: prod\n    \
+             steps: [{{ uses: deployer }}]\n"
+        );
+        plan(&stages).deployed_to().len()
+    };
+    assert_eq!(deployed("", ""), 1);
+    assert_eq!(deployed("", "    if: github.ref == 'refs/heads/main'\n"), 1);
+    assert_eq!(deployed("", "    if: github.ref != 'refs/heads/main'\n"), 0);
+    assert_eq!(deployed("if: github.ref != 'refs/heads/main', ", ""), 0);
+    assert_eq!(deployed("", "    if: needs.a.result == 'success'\n"), 0);
+    assert_eq!(deployed("", "    if: failure()\n"), 0);
+}
+
+#[test]
+fn a_deployment_that_switches_nothing_or_is_not_verified_is_warned_of() {
+    let told = |steps: &str| told(&format!("  a:\n    environment: prod\n    steps: [{steps}]\n"));
+    let probe = "{ uses: probe, with: { url: \"https://a.example\" } }";
+    assert!(told("{ uses: deployer }").contains("warning[E-DEPLOY-UNVERIFIED]: stage `a` deploys without a verifier"));
+    assert!(told(probe).contains("warning[E-DEPLOY-NOTHING]"), "{}", told(probe));
+    assert_eq!(told(&format!("{{ uses: deployer }}, {probe}")), "");
 }

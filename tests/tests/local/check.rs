@@ -162,6 +162,7 @@ stages:
   deploy:
     environment: "${{ inputs.place }}"
     steps:
+      - { uses: remote-script, with: { script: "true" } }
       - { uses: smoke-test, with: { url: "http://${{ env.HOST }}/", attempts: "${{ vars.ATTEMPTS }}" } }
 "#;
 
@@ -338,7 +339,14 @@ fn what_is_not_built_yet_exits_2_with_nothing_started() {
             "  d: {{ environment: p, steps: [{{ uses: remote-script, with: {{ script: \"true\" }} }}] }}\n{production}    approvals: 1\n"
         )),
         stage(&format!("{deploy}{production}")),
+        stage(&format!(
+            "{}{production}inputs: {{ s: {{ default: canary }} }}\n",
+            deploy.replace("blue-green", "\"${{ inputs.s }}\"")
+        )),
         stage("  x: { steps: [{ uses: \"ghcr.io/acme/step:1.2\" }] }\n"),
+        stage("  x: { steps: [{ uses: cache, with: { path: target } }] }\n"),
+        stage("  x: { steps: [{ uses: artifact-save, with: { path: target } }] }\n"),
+        stage("  x: { steps: [{ uses: artifact-load }] }\n"),
     ];
     for pipeline in cases {
         let scene = Scene::new(&pipeline);
@@ -442,4 +450,51 @@ fn the_plan_holds_the_digest_of_the_bytes_that_it_was_made_from() {
     assert_eq!(Some(before.as_str()), sum.split(' ').next().map(|hex| format!("sha256:{hex}")).as_deref());
     scene.write("pipelines/main.yml", script("false"));
     assert_ne!(before, of(&scene.call(&["plan", "--format", "json"])));
+}
+
+/// A deployment to a machine that is not there, on the branch `main`.
+const DEPLOYS: &str = r#"
+name: deploys
+environments:
+  p:
+    branches: [release]
+    targets: { w: { ssh: "a@127.0.0.1:9", host-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl", agent: true } }
+stages:
+  build: { steps: [{ run: echo built }] }
+  deploy: { needs: build, environment: p, steps: [{ uses: remote-script, with: { script: "true" } }] }
+"#;
+
+#[test]
+fn a_branch_that_may_not_deploy_is_refused_before_anything_starts() {
+    let scene = Scene::new(DEPLOYS);
+    let told = scene.run(&[]);
+    told.exits(3).says("E-DEPLOY-BRANCH").says("`p` takes deployments from release; found `main`");
+    assert!(told.events().is_empty(), "{}", told.stdout);
+    scene.call(&["plan"]).exits(0).says("warning[E-DEPLOY-BRANCH]");
+    scene.run(&["--stage", "build"]).exits(0);
+    let skipped = DEPLOYS.replace("deploy: { needs", "deploy: { if: github.ref == 'refs/heads/release', needs");
+    scene.write("pipelines/main.yml", skipped);
+    let told = scene.run(&[]);
+    told.exits(0);
+    assert_eq!((told.log("build"), told.skipped()), (vec!["built".to_owned()], vec!["deploy".to_owned()]));
+}
+
+#[test]
+fn uncommitted_changes_are_not_deployed_and_nothing_is_built_for_them() {
+    let scene = Scene::new(&DEPLOYS.replace("[release]", "[main]"));
+    scene.write("new.txt", "not committed");
+    let told = scene.run(&[]);
+    told.exits(3).says("E-DEPLOY-DIRTY").says("1 uncommitted files would be deployed to `p`");
+    assert!(told.events().is_empty(), "{}", told.stdout);
+    scene.call(&["plan"]).exits(0).says("warning[E-DEPLOY-DIRTY]");
+    let told = scene.run(&["--no-dirty"]);
+    assert_eq!(told.log("build"), ["built"]);
+}
+
+#[test]
+fn check_plan_and_run_warn_of_a_deployment_without_a_verifier() {
+    let scene = Scene::new(DEPLOYS);
+    for command in ["check", "plan", "run"] {
+        scene.call(&[command]).says("warning[E-DEPLOY-UNVERIFIED]");
+    }
 }

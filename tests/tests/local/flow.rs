@@ -221,3 +221,24 @@ stages:
     assert_eq!(told.log("each (y)"), ["item y"]);
     assert_eq!(told.log("after"), ["all"]);
 }
+
+#[test]
+fn an_input_decides_whether_the_first_failed_cell_stops_the_others() {
+    let scene = Scene::new(
+        r#"
+name: cells
+inputs: { ff: { type: boolean, default: true } }
+stages:
+  only:
+    matrix: { v: ["exit 1", "sleep 1; echo done"], fail-fast: "${{ inputs.ff }}" }
+    steps: [{ run: eval "$V", env: { V: "${{ matrix.v }}" } }]
+"#,
+    );
+    let ends = |input: &str| {
+        let told = scene.run(&["--jobs", "2", "--input", input]);
+        told.exits(1);
+        told.stdout.contains("\"text\":\"done\"")
+    };
+    assert!(!ends("ff=true"));
+    assert!(ends("ff=false"));
+}

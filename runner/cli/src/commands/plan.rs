@@ -6,7 +6,7 @@ use crate::environment::Process;
 use crate::failure::Failure;
 use crate::planning::{PlanArgs, Repository};
 use crate::shell::Shell;
-use crate::{exit_code, wall};
+use crate::{exit_code, refusals, wall};
 
 /// Show what would run, on which condition, with which grants and digests. Nothing is run.
 #[derive(Debug, Args)]
@@ -38,13 +38,18 @@ impl Plan {
     /// When there is no pipeline.
     pub(crate) fn run(&self, shell: &mut Shell, process: &Process) -> Result<u8, Failure> {
         let repository = Repository::at(shell);
-        let Some(plan) = self.plan.plan(shell, &repository)? else {
+        let Some(prepared) = self.plan.prepare(shell, &repository)? else {
             return Ok(exit_code::USAGE);
         };
+        let plan = &prepared.plan;
+        let refusals = refusals::deployments(plan, prepared.uncommitted.count());
+        for refusal in refusals::not_yet(plan).iter().chain(&refusals) {
+            shell.tell(&refusal.warning());
+        }
         let text = match self.format {
-            Format::Text => sealock_plan::text::text(&plan, &wall::words(process.wall())),
-            Format::Mermaid => sealock_plan::text::mermaid(&plan),
-            Format::Json => format!("{}\n", json(&plan)),
+            Format::Text => sealock_plan::text::text(plan, &wall::words(process.wall())),
+            Format::Mermaid => sealock_plan::text::mermaid(plan),
+            Format::Json => format!("{}\n", json(plan)),
         };
         shell.answer(&text);
         Ok(exit_code::SUCCESS)

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use sealock_engine::{RunSpec, Settings};
+use sealock_broker::containers::Engine;
+use sealock_engine::{RunEnd, RunSpec, Settings};
 use sealock_events::FanOut;
 use sealock_journal::{FullDisk, Journal, RunHead, RunLog};
+use sealock_plan::Plan;
 use sealock_sandbox::Sandbox;
-use sealock_workspace::{Checkout, RunFolder, View};
+use sealock_secrets::Vault;
+use sealock_workspace::{Checkout, Repository as Git, RunFolder, Uncommitted, View};
 
 use crate::catalogue::Plugins;
 use crate::environment::Process;
@@ -18,7 +21,7 @@ use crate::planning::{PlanArgs, Prepared, Repository};
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 use crate::usage::Usage;
-use crate::{audit, exit_code, output, policy, programs, signals, wall};
+use crate::{audit, exit_code, output, policy, programs, refusals, signals, wall};
 
 /// Plan and run a pipeline.
 #[derive(Debug, Args)]
@@ -128,23 +131,12 @@ impl RunArgs {
 
     /// Nothing of a run that cannot be finished is started.
     fn refuse(&self, prepared: &Prepared) -> Result<(), Failure> {
-        let not_yet = sealock_plan::not_yet(&prepared.plan);
-        if !not_yet.is_empty() {
-            return Err(Failure::new("E-NOT-YET", format!("this version cannot run {} yet", not_yet.join(", "))));
-        }
-        let unconfined = prepared.plan.stages.iter().find_map(|stage| {
-            let step = stage.steps.iter().find(|step| step.wants_unconfined_network)?;
-            Some((stage, step))
-        });
-        if let Some((stage, step)) = unconfined.filter(|_| !self.unconfined_network) {
-            let message = format!(
-                "step `{}` of stage `{}` ({}:{}) is allowed some network, and this machine cannot hold a native command to it",
-                step.title, stage.name, prepared.plan.file, step.line
-            );
-            return Err(Failure::new("E-NETWORK-UNCONFINED", message)
-                .help("let it reach every host, in the open: --unconfined-network"));
-        }
-        Ok(())
+        let Prepared { plan, uncommitted, .. } = prepared;
+        let dirty_files = if self.no_dirty || self.allow_dirty { 0 } else { uncommitted.count() };
+        let unconfined = refusals::unconfined_network(plan).filter(|_| !self.unconfined_network);
+        let found = refusals::not_yet(plan).into_iter().chain(unconfined);
+        let found = found.chain(refusals::deployments(plan, dirty_files)).next();
+        found.map_or(Ok(()), Err)
     }
 
     /// Does with the plan what `goal` says.
@@ -177,48 +169,23 @@ impl RunArgs {
         process: Process,
         goal: Goal,
     ) -> Result<u8, Failure> {
-        let state = shell.state()?;
-        std::fs::create_dir_all(&state)
-            .map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
-        let refused = |code: &'static str, error: &(dyn std::error::Error + 'static)| in_state(code, error, &state);
-        if let Err(error) = View::sweep(&state) {
-            shell.tell(&format!("warning: what a killed run left mounted was not removed: {error}\n"));
-        }
+        let state = state_folder(shell)?;
         let Prepared { plan, git, uncommitted } = prepared;
-        let vault = self.secrets.load(shell, &plan, &process).await?;
-        // For the machine that reads standard output; elsewhere it would be a file with every secret in it.
-        if output::is_github(shell, self.format) && shell.workflow().is_some() {
-            shell.answer(&vault.workflow_masks());
-        }
+        let vault = self.vault(shell, &plan, &process).await?;
         process.hide();
         let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
         let programs = programs::load(shell, &plan, &Plugins::new(repository.root()), &sandbox, !self.no_cache)?;
 
         let run = ulid::Ulid::generate().to_string();
-        let folder = RunFolder::create(&state, &run).map_err(|error| refused(error.code(), &error))?;
+        let folder = RunFolder::create(&state, &run).map_err(|error| in_state(error.code(), &error, &state))?;
         let uncommitted = Some(&uncommitted).filter(|_| !self.no_dirty);
-        let checkout = Checkout::prepare(&git, &folder, uncommitted).map_err(|error| refused(error.code(), &error))?;
-        for warning in checkout.warnings() {
-            shell.tell(&format!("warning: {}\n", output::warning(warning)));
-        }
-        let mut journal = Journal::open(&state).map_err(|error| refused(error.code(), &error))?;
-        journal.begin(&head(&run, &plan)).map_err(|error| refused(error.code(), &error))?;
-        let log = RunLog::open(&state, &run).map_err(|error| refused(error.code(), &error))?;
+        let checkout = check_out(shell, &git, &folder, uncommitted, &state)?;
+        let (journal, log) = begin_record(&state, &run, &plan)?;
 
         let home = folder.path().join("home");
         std::fs::create_dir_all(&home).map_err(|error| Failure::new("E-STATE-DIR", error.to_string()))?;
         let native = Native::from(|name| process.variable(name), &home);
         let host = process.host(&native, &checkout, &home);
-        let engine = sealock_broker::containers::Engine::connect(self.docker_host.as_deref());
-        let engine =
-            engine.map_err(|error| Failure::new("E-DOCKER-HOST", error.to_string()).maybe_help(error.help.clone()))?;
-        let settings = Settings {
-            unconfined_network: self.unconfined_network,
-            allow_dirty: self.allow_dirty,
-            dirty_files: uncommitted.map_or(0, sealock_workspace::Uncommitted::count),
-            who: process.who(),
-            ssh_agent: process.variable("SSH_AUTH_SOCK").map(PathBuf::from),
-        };
         let spec = RunSpec {
             plan,
             journal,
@@ -231,29 +198,104 @@ impl RunArgs {
             folder,
             wall: wall::event(host.wall(), self.unconfined_network),
             host: Arc::new(host),
-            engine,
+            engine: self.engine()?,
             extra_roots: process.extra_roots(),
             host_env: native.env,
-            settings,
+            settings: self.settings(&process, uncommitted),
             jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         };
-        let (cancel, kill) = signals::tokens();
-        let end = match goal {
-            Goal::Run => sealock_engine::run(spec, &cancel, &kill).await,
-            Goal::RollBack { to } => sealock_engine::roll_back(spec, to, &cancel).await,
-        };
-        for retired in &end.retired {
-            shell.tell(&format!("warning: the output `{}` failed: {}\n", retired.name, chain(&retired.error)));
-        }
-        if let Some(cause) = &end.unrecorded {
-            shell.tell(&Failure::of(cause).text());
-        }
+        let end = reach(goal, spec).await;
+        tell_losses(shell, &end);
         if self.audit && self.format != Format::Jsonl {
-            let journal = Journal::open(&state).map_err(|error| refused(error.code(), &error))?;
-            shell.tell(&audit::text(&Usage::of(&journal, &run)?));
+            tell_audit(shell, &state, &run)?;
         }
         Ok(end.exit)
     }
+
+    /// The secrets of the plan; a workflow is told to mask them.
+    async fn vault(&self, shell: &mut Shell, plan: &Plan, process: &Process) -> Result<Vault, Failure> {
+        let vault = self.secrets.load(shell, plan, process).await?;
+        // For the machine that reads standard output; elsewhere it would be a file with every secret in it.
+        if output::is_github(shell, self.format) && shell.workflow().is_some() {
+            shell.answer(&vault.workflow_masks());
+        }
+        Ok(vault)
+    }
+
+    fn engine(&self) -> Result<Engine, Failure> {
+        Engine::connect(self.docker_host.as_deref())
+            .map_err(|error| Failure::new("E-DOCKER-HOST", error.to_string()).maybe_help(error.help.clone()))
+    }
+
+    fn settings(&self, process: &Process, uncommitted: Option<&Uncommitted>) -> Settings {
+        Settings {
+            unconfined_network: self.unconfined_network,
+            allow_dirty: self.allow_dirty,
+            dirty_files: uncommitted.map_or(0, Uncommitted::count),
+            who: process.who(),
+            ssh_agent: process.variable("SSH_AUTH_SOCK").map(PathBuf::from),
+        }
+    }
+}
+
+/// The state folder, made where it is not there yet, without what a killed run left mounted in it.
+fn state_folder(shell: &mut Shell) -> Result<PathBuf, Failure> {
+    let state = shell.state()?;
+    std::fs::create_dir_all(&state)
+        .map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
+    if let Err(error) = View::sweep(&state) {
+        shell.tell(&format!("warning: what a killed run left mounted was not removed: {error}\n"));
+    }
+    Ok(state)
+}
+
+/// What is run, with what is not committed where that is wanted.
+fn check_out(
+    shell: &mut Shell,
+    git: &Git,
+    folder: &RunFolder,
+    uncommitted: Option<&Uncommitted>,
+    state: &Path,
+) -> Result<Checkout, Failure> {
+    let checkout =
+        Checkout::prepare(git, folder, uncommitted).map_err(|error| in_state(error.code(), &error, state))?;
+    for warning in checkout.warnings() {
+        shell.tell(&format!("warning: {}\n", output::warning(warning)));
+    }
+    Ok(checkout)
+}
+
+/// The journal, in which the run has begun, and the log of its steps.
+fn begin_record(state: &Path, run: &str, plan: &Plan) -> Result<(Journal, RunLog), Failure> {
+    let mut journal = Journal::open(state).map_err(|error| in_state(error.code(), &error, state))?;
+    journal.begin(&head(run, plan)).map_err(|error| in_state(error.code(), &error, state))?;
+    let log = RunLog::open(state, run).map_err(|error| in_state(error.code(), &error, state))?;
+    Ok((journal, log))
+}
+
+/// Runs, or brings back, until the end or a signal.
+async fn reach(goal: Goal, spec: RunSpec) -> RunEnd {
+    let (cancel, kill) = signals::tokens();
+    match goal {
+        Goal::Run => sealock_engine::run(spec, &cancel, &kill).await,
+        Goal::RollBack { to } => sealock_engine::roll_back(spec, to, &cancel).await,
+    }
+}
+
+/// Outputs that failed on the way, and a record that is not whole.
+fn tell_losses(shell: &mut Shell, end: &RunEnd) {
+    for retired in &end.retired {
+        shell.tell(&format!("warning: the output `{}` failed: {}\n", retired.name, chain(&retired.error)));
+    }
+    if let Some(cause) = &end.unrecorded {
+        shell.tell(&Failure::of(cause).text());
+    }
+}
+
+fn tell_audit(shell: &mut Shell, state: &Path, run: &str) -> Result<(), Failure> {
+    let journal = Journal::open(state).map_err(|error| in_state(error.code(), &error, state))?;
+    shell.tell(&audit::text(&Usage::of(&journal, run)?));
+    Ok(())
 }
 
 /// Something in the state directory could not be made or read. A full disk is told as such, whatever hit it first.
@@ -265,7 +307,7 @@ fn in_state(code: &'static str, error: &(dyn std::error::Error + 'static), state
     Failure::new(code, chain(error))
 }
 
-fn head(run: &str, plan: &sealock_plan::Plan) -> RunHead {
+fn head(run: &str, plan: &Plan) -> RunHead {
     RunHead {
         run: run.to_owned(),
         pipeline: plan.name.clone(),

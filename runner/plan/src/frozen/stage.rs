@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EnvEntry, LateFlag, PlannedStep, TextOrSecret};
+use super::{EnvEntry, PlannedStep, TextOrSecret};
 
 /// One stage, or one cell of a matrix stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,8 +60,6 @@ pub struct MatrixSource {
     pub include: super::WithValue,
     /// `exclude`.
     pub exclude: super::WithValue,
-    /// As written.
-    pub fail_fast: LateFlag,
 }
 
 /// The image that a stage's native commands run in.
