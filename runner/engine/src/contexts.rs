@@ -19,6 +19,16 @@ pub(crate) fn of_plan(plan: &Plan, stage: &Stage, name: &str) -> Option<Json> {
     }
 }
 
+/// What the pipeline's own text may read, where there is no stage.
+pub(crate) fn of_run(plan: &Plan) -> Maps {
+    let mut known = Maps::default();
+    for (name, values) in [("github", &plan.github), ("inputs", &plan.inputs), ("vars", &plan.vars)] {
+        known.0.insert(name.into(), values.clone().into());
+    }
+    extend_plain(&mut Map::new(), &mut known, &plan.env);
+    known
+}
+
 fn strategy(stage: &Stage) -> Json {
     let own = &stage.plan;
     let most = own.max_parallel.map_or(own.cells, |most| most as usize);

@@ -13,9 +13,10 @@ use sealock_plan::{PlannedEnvironment, PlannedTarget, SshLogin};
 use sealock_sandbox::CancellationToken;
 use sealock_secrets::Vault;
 
-use crate::attempt::{self, Attempt};
+use crate::attempt::Attempt;
 use crate::machine::{self, RolledBack};
 use crate::outcome::cause_of;
+use crate::rollback_steps::{self, RollbackStep};
 use crate::room::{Room, highest_epoch};
 use crate::shared::{Settings, Shared};
 use crate::verifying;
@@ -181,7 +182,7 @@ pub(crate) struct Way {
     /// The rollback of each effect step, newest first.
     pub(crate) undo: Vec<Attempt>,
     /// The stage's own rollback steps.
-    pub(crate) extra: Vec<Attempt>,
+    pub(crate) extra: Vec<RollbackStep>,
 }
 
 /// Goes back: undoes effects, runs the stage's own rollback steps, verifies what is live then.
@@ -225,11 +226,10 @@ async fn undo(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) -> bool {
     let mut undone = true;
     for attempt in way.undo {
         let what = format!("undo {}", attempt.name.step);
-        undone &= part(shared, room, attempt, &what).await;
+        undone &= rollback_steps::make(shared, room, attempt, &what).await.why.conclusion() == Conclusion::Success;
     }
-    for attempt in way.extra {
-        let what = format!("run {}", attempt.name.step);
-        undone &= part(shared, room, attempt, &what).await;
+    for step in way.extra {
+        undone &= rollback_steps::run(shared, room, step).await;
     }
     undone
 }
@@ -256,21 +256,6 @@ async fn settled(
         (true, true) => DeploymentResult::RolledBackVerified,
         (true, false) => DeploymentResult::RolledBackUnverified,
     }
-}
-
-async fn part(shared: &Arc<Shared>, room: &Arc<Room>, attempt: Attempt, what: &str) -> bool {
-    let step = attempt.name.step.clone();
-    let made = attempt::make(shared, room, attempt, CancellationToken::new()).await;
-    let outcome = made.ended.why.conclusion();
-    shared.recorder.tell(EventKind::RollbackStep {
-        stage: room.stage.clone(),
-        step,
-        what: what.to_owned(),
-        outcome,
-        cause: made.ended.cause,
-        duration_ms: made.ended.duration_ms,
-    });
-    outcome == Conclusion::Success
 }
 
 /// On a first deployment there is nothing to go back to: none is current.

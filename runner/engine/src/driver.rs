@@ -16,9 +16,10 @@ use crate::closing::{self, Went};
 use crate::deployments::{self, Way};
 use crate::groups;
 use crate::known::{Files, StepKnown};
-use crate::machine::{Attempt, Command, Deployment, Input, Machine, StageId, Timer};
+use crate::machine::{self, Attempt, Command, Deployment, Input, Machine, StageId, Timer};
 use crate::prepare::{self, Prepared};
 use crate::recorder::RecordError;
+use crate::rollback_steps::RollbackStep;
 use crate::room::{HandedOn, Room};
 use crate::shared::Shared;
 use crate::stage_spec::{self, OwnContainer, OwnService, StageSpec};
@@ -49,6 +50,12 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// The run ended before its first stage.
+    pub(crate) fn early(cause: Cause) -> Self {
+        let result = if cause.code == machine::cancelled().code { RunResult::Cancelled } else { RunResult::Failure };
+        Self { result, exit: cause.exit, cause: Some(cause) }
+    }
+
     /// A run that was stopped because its log could not go on says so, and does not say that somebody cancelled it.
     /// One that came to its end all the same, but with lines `lost`, is no success.
     fn because_of(mut self, stopped: Option<RecordError>, lost: Option<RecordError>) -> Self {
@@ -99,6 +106,7 @@ impl Driver {
     pub(crate) async fn drive(mut self, cancel: &CancellationToken, kill: &CancellationToken) -> Verdict {
         self.take(Input::Start);
         let recorder = self.shared.recorder.clone();
+        let mut kill_heard = false;
         let mut asked = false;
         let mut log_ended = None;
         loop {
@@ -108,9 +116,10 @@ impl Driver {
             }
             tokio::select! {
                 biased;
-                () = kill.cancelled() => {
+                () = kill.cancelled(), if !kill_heard => {
                     self.kill_running().await;
-                    return killed();
+                    self.take(Input::Killed);
+                    kill_heard = true;
                 }
                 error = recorder.failed() => {
                     self.kill_running().await;
@@ -166,6 +175,9 @@ impl Driver {
             Command::Record(kind) => self.record(*kind),
             Command::MakeCells { stage } => self.make_cells(stage),
             Command::OpenStage { stage } => self.open_stage(stage),
+            Command::StopOpening { stage } => {
+                self.opening.get(&stage).into_iter().for_each(CancellationToken::cancel);
+            }
             Command::DecideStep { stage, step } => self.decide_step(stage, step),
             Command::StartStep { stage, attempt } => self.start_step(stage, attempt),
             Command::StopStep { stage, .. } => {
@@ -415,17 +427,36 @@ impl Driver {
             .iter()
             .filter_map(|&step| self.ready(id, Attempt { step, number: 1 }, Entry::Rollback).ok())
             .collect();
-        let extra = stage.rollback.iter().filter_map(|step| self.try_of(id, step, 1, Entry::Run, None).ok()).collect();
+        let extra: Vec<_> = stage.rollback.iter().map(|step| self.rollback_step(id, step)).collect();
+        let unmade = extra.iter().filter(|step| step.is_err()).count();
+        let extra = extra.into_iter().flatten().flatten().collect();
         let (shared, room, feed) = (self.shared.clone(), self.rooms[&id].clone(), self.feed.clone());
         let complete = Way { undo, extra };
-        let lost = steps.len() + stage.rollback.len() - complete.undo.len() - complete.extra.len();
+        let lost = steps.len() - complete.undo.len() + unmade;
         tokio::spawn(async move {
+            // The intent to roll back is in the journal before anything is taken back.
+            shared.recorder.settled().await;
             let mut result = deployments::roll_back(&shared, &room, complete).await;
             if lost > 0 {
                 result.result = sealock_events::DeploymentResult::RollbackFailed;
             }
             let _ = feed.send(Input::RolledBack { stage: id, result });
         });
+    }
+
+    /// One of the stage's own rollback steps; `None` when its condition does not hold.
+    fn rollback_step(&self, id: StageId, step: &PlannedStep) -> Result<Option<RollbackStep>, Cause> {
+        let holds = |written: &String| self.with_known(id, step, |known| evaluate::condition(written, known));
+        let holds = step.condition.as_ref().map_or(Ok(true), holds).map_err(|error| prepare::evaluation(&error))?;
+        if !holds {
+            let why = format!("its condition is false: {}", step.condition.as_deref().unwrap_or_default());
+            let stage = self.machine.stage(id).plan.name.clone();
+            self.shared.recorder.tell(EventKind::Skipped { stage, step: Some(step.key.clone()), why });
+            return Ok(None);
+        }
+        let most = step.retry.as_ref().map_or(1, |retry| retry.attempts);
+        let tries = (1..=most).map(|number| self.try_of(id, step, number, Entry::Run, None));
+        Ok(Some(RollbackStep { tries: tries.collect::<Result<_, _>>()?, retry: step.retry.clone() }))
     }
 
     /// The rollbacks of a stage's steps with effects, newest first, as they can be asked for by hand.
@@ -504,19 +535,10 @@ fn unrecorded(error: RecordError) -> Verdict {
     Verdict { result: RunResult::Failure, exit: cause.exit, cause: Some(cause) }
 }
 
-fn killed() -> Verdict {
-    let cause =
-        Cause { code: "E-CANCELLED".into(), message: "the run was ended at once".into(), help: None, exit: 130 };
-    Verdict { result: RunResult::Cancelled, exit: 130, cause: Some(cause) }
-}
-
 /// Gets what a stage needs, its locks last.
 async fn open(shared: Arc<Shared>, spec: StageSpec, feed: mpsc::UnboundedSender<Input>, stop: CancellationToken) {
     let id = spec.id;
-    let opened = tokio::select! {
-        opened = try_open(&shared, spec, &feed, &stop) => opened,
-        () = stop.cancelled() => Err(Cause { code: "E-CANCELLED".into(), message: "the run was cancelled".into(), help: None, exit: 130 }),
-    };
+    let opened = try_open(&shared, spec, &feed, &stop).await;
     let input = match opened {
         Ok((room, deployment)) => {
             shared.leave(id, room);
@@ -533,13 +555,12 @@ async fn try_open(
     feed: &mpsc::UnboundedSender<Input>,
     stop: &CancellationToken,
 ) -> Result<(Arc<Room>, Option<Deployment>), Cause> {
-    let mut held = Vec::new();
-    if let Some((group, on_conflict)) = &spec.group {
-        held.push(take_group(shared, &spec, group, *on_conflict, feed).await?);
-    }
-    held.extend(take_ports(shared, &spec).await?);
     let environment = spec.environment.clone();
-    let room = Arc::new(Room::open(shared, spec, held, feed.clone()).await?);
+    let opened = tokio::select! {
+        opened = open_room(shared, spec, feed) => opened?,
+        () = stop.cancelled() => return Err(machine::cancelled()),
+    };
+    let room = Arc::new(opened);
     let Some(environment) = environment else {
         return Ok((room, None));
     };
@@ -552,6 +573,19 @@ async fn try_open(
             Err(cause)
         }
     }
+}
+
+/// Everything but the locks of targets. Waiting for a group or a port takes as long as it takes; services and container
+/// have the stage's time.
+async fn open_room(shared: &Arc<Shared>, spec: StageSpec, feed: &mpsc::UnboundedSender<Input>) -> Result<Room, Cause> {
+    let mut held = Vec::new();
+    if let Some((group, on_conflict)) = &spec.group {
+        held.push(take_group(shared, &spec, group, *on_conflict, feed).await?);
+    }
+    held.extend(take_ports(shared, &spec).await?);
+    let (name, most) = (spec.stage.clone(), spec.plan.timeout_ms);
+    let opened = tokio::time::timeout(Duration::from_millis(most), Room::open(shared, spec, held, feed.clone())).await;
+    opened.unwrap_or_else(|_| Err(machine::stage_timeout(&name, most)))
 }
 
 async fn take_group(

@@ -24,6 +24,7 @@ pub mod machine;
 mod outcome;
 mod prepare;
 mod recorder;
+mod rollback_steps;
 mod room;
 mod run;
 mod scripts;

@@ -11,7 +11,7 @@ use sealock_broker::place::Place;
 use sealock_broker::{Broker, Family};
 use sealock_contract::limits::EPOCH_TICK_MS;
 use sealock_deploy::TargetsHandler;
-use sealock_events::{Cause, EventKind, FanOut, PlannedStage, PlannedStep, Retired, RunResult, Wall};
+use sealock_events::{Cause, EventKind, FanOut, PlannedStage, PlannedStep, Retired, RunResult, Waiting, Wall};
 use sealock_journal::{Journal, RunLog};
 use sealock_plan::Plan;
 use sealock_sandbox::{CancellationToken, Program, Sandbox};
@@ -19,11 +19,12 @@ use sealock_secrets::Vault;
 use sealock_workspace::{Checkout, RunFolder};
 
 use crate::addresses::Addresses;
-use crate::by_hand;
 use crate::driver::{Driver, Verdict};
+use crate::groups::{self, Held, Taken};
 use crate::recorder::Recorder;
 use crate::shared::{Settings, Shared};
 use crate::telling::Teller;
+use crate::{attempt, by_hand, contexts, machine, prepare};
 
 /// Everything that a run is made from.
 pub struct RunSpec {
@@ -75,8 +76,43 @@ pub struct RunEnd {
 /// Runs to the end. `cancel` asks for it; `kill` ends at once and leaves the run as it is.
 pub async fn run(spec: RunSpec, cancel: &CancellationToken, kill: &CancellationToken) -> RunEnd {
     let jobs = spec.jobs;
-    Box::pin(within(spec, async |shared: &Arc<Shared>| Driver::new(shared.clone(), jobs).drive(cancel, kill).await))
-        .await
+    let act = async |shared: &Arc<Shared>| {
+        let asked = cancel.child_token();
+        match take_group(shared, &asked).await {
+            Ok(_held) => Driver::new(shared.clone(), jobs).drive(&asked, kill).await,
+            Err(cause) => Verdict::early(cause),
+        }
+    };
+    Box::pin(within(spec, act)).await
+}
+
+/// Takes the pipeline's own concurrency group, if it has one. A newer run that asks for it fires `asked`.
+async fn take_group(shared: &Arc<Shared>, asked: &CancellationToken) -> Result<Option<Held>, Cause> {
+    let Some(own) = &shared.plan.concurrency else { return Ok(None) };
+    let group = prepare::text(&own.group, &contexts::of_run(&shared.plan))?;
+    let me = format!("run {}", shared.run);
+    let waiting = || {
+        let waiting = Waiting::Concurrency { group: group.clone() };
+        shared.recorder.tell(EventKind::Waiting { stage: None, step: None, waiting });
+    };
+    let taken = tokio::select! {
+        taken = groups::take(shared.folder.state(), &group, own.on_conflict, &me, waiting) => taken,
+        () = asked.cancelled() => return Err(machine::cancelled()),
+    };
+    match taken {
+        Ok(Taken::Ours(held)) => {
+            let (note, asked) = (held.note(), asked.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = Held::asked_to_cancel(note) => asked.cancel(),
+                    () = asked.cancelled() => {}
+                }
+            });
+            Ok(Some(held))
+        }
+        Ok(Taken::Refused(cause)) => Err(cause),
+        Err(error) => Err(attempt::disk(&error)),
+    }
 }
 
 /// Brings the environment of the plan's only deployment back to `to`, or to its last other verified release: the same

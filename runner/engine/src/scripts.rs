@@ -146,8 +146,9 @@ fn parsed<T>(
     read: impl Fn(&str) -> Result<T, HandoverError>,
 ) -> Result<T, Cause> {
     read(text).map_err(|error| {
-        let told = read(&redact(text)).err();
-        let message = told.map_or_else(|| format!("a line is refused ({})", error.code()), |told| told.to_string());
+        let told = read(&redact(text)).err().filter(|told| told.code() == error.code());
+        let unquoted = || "a line is refused, and cannot be quoted: it holds a secret".to_owned();
+        let message = told.map_or_else(unquoted, |told| told.to_string());
         Cause { code: error.code().into(), message, help: None, exit: 1 }
     })
 }

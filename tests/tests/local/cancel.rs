@@ -117,3 +117,44 @@ fn killed_after(scene: &Scene, count: u64) -> Vec<String> {
     assert!(told.len() as u64 >= count, "only {} lines", told.len());
     told
 }
+
+/// Interrupts a run as soon as it says that it waits, and wants it to end soon.
+fn interrupt_while_waiting(scene: &Scene) {
+    let mut child = scene.command(&["run", "--format", "jsonl"]).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let waits = lines.by_ref().map_while(Result::ok).any(|line| line.contains("\"kind\":\"waiting\""));
+    assert!(waits, "it waits");
+    let start = Instant::now();
+    signal(child.id(), "INT");
+    lines.for_each(drop);
+    assert_eq!(child.wait().expect("it is ours").code(), Some(130));
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+#[test]
+fn an_interrupt_is_heard_between_two_tries() {
+    let step = "{ run: \"false\", retry: { attempts: 2, backoff: 60s } }";
+    interrupt_while_waiting(&Scene::new(&format!("name: w\nstages:\n  only: {{ steps: [{step}] }}\n")));
+}
+
+#[test]
+fn an_interrupt_is_heard_while_a_group_is_waited_for() {
+    let marker = unique("held");
+    let lines = sleeper(&marker);
+    let stage = format!("concurrency: {{ group: held }}\n    steps: [{{ run: \"{lines}\" }}]");
+    let scene = Scene::new(&format!("name: g\nstages:\n  only:\n    {stage}\n"));
+    let holder = running(&scene, &marker);
+    interrupt_while_waiting(&scene);
+    signal(holder.id(), "INT");
+    finish(holder).exits(130);
+}
+
+#[test]
+fn a_closed_terminal_is_an_interrupt() {
+    let marker = unique("hangup");
+    let scene = Scene::new(&script(&sleeper(&marker)));
+    let child = running(&scene, &marker);
+    signal(child.id(), "HUP");
+    finish(child).exits(130);
+    assert_eq!(processes_with(&marker), Vec::<u32>::new());
+}

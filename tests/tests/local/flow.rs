@@ -200,6 +200,24 @@ fn a_newer_run_of_a_group_ends_the_older_when_the_author_says_so() {
 }
 
 #[test]
+fn a_group_of_the_whole_pipeline_holds_for_the_whole_run() {
+    let marker = unique("group-run");
+    let pipeline = format!(
+        "name: g\nconcurrency: {{ group: \"all-${{{{ github.ref }}}}\", on-conflict: fail }}\nstages:\n  only: {{ steps: [{{ run: \"{}\" }}] }}\n",
+        sleeper(&marker)
+    );
+    let scene = Scene::new(&pipeline);
+    let first = running(&scene, &marker);
+    let second = scene.run(&[]);
+    second.exits(3).says("E-CONCURRENCY-TAKEN").says("all-refs/heads/main");
+    assert_eq!(second.of("stage-started").len(), 0);
+    signal(first.id(), "INT");
+    finish(first).exits(130);
+    scene.write("pipelines/main.yml", pipeline.replace(&sleeper(&marker), "true"));
+    scene.run(&[]).exits(0);
+}
+
+#[test]
 fn a_late_matrix_is_made_from_an_output() {
     let scene = Scene::new(
         r#"

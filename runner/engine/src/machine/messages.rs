@@ -156,6 +156,8 @@ pub enum Input {
     },
     /// A person asks for the end.
     CancelAsked,
+    /// A person asked twice: what ran has been killed, and nothing is taken back.
+    Killed,
 }
 
 /// Something to do.
@@ -170,6 +172,11 @@ pub enum Command {
     },
     /// Get workspace, container, services, and locks for a stage.
     OpenStage {
+        /// Which.
+        stage: StageId,
+    },
+    /// Stop getting what a stage needs.
+    StopOpening {
         /// Which.
         stage: StageId,
     },

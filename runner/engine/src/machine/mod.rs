@@ -10,6 +10,7 @@
 //! - After `Finish` there is no further command.
 //! - A deployment that began an effect ends verified, rolled back, or as a failed rollback: never between.
 
+mod killing;
 mod messages;
 mod rollback;
 mod schedule;
@@ -25,7 +26,9 @@ use sealock_plan::Plan;
 use serde_json::{Map, Value as Json};
 
 pub use messages::{Attempt, Command, Ended, Input, RolledBack, StageId, Timer, Why};
+pub(crate) use rollback::cancelled;
 pub use stage::{Deployment, Phase, Stage, StepState, StepStatus};
+pub(crate) use stage::{backoff_ms, is_retried, timeout as stage_timeout};
 
 /// The state of a run.
 pub struct Machine {
@@ -85,6 +88,9 @@ impl Machine {
             return commands;
         }
         self.take(input, &mut commands);
+        if self.finished {
+            return commands;
+        }
         self.schedule(&mut commands);
         self.finish_when_done(&mut commands);
         commands
@@ -108,6 +114,7 @@ impl Machine {
                 self.cancel_stage(stage, "a newer run asked for its concurrency group", out);
             }
             Input::CancelAsked => self.cancel(out),
+            Input::Killed => self.killed(out),
         }
     }
 

@@ -119,6 +119,6 @@ pub(super) fn cancelled_because(why: &str) -> Cause {
     Cause { message: why.to_owned(), ..cancelled() }
 }
 
-pub(super) fn cancelled() -> Cause {
+pub(crate) fn cancelled() -> Cause {
     Cause { code: "E-CANCELLED".into(), message: "the run was cancelled".into(), help: None, exit: 130 }
 }

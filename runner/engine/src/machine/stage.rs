@@ -1,7 +1,7 @@
 //! One stage of a run, and its steps.
 
 use sealock_events::{Cause, Conclusion, EventKind, Place};
-use sealock_plan::{PlannedStage, RetryKind};
+use sealock_plan::{PlannedStage, Retry, RetryKind};
 use serde_json::{Map, Value as Json, json};
 
 use super::messages::{Attempt, Command, Ended, StageId, Timer, Why};
@@ -46,8 +46,10 @@ pub struct Deployment {
 pub enum StepStatus {
     /// Its turn has not come.
     Pending,
-    /// It runs, or waits for another try.
+    /// It runs.
     Running,
+    /// It waits for another try.
+    Waiting,
     /// It is over.
     Done,
 }
@@ -147,7 +149,7 @@ impl Stage {
         self.failure.is_some() || self.steps.iter().any(|step| step.conclusion == Some(Conclusion::Failure))
     }
 
-    fn running(&self) -> Option<Attempt> {
+    pub(super) fn running(&self) -> Option<Attempt> {
         let step = self.steps.iter().position(|step| step.status == StepStatus::Running)?;
         Some(Attempt { step, number: self.steps[step].attempts })
     }
@@ -204,14 +206,35 @@ impl Machine {
                 self.next_step(id, out);
             }
             Err(cause) => {
-                let state = &mut self.stages[id.0].steps[step];
-                state.status = StepStatus::Done;
-                state.outcome = Some(Conclusion::Failure);
-                state.conclusion = Some(Conclusion::Failure);
+                self.undecided(id, step, &cause, out);
                 self.fail(id, cause);
                 self.next_step(id, out);
             }
         }
+    }
+
+    /// A step whose condition cannot be evaluated has failed before it began.
+    fn undecided(&mut self, id: StageId, step: usize, cause: &Cause, out: &mut Vec<Command>) {
+        let attempt = self.begin_step(id, step, out);
+        let stage = &mut self.stages[id.0];
+        let state = &mut stage.steps[step];
+        state.status = StepStatus::Done;
+        state.outcome = Some(Conclusion::Failure);
+        state.conclusion = Some(Conclusion::Failure);
+        let (stage, step) = (stage.plan.name.clone(), stage.plan.steps[step].key.clone());
+        let failure = Conclusion::Failure;
+        let kind = EventKind::StepFinished {
+            stage,
+            step,
+            attempt: attempt.number,
+            outcome: failure,
+            conclusion: failure,
+            cause: Some(cause.clone()),
+            duration_ms: 0,
+            log_bytes: 0,
+            retrying: false,
+        };
+        Self::record(out, kind);
     }
 
     fn skip_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) {
@@ -230,6 +253,11 @@ impl Machine {
     }
 
     fn start_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) {
+        let attempt = self.begin_step(id, step, out);
+        out.push(Command::StartStep { stage: id, attempt });
+    }
+
+    fn begin_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) -> Attempt {
         let file = self.plan.file.clone();
         let stage = &mut self.stages[id.0];
         let state = &mut stage.steps[step];
@@ -246,7 +274,7 @@ impl Machine {
             at: Some(Place { file, line: plan.line }),
         };
         Self::record(out, kind);
-        out.push(Command::StartStep { stage: id, attempt });
+        attempt
     }
 
     pub(super) fn effect_began(&mut self, id: StageId) {
@@ -279,6 +307,7 @@ impl Machine {
         Self::record(out, kind);
         if let Some(ms) = retrying {
             let attempt = Attempt { step, number: ended.attempt + 1 };
+            stage.steps[step].status = StepStatus::Waiting;
             let key = stage.plan.steps[step].key.clone();
             let (stage_name, waiting) = (stage.plan.name.clone(), sealock_events::Waiting::Retry { ms });
             Self::record(out, EventKind::Waiting { stage: Some(stage_name), step: Some(key), waiting });
@@ -315,23 +344,14 @@ impl Machine {
     fn retries(&self, id: StageId, step: usize, ended: &Ended) -> Option<u64> {
         let stage = &self.stages[id.0];
         let retry = stage.plan.steps[step].retry.as_ref()?;
-        let kind = match ended.why {
-            Why::Failure => RetryKind::Failure,
-            Why::Timeout => RetryKind::Timeout,
-            Why::Trap => RetryKind::Trap,
-            Why::Remote => RetryKind::Remote,
-            Why::Fine | Why::Limit | Why::Cancelled => return None,
-        };
-        let wanted = retry.on.is_empty() || retry.on.contains(&kind);
-        if !wanted
+        if !is_retried(retry, ended.why)
             || ended.attempt >= retry.attempts
             || stage.is_cancelled()
             || ended.effect && stage.deployment.is_some()
         {
             return None;
         }
-        let doublings = ended.attempt.saturating_sub(1).min(16);
-        Some(retry.backoff_ms.saturating_mul(1 << doublings))
+        Some(backoff_ms(retry, ended.attempt))
     }
 
     pub(super) fn timer_fired(&mut self, timer: Timer, out: &mut Vec<Command>) {
@@ -343,9 +363,7 @@ impl Machine {
             Timer::StageTimeout(id) if self.stages[id.0].phase == Phase::Running => {
                 let limit = self.stages[id.0].plan.timeout_ms;
                 let name = self.stages[id.0].plan.name.clone();
-                let message = format!("stage `{name}` took longer than its timeout of {}", seconds(limit));
-                let help = Some("give the stage a longer `timeout`".to_owned());
-                self.fail(id, Cause { code: "E-STAGE-TIMEOUT".into(), message, help, exit: 4 });
+                self.fail(id, timeout(&name, limit));
                 self.stop(id, "the stage's time is up", out);
             }
             Timer::Grace(..) | Timer::StageTimeout(_) => {}
@@ -354,7 +372,7 @@ impl Machine {
 
     fn retry_now(&mut self, id: StageId, attempt: Attempt, out: &mut Vec<Command>) {
         let stage = &mut self.stages[id.0];
-        if stage.phase != Phase::Running || stage.steps[attempt.step].status != StepStatus::Running {
+        if stage.phase != Phase::Running || stage.steps[attempt.step].status != StepStatus::Waiting {
             return;
         }
         if stage.is_cancelled() {
@@ -375,6 +393,9 @@ impl Machine {
             out.push(Command::StopStep { stage: id, attempt });
             let ms = sealock_contract::limits::CANCEL_GRACE_MS;
             out.push(Command::SetTimer { timer: Timer::Grace(id, attempt), ms });
+        } else if let Some(step) = stage.steps.iter().position(|step| step.status == StepStatus::Waiting) {
+            let number = stage.steps[step].attempts + 1;
+            self.retry_now(id, Attempt { step, number }, out);
         }
     }
 
@@ -382,12 +403,41 @@ impl Machine {
     pub(super) fn cancel_stage(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
         match self.stages[id.0].phase {
             Phase::Running => self.stop(id, why, out),
-            Phase::Opening | Phase::MakingCells | Phase::Waiting => {
+            Phase::Opening => {
+                self.stages[id.0].cancelled.get_or_insert_with(|| why.to_owned());
+                out.push(Command::StopOpening { stage: id });
+            }
+            Phase::MakingCells | Phase::Waiting => {
                 self.stages[id.0].cancelled.get_or_insert_with(|| why.to_owned());
             }
             Phase::RollingBack | Phase::Closing | Phase::Done => {}
         }
     }
+}
+
+/// Whether a try that ended so is followed by another, if there is one left.
+pub(crate) fn is_retried(retry: &Retry, why: Why) -> bool {
+    let kind = match why {
+        Why::Failure => RetryKind::Failure,
+        Why::Timeout => RetryKind::Timeout,
+        Why::Trap => RetryKind::Trap,
+        Why::Remote => RetryKind::Remote,
+        Why::Fine | Why::Limit | Why::Cancelled => return false,
+    };
+    retry.on.is_empty() || retry.on.contains(&kind)
+}
+
+/// How long to wait after try `number`.
+pub(crate) fn backoff_ms(retry: &Retry, number: u32) -> u64 {
+    let doublings = number.saturating_sub(1).min(16);
+    retry.backoff_ms.saturating_mul(1 << doublings)
+}
+
+/// A stage's time is up.
+pub(crate) fn timeout(stage: &str, limit_ms: u64) -> Cause {
+    let message = format!("stage `{stage}` took longer than its timeout of {}", seconds(limit_ms));
+    let help = Some("give the stage a longer `timeout`".to_owned());
+    Cause { code: "E-STAGE-TIMEOUT".into(), message, help, exit: 4 }
 }
 
 fn seconds(ms: u64) -> String {

@@ -139,7 +139,11 @@ fn answer(
             inputs.push_back(Input::StageClosed { stage, outputs: Map::new(), deployment, cause: None });
         }
         Command::Finish { result, exit, .. } => told.push(format!("finish {result:?} {exit}")),
-        Command::StopStep { .. } | Command::KillStep { .. } | Command::SetTimer { .. } | Command::MakeCells { .. } => {}
+        Command::StopStep { .. }
+        | Command::StopOpening { .. }
+        | Command::KillStep { .. }
+        | Command::SetTimer { .. }
+        | Command::MakeCells { .. } => {}
     }
 }
 
@@ -395,4 +399,109 @@ fn a_thousand_stages_in_a_row_take_no_quadratic_time() {
     let told = run(plan(stages.collect()), World::default());
     assert_eq!(told.last().map(String::as_str), Some("finish Success 0"));
     assert_eq!(told.len(), 4_001);
+}
+
+/// The events among the commands, in words.
+fn recorded(commands: Vec<Command>) -> Vec<String> {
+    let kinds = commands.into_iter().filter_map(|command| match command {
+        Command::Record(kind) => Some(*kind),
+        _ => None,
+    });
+    kinds.flat_map(|kind| words(&kind)).collect()
+}
+
+/// A machine whose only stage runs its only step; the stage deploys when there is an `environment`.
+fn running(environment: Option<&str>) -> Machine {
+    let environment = environment.map(str::to_owned);
+    let mut machine = Machine::new(plan(vec![PlannedStage { environment, ..stage("a", &[], &["s"]) }]), 1);
+    machine.step(Input::Start);
+    let deployment = machine.stage(StageId(0)).plan.environment.clone().map(|environment| Deployment {
+        environment,
+        release: "r2".into(),
+        fence: 1,
+        targets: vec!["web1".into()],
+        previous: Vec::new(),
+    });
+    machine.step(Input::StageReady { stage: StageId(0), deployment });
+    machine.step(Input::StepDecided { stage: StageId(0), step: 0, decision: Ok(true) });
+    machine
+}
+
+#[test]
+fn cancelling_reaches_a_stage_that_is_being_opened() {
+    let mut machine = Machine::new(plan(vec![stage("a", &[], &["s"])]), 1);
+    machine.step(Input::Start);
+    let commands = machine.step(Input::CancelAsked);
+    assert!(commands.contains(&Command::StopOpening { stage: StageId(0) }), "{commands:?}");
+}
+
+#[test]
+fn cancelling_does_not_wait_for_another_try() {
+    let mut machine = running(None);
+    machine.stages[0].plan.steps[0].retry = Some(Retry { attempts: 2, backoff_ms: 60_000, on: Vec::new() });
+    let cause = Cause { code: "E-STEP-FAILED".into(), message: "no".into(), help: None, exit: 1 };
+    let ended = Ended {
+        attempt: 1,
+        why: Why::Failure,
+        cause: Some(cause),
+        skipped: None,
+        outputs: Map::new(),
+        effect: false,
+        allow_failure: false,
+        duration_ms: 1,
+        log_bytes: 0,
+    };
+    let commands = machine.step(Input::StepEnded { stage: StageId(0), step: 0, ended: Box::new(ended) });
+    assert!(commands.iter().any(|command| matches!(command, Command::SetTimer { timer: Timer::Retry(..), .. })));
+    let commands = machine.step(Input::CancelAsked);
+    assert!(commands.iter().any(|command| matches!(command, Command::CloseStage { .. })), "{commands:?}");
+}
+
+#[test]
+fn a_killed_run_tells_the_end_of_everything_that_began() {
+    let mut machine = running(None);
+    let commands = machine.step(Input::Killed);
+    let finish = commands.last().cloned();
+    assert!(matches!(finish, Some(Command::Finish { exit: 130, .. })), "{finish:?}");
+    assert_eq!(recorded(commands), ["s cancelled", "[a] cancelled"]);
+}
+
+#[test]
+fn a_killed_deployment_needs_recovery_once_an_effect_has_begun() {
+    let mut machine = running(Some("production"));
+    machine.step(Input::EffectBegan { stage: StageId(0) });
+    let commands = machine.step(Input::Killed);
+    let Some(Command::Finish { exit, cause: Some(cause), .. }) = commands.last().cloned() else {
+        panic!("{commands:?}");
+    };
+    assert_eq!((exit, cause.code.as_str()), (12, "E-OUTCOME-UNKNOWN"));
+    let mut machine = running(Some("production"));
+    assert!(matches!(machine.step(Input::Killed).last(), Some(Command::Finish { exit: 130, .. })));
+}
+
+#[test]
+fn a_condition_that_cannot_be_evaluated_is_a_failed_step() {
+    let mut machine = Machine::new(plan(vec![stage("a", &[], &["s"])]), 1);
+    machine.step(Input::Start);
+    machine.step(Input::StageReady { stage: StageId(0), deployment: None });
+    let cause = Cause { code: "E-EXPR-EVALUATION".into(), message: "no".into(), help: None, exit: 2 };
+    let commands = machine.step(Input::StepDecided { stage: StageId(0), step: 0, decision: Err(cause) });
+    let starts =
+        |command: &Command| matches!(command, Command::Record(kind) if matches!(**kind, EventKind::StepStarted { .. }));
+    assert!(
+        commands.iter().any(starts) && !commands.iter().any(|command| matches!(command, Command::StartStep { .. }))
+    );
+    assert_eq!(recorded(commands), ["s failure"]);
+}
+
+#[test]
+fn a_bug_and_an_unknown_outcome_come_before_everything() {
+    let mut machine = Machine::new(plan(vec![stage("a", &[], &["s"])]), 1);
+    let cause = |exit: u8| Cause { code: "E-X".into(), message: String::new(), help: None, exit };
+    machine.failures = vec![cause(1), cause(12), cause(70)];
+    machine.deployments = vec![DeploymentResult::RollbackFailed];
+    let mut out = Vec::new();
+    machine.stages[0].phase = Phase::Done;
+    machine.finish_when_done(&mut out);
+    assert!(matches!(out.last(), Some(Command::Finish { exit: 70, .. })), "{out:?}");
 }

@@ -7,6 +7,8 @@ use super::messages::Command;
 use super::rollback::{cancelled, cancelled_because};
 use super::stage::Phase;
 
+/// A bug in Sealock, and an effect whose outcome is unknown: whatever else is true.
+const GRAVE: [u8; 2] = [70, 12];
 /// The deployment failed and was rolled back, and the old release verified.
 const EXIT_ROLLED_BACK: u8 = 10;
 /// The deployment failed and so did the rollback, or its verification.
@@ -24,9 +26,13 @@ impl Machine {
         out.push(Command::Finish { result, exit, cause });
     }
 
-    /// When several are true: 11, 10 in this order; then 130; else the first failure in time. A failed stage that
+    /// When several are true: 70, 12, 11, 10 in this order; then 130; else the first failure in time. A failed stage that
     /// has no cause of its own is a step's failure.
     fn verdict(&self) -> (RunResult, u8, Option<Cause>) {
+        let grave = GRAVE.iter().find_map(|exit| self.failures.iter().find(|cause| cause.exit == *exit));
+        if let Some(cause) = grave {
+            return (RunResult::Failure, cause.exit, Some(cause.clone()));
+        }
         let first = self.failures.first().cloned();
         let came_to = |wanted: &[DeploymentResult]| self.deployments.iter().any(|result| wanted.contains(result));
         if came_to(&[DeploymentResult::RollbackFailed, DeploymentResult::RolledBackUnverified]) {
