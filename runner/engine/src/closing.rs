@@ -48,10 +48,12 @@ async fn end_deployment(
     };
     let release = went.release.unwrap_or_else(|| deployment.release().to_owned());
     let live = deployments::live(&deployment);
+    // Effects that switched nothing, such as a script on the targets, made no release that could be verified.
+    let has_switched = live.iter().any(|(_, current)| current.as_deref() == Some(deployment.release()));
     drop(deployment);
     let verified = went
         .verifiers
-        .filter(|_| went.is_saga)
+        .filter(|_| went.is_saga && has_switched)
         .map(|ready| ready.iter().filter_map(|one| verifying::record(shared, one)).collect());
     let succeeded = verified.is_some();
     let told = deployments::end(shared, room, verified).await;

@@ -106,7 +106,7 @@ impl<'s> Verdict<'s> {
                 lines
             }
             Some(DeploymentResult::Unchanged) if !self.has_failed(stage) => {
-                self.timed(good(&format!("{environment}: nothing was changed; {}.", still_on(own))))
+                self.timed(good(&format!("{environment}: no release was switched; {}.", still_on(own))))
             }
             result => {
                 let text = format!("{environment}: {} {}", what_failed(stage, own), what_is_true(own, result));
