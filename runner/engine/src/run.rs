@@ -229,6 +229,7 @@ fn run_started(plan: &Plan, settings: &Settings) -> EventKind {
 fn planned(plan: &Plan, wall: Wall) -> EventKind {
     let stages = plan.stages.iter().map(|stage| PlannedStage {
         stage: stage.name.clone(),
+        title: stage.title.clone(),
         needs: stage.needs.clone(),
         environment: stage.environment.clone(),
         steps: stage

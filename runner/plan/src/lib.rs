@@ -29,6 +29,7 @@ mod settled;
 mod stages;
 mod steps;
 pub mod text;
+mod titles;
 mod told;
 mod typed;
 mod unset;

@@ -418,12 +418,13 @@ impl<'a> Planner<'a> {
         let env = self.env(&stage.env);
         self.enter_env(&env);
 
+        let cell_label = label.clone();
         let name = label.map_or_else(|| stage.id.value.clone(), |label| format!("{} ({label})", stage.id.value));
         let environment =
             stage.environment.as_ref().and_then(|environment| self.settle(environment.value.raw(), environment.span));
         let planned = PlannedStage {
             id: stage.id.value.clone(),
-            title: stage.name.as_ref().map(|title| self.written(title)),
+            title: stage.name.as_ref().and_then(|title| self.stage_title(title, cell_label.as_deref())),
             needs: stage.needs.iter().map(|need| need.value.clone()).collect(),
             condition: stage.condition.as_ref().map(|condition| self.condition(condition)),
             matrix: cell,

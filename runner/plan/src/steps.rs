@@ -112,7 +112,7 @@ fn one_inside(
 fn title(planner: &mut Planner<'_>, step: &Step, plugin: &str) -> String {
     const TITLE_CHARS_MAX: usize = 60;
     if let Some(name) = &step.name {
-        return planner.written(name);
+        return planner.title(name);
     }
     match &step.call {
         Call::Run { script, .. } => {

@@ -387,3 +387,14 @@ fn a_deployment_that_switches_nothing_or_is_not_verified_is_warned_of() {
     assert!(told(probe).contains("warning[E-DEPLOY-NOTHING]"), "{}", told(probe));
     assert_eq!(told(&format!("{{ uses: deployer }}, {probe}")), "");
 }
+
+#[test]
+fn names_are_what_their_expressions_come_to_in_each_cell() {
+    let plan = plan(
+        "  a:\n    name: \"Test on ${{ github.ref }}\"\n    matrix: { v: [x, y] }\n    steps:\n      \
+         - { name: \"with ${{ matrix.v }}\", run: x }\n  b: { name: \"B ${{ matrix.v }}\", matrix: { v: [z] }, steps: [{ run: x }] }\n",
+    );
+    let titles: Vec<&str> = plan.stages.iter().filter_map(|stage| stage.title.as_deref()).collect();
+    assert_eq!(titles, ["Test on refs/heads/main (x)", "Test on refs/heads/main (y)", "B z"]);
+    assert_eq!(plan.stages[1].steps[0].title, "with y");
+}

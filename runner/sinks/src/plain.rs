@@ -74,7 +74,7 @@ impl<W: Write + Send> Plain<W> {
 
     fn told(&self, kind: &EventKind) -> Vec<Line> {
         match kind {
-            EventKind::StageStarted { .. } => vec![Line::of(Tone::Strong, "started")],
+            EventKind::StageStarted { stage } => vec![self.heading(stage)],
             EventKind::StageFinished { stage, result, cause, duration_ms, .. } => {
                 vec![stage_end(self.story.stage(stage), *result, cause.as_ref(), *duration_ms)]
             }
@@ -93,6 +93,13 @@ impl<W: Write + Send> Plain<W> {
             | EventKind::EffectIntent { .. }
             | EventKind::EffectDone { .. } => self.closely(kind),
             kind => telling::deployment(&self.story, kind),
+        }
+    }
+
+    fn heading(&self, stage: &str) -> Line {
+        match self.story.stage(stage).and_then(|stage| stage.title.as_deref()) {
+            Some(title) => Line::of(Tone::Strong, title).put(Tone::Plain, " ").put(Tone::Strong, "started"),
+            None => Line::of(Tone::Strong, "started"),
         }
     }
 

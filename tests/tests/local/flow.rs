@@ -260,3 +260,30 @@ stages:
     assert!(!ends("ff=true"));
     assert!(ends("ff=false"));
 }
+
+#[test]
+fn stages_and_steps_are_called_what_their_author_says() {
+    let scene = Scene::new(
+        r#"
+name: named
+stages:
+  list:
+    outputs: { all: "${{ steps.l.outputs.all }}" }
+    steps: [{ id: l, run: 'echo "[1]" > "$SEALOCK_OUTPUTS/all"' }]
+  test:
+    name: Tests of ${{ github.ref_name }}
+    steps: [{ name: "on ${{ github.ref_name }}", run: "true" }]
+  late:
+    needs: list
+    matrix: { v: "${{ fromJSON(needs.list.outputs.all) }}" }
+    steps: [{ name: "cell ${{ matrix.v }}", run: "true" }]
+"#,
+    );
+    let told = scene.call(&["run", "--format", "plain"]);
+    told.exits(0).says("Tests of main started").says("on main").says("▸ cell 1 ");
+    assert!(!told.stdout.contains("${{"), "{}", told.stdout);
+    let events = scene.run(&[]);
+    let plan = events.of("plan").remove(0);
+    assert_eq!(plan["stages"][1]["stage"], "test");
+    assert_eq!(plan["stages"][1]["title"], "Tests of main");
+}

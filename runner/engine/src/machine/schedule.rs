@@ -138,6 +138,7 @@ impl Machine {
             let mut plan = template.clone();
             plan.name = sealock_plan::matrix::cell_name(&plan.id, &cell);
             (plan.late_matrix, plan.cell, plan.cells, plan.matrix) = (None, index, count, cell);
+            self.plan.settle_titles(&mut plan);
             Stage::new(plan)
         });
         // Numbers of other stages must not change: the first cell replaces the template, the rest go to the end.

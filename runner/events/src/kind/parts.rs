@@ -72,8 +72,11 @@ pub struct Cause {
 /// One stage of the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedStage {
-    /// As it is shown.
+    /// Its key in all events: its id, with the cell in parentheses.
     pub stage: String,
+    /// What its author calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The stages that it waits for.
     pub needs: Vec<String>,
     /// The environment that it deploys to.

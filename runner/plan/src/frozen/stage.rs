@@ -11,8 +11,8 @@ pub struct PlannedStage {
     pub id: String,
     /// As it is shown and journaled: the id, with the cell in parentheses.
     pub name: String,
-    /// The author's `name`, when there is one.
-    pub title: Option<TextOrSecret>,
+    /// The author's `name`, when there is one and it is known.
+    pub title: Option<String>,
     /// Ids of the stages that must have finished.
     pub needs: Vec<String>,
     /// The expression of `if`, without its braces.

@@ -100,7 +100,7 @@ fn stages(out: &mut String, story: &Story) {
     out.push_str("| stage | result | time | why |\n|---|---|---|---|\n");
     for stage in rows.iter().take(ROWS_MAX) {
         let time = if stage.duration_ms == 0 { String::new() } else { duration(stage.duration_ms) };
-        let _ = writeln!(out, "| {} | {} | {time} | {} |", cell(&stage.name), state(&stage.state), cell(&why(stage)));
+        let _ = writeln!(out, "| {} | {} | {time} | {} |", cell(stage.shown()), state(&stage.state), cell(&why(stage)));
     }
     if rows.len() > ROWS_MAX {
         let _ = writeln!(out, "| and {} | | | |", count(rows.len() - ROWS_MAX, "more stage"));

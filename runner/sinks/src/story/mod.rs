@@ -95,9 +95,11 @@ impl Story {
 
     fn plan(&mut self, planned: &PlannedStage) {
         let stage = self.open(&planned.stage);
+        stage.title.clone_from(&planned.title);
         stage.needs.clone_from(&planned.needs);
         stage.environment.clone_from(&planned.environment);
         stage.planned.clone_from(&planned.steps);
+        self.widest_name = self.widest_name.max(planned.title.as_deref().map_or(0, width));
     }
 
     /// The stage of that name, made when it is new: a cell of a matrix that was planned as a whole.

@@ -32,6 +32,7 @@ pub(crate) enum StageState {
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) name: String,
+    pub(crate) title: Option<String>,
     pub(crate) needs: Vec<String>,
     pub(crate) environment: Option<String>,
     pub(crate) planned: Vec<PlannedStep>,
@@ -101,6 +102,7 @@ impl Stage {
     pub(super) fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            title: None,
             needs: Vec::new(),
             environment: None,
             planned: Vec::new(),
@@ -115,6 +117,11 @@ impl Stage {
             deployment: None,
             cause: None,
         }
+    }
+
+    /// What people call it.
+    pub(crate) fn shown(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -70,11 +70,11 @@ impl Picture<'_> {
             None if needs.is_empty() => "waits for its turn".to_owned(),
             None => format!("waits for {}", list(&needs)),
         };
-        self.row(Line::of(Tone::Dim, "◦"), Line::of(Tone::Plain, &stage.name), Line::of(Tone::Dim, &what), "")
+        self.row(Line::of(Tone::Dim, "◦"), Line::of(Tone::Plain, stage.shown()), Line::of(Tone::Dim, &what), "")
     }
 
     fn running(&self, stage: &Stage, detail: Detail) -> Vec<Line> {
-        let name = Line::of(Tone::Strong, &stage.name);
+        let name = Line::of(Tone::Strong, stage.shown());
         let spent = self.since(stage.started);
         let what = Line::of(Tone::Plain, &doing(stage));
         let mut lines = vec![self.row(self.spinner(), name, what, &spent)];

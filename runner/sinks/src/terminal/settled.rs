@@ -47,7 +47,7 @@ impl Settled<'_> {
     }
 
     fn name(&self, tone: Tone, stage: &Stage) -> Line {
-        Line::of(tone, &stage.name).pad(name_columns(self.story, self.columns)).put(Tone::Plain, "  ")
+        Line::of(tone, stage.shown()).pad(name_columns(self.story, self.columns)).put(Tone::Plain, "  ")
     }
 
     /// `  ✓ name   what · what            4.1 s`, on as many lines as it needs.
