@@ -207,3 +207,20 @@ fn colours_carry_nothing() {
         assert_eq!(text, Run::live(80).whole(name), "{name}");
     }
 }
+
+#[test]
+fn a_stage_is_shown_by_its_title() {
+    let mut run = Run::live(80);
+    for mut event in recorded::events("tests-failed") {
+        if let EventKind::Plan { stages, .. } = &mut event.kind {
+            stages[0].title = Some("Tests of main".to_owned());
+        }
+        let is_started = matches!(event.kind, EventKind::StepStarted { .. });
+        run.send(&event);
+        if is_started {
+            run.tick(400);
+            assert!(run.played.text().contains(" Tests of main "), "{}", run.played.text());
+        }
+    }
+    assert!(run.played.text().contains("✗ Tests of main "), "{}", run.played.text());
+}
