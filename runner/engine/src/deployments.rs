@@ -72,8 +72,7 @@ pub(crate) async fn begin(
     environment: &PlannedEnvironment,
     stop: &CancellationToken,
 ) -> Result<machine::Deployment, Cause> {
-    refuse_dirty(&shared.settings, environment)?;
-    refuse_branch(shared, environment)?;
+    refuse(shared, environment)?;
     let facts = RunFacts {
         run: shared.run.clone(),
         who: shared.settings.who.clone(),
@@ -106,34 +105,16 @@ fn described(deployment: &Deployment, environment: &PlannedEnvironment, fence: u
     }
 }
 
-fn refuse_dirty(settings: &Settings, environment: &PlannedEnvironment) -> Result<(), Cause> {
-    if settings.dirty_files == 0 || settings.allow_dirty {
+/// What the command line refused already where it could be known; a condition may have let the stage in since.
+fn refuse(shared: &Shared, environment: &PlannedEnvironment) -> Result<(), Cause> {
+    let dirty_files = if shared.settings.allow_dirty { 0 } else { shared.settings.dirty_files };
+    let refusal = sealock_plan::refuse_dirty(dirty_files, environment)
+        .or_else(|| sealock_plan::refuse_branch(&shared.plan, environment));
+    let Some(refusal) = refusal else {
         return Ok(());
-    }
-    Err(Cause {
-        code: "E-DEPLOY-DIRTY".into(),
-        message: format!("{} uncommitted files would be deployed to `{}`", settings.dirty_files, environment.name),
-        help: Some("commit them, leave them out with `--no-dirty`, or deploy them with `--allow-dirty`, which the ledger then says".into()),
-        exit: 3,
-    })
-}
-
-fn refuse_branch(shared: &Shared, environment: &PlannedEnvironment) -> Result<(), Cause> {
-    let branch =
-        shared.plan.github.get("ref").and_then(|name| name.as_str()).and_then(|name| name.strip_prefix("refs/heads/"));
-    let allowed = |branch: &str| {
-        environment.branches.iter().any(|glob| sealock_contract::grant::Pattern(glob.clone()).matches(branch))
     };
-    if environment.branches.is_empty() || branch.is_some_and(allowed) {
-        return Ok(());
-    }
-    let found = branch.map_or_else(|| "no branch is checked out".to_owned(), |branch| format!("found `{branch}`"));
-    Err(Cause {
-        code: "E-DEPLOY-BRANCH".into(),
-        message: format!("`{}` takes deployments from {}; {found}", environment.name, environment.branches.join(", ")),
-        help: None,
-        exit: 3,
-    })
+    let help = refusal.help.map(str::to_owned);
+    Err(Cause { code: refusal.code.into(), message: refusal.message, help, exit: 3 })
 }
 
 fn tell_lock(shared: &Shared, stage: &str, event: LockEvent) {
