@@ -498,3 +498,12 @@ fn check_plan_and_run_warn_of_a_deployment_without_a_verifier() {
         scene.call(&[command]).says("warning[E-DEPLOY-UNVERIFIED]");
     }
 }
+
+#[test]
+fn the_version_names_the_commit_that_was_built() {
+    let scene = Scene::new(&script("true"));
+    let version = scene.call(&["version", "--format", "json"]).exits(0).json();
+    let is_commit = |text: &str| text.len() == 40 && text.chars().all(|c| c.is_ascii_hexdigit());
+    let is_repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../.git").exists();
+    assert_eq!(version["commit"].as_str().is_some_and(is_commit), is_repository, "{version}");
+}
