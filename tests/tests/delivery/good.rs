@@ -2,6 +2,8 @@
 
 use e2e::{Repository, Rig, Sealock, Target};
 
+use super::support::{SMALL, small};
+
 const BLOG: &str = "/opt/blog-creator";
 
 /// What one target says about the blog creator, from inside and from outside.
@@ -63,5 +65,22 @@ fn the_blog_creator_is_delivered_and_a_bad_release_is_rolled_back() {
         assert_blog_runs(target, &backend, &frontend, "good-1");
         assert_eq!(target.ledger_tail(BLOG, 2), ["rolled-back r2", "verified r1"], "{}", target.name);
         assert_eq!(target.last_verified(BLOG), *last, "{}", target.name);
+    }
+}
+
+#[test]
+fn scripts_on_targets_alone_make_no_release() {
+    let rig = Rig::take();
+    rig.reset();
+    let (repository, sealock) = small(&rig);
+    let pipeline = std::fs::read_to_string(repository.path().join("pipelines/small.yml")).expect("the pipeline");
+    let (head, _) = pipeline.split_once("\nstages:").expect("its stages");
+    let stage = "stages:\n  deploy:\n    environment: production\n    steps: [{ uses: remote-script, with: { script: \"true\" } }]\n";
+    repository.write("pipelines/script.yml", &format!("{head}\n{stage}"));
+    repository.commit("Only a script");
+    sealock.run(&["script"]).expect(0).saying("no release was switched");
+    for target in rig.targets() {
+        assert_eq!(target.last_verified(SMALL), None, "{}", target.name);
+        assert_eq!(target.current(SMALL), None, "{}", target.name);
     }
 }
