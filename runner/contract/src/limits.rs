@@ -50,6 +50,9 @@ pub const CANCEL_GRACE_MS: u64 = 10_000;
 pub struct StepLimits {
     /// Linear memory, in bytes.
     pub memory_bytes: u64,
+    /// Memory of each process of a native command, in bytes; without it, as much as the machine has.
+    #[serde(default)]
+    pub process_memory_bytes: Option<u64>,
     /// Wall time, in milliseconds.
     pub wall_ms: u64,
     /// Log, in bytes.
@@ -64,6 +67,7 @@ impl Default for StepLimits {
     fn default() -> Self {
         Self {
             memory_bytes: MEMORY_BYTES,
+            process_memory_bytes: None,
             wall_ms: WALL_MS,
             log_bytes: LOG_BYTES,
             written_bytes: WRITTEN_BYTES,

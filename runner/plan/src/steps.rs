@@ -92,6 +92,9 @@ fn one_inside(
     let runs_script = matches!(step.call, Call::Run { .. }) || plugin == SHELL;
     let wants_unconfined_network = runs_script && !grant.network.is_empty();
     planner.grant(place.stage_name, &key, grant);
+    if runs_script {
+        warn_of_memory(planner, place.stage, step);
+    }
     PlannedStep {
         has_id: step.id.is_some(),
         title: title(planner, step, &plugin),
@@ -417,6 +420,19 @@ fn working_directory(planner: &mut Planner<'_>, step: &Step) -> Option<String> {
     Some(planner.written(own))
 }
 
+/// A stage's container has no limit of memory for one command in it.
+fn warn_of_memory(planner: &mut Planner<'_>, stage: &Stage, step: &Step) {
+    let allow = step.allow.as_ref().or(stage.allow.as_ref());
+    let memory = allow.and_then(|allow| allow.value.memory.as_ref());
+    if let (Some(memory), Some(_)) = (memory, &stage.container) {
+        let found =
+            Diagnostic::warning("E-ALLOW-MEMORY", "a command in a stage's container is not held to this", memory.span)
+                .label("holds components, and commands on the host")
+                .help("limit the command itself, such as with `ulimit -d`, or run it without `container`");
+        planner.report(found);
+    }
+}
+
 fn limits(planner: &mut Planner<'_>, stage: &Stage, step: &Step) -> StepLimits {
     let mut limits = StepLimits::default();
     let timeout = step.timeout.as_ref().or(planner.request.pipeline.defaults.timeout.as_ref());
@@ -428,6 +444,7 @@ fn limits(planner: &mut Planner<'_>, stage: &Stage, step: &Step) -> StepLimits {
     let memory: Option<&Spanned<Late<sealock_pipeline::Size>>> = allow.and_then(|allow| allow.value.memory.as_ref());
     if let Some(own) = memory.and_then(|memory| planner.late(memory, "a size such as `512MiB`")) {
         limits.memory_bytes = own.as_bytes();
+        limits.process_memory_bytes = Some(own.as_bytes());
     }
     limits
 }

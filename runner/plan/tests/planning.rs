@@ -398,3 +398,13 @@ fn names_are_what_their_expressions_come_to_in_each_cell() {
     assert_eq!(titles, ["Test on refs/heads/main (x)", "Test on refs/heads/main (y)", "B z"]);
     assert_eq!(plan.stages[1].steps[0].title, "with y");
 }
+
+#[test]
+fn memory_holds_scripts_on_the_host_and_a_container_is_warned_of() {
+    let steps = "steps: [{ id: s, run: x, allow: { memory: 64MiB } }, { id: t, run: x }]";
+    let host = plan(&format!("  a: {{ {steps} }}\n"));
+    let limits = |step: usize| host.stages[0].steps[step].limits.process_memory_bytes;
+    assert_eq!((limits(0), limits(1)), (Some(64 << 20), None));
+    assert_eq!(told(&format!("  a: {{ {steps} }}\n")), "");
+    assert!(told(&format!("  a: {{ container: alpine, {steps} }}\n")).starts_with("warning[E-ALLOW-MEMORY]"));
+}

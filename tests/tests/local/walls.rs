@@ -111,3 +111,21 @@ fn a_missing_or_a_worthless_secret_is_refused_before_anything_starts() {
         assert!(told.of("step-started").is_empty(), "{}", told.stdout);
     }
 }
+
+#[test]
+fn a_script_takes_no_more_memory_than_it_is_allowed() {
+    let scene = Scene::new(
+        r#"
+name: memory
+stages:
+  only:
+    steps:
+      - { run: head -c 200M /dev/zero | tail -c 100M | wc -c, shell: bash }
+      - { run: head -c 200M /dev/zero | tail -c 100M | wc -c, shell: bash, allow: { memory: 32MiB } }
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(1);
+    assert_eq!(told.log("only").first().map(String::as_str), Some("104857600"), "{}", told.stdout);
+    assert!(told.log("only").iter().any(|line| line.contains("memory exhausted")), "{}", told.stdout);
+}

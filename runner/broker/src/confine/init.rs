@@ -223,7 +223,7 @@ fn prepare(
     rights::limit(&order.wall).map_err(at(SetupStage::Limits))?;
     rights::confine(system_rights, &order.wall).map_err(at(SetupStage::Landlock))?;
     system::reset_signals();
-    Ok(())
+    rights::limit_memory(&order.wall).map_err(at(SetupStage::Limits))
 }
 
 /// Goes to `path`. The descriptor alone would lead to a mount outside the program's own; the path alone, to

@@ -33,6 +33,8 @@ pub struct WallSpec {
     pub hidden: Vec<PathBuf>,
     /// Most bytes of one file that it writes.
     pub file_bytes_max: u64,
+    /// Most bytes of memory of its own that it, or one process that it starts, takes.
+    pub memory_bytes_max: Option<u64>,
 }
 
 /// How a program ended.

@@ -89,6 +89,12 @@ pub(super) fn limit(spec: &WallSpec) -> io::Result<()> {
     Ok(rustix::thread::set_no_new_privs(true)?)
 }
 
+/// The last limit before the program: what is taken from here on counts. `RLIMIT_DATA` counts what a process can write
+/// and shares with nobody; address space that is only reserved, as Node and Go do, is not counted.
+pub(super) fn limit_memory(spec: &WallSpec) -> io::Result<()> {
+    spec.memory_bytes_max.map_or(Ok(()), |most| at_most(Resource::Data, most))
+}
+
 /// What every program may touch, opened once.
 pub(super) struct System(Vec<(OwnedFd, BitFlags<AccessFs>)>);
 

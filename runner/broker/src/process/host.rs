@@ -69,8 +69,9 @@ impl Host {
         // Where the grant is narrower than the workspace, a native program may at least not write it.
         if step.grant().files.writes_all() { &mut writable } else { &mut readable }.push(workspace.to_owned());
         let hidden = self.spec.hidden.clone();
-        let file_bytes_max = step.limits().written_bytes;
-        Order { program, args, env, folder, wall: WallSpec { readable, writable, hidden, file_bytes_max } }
+        let (file_bytes_max, memory_bytes_max) = (step.limits().written_bytes, step.limits().process_memory_bytes);
+        let wall = WallSpec { readable, writable, hidden, file_bytes_max, memory_bytes_max };
+        Order { program, args, env, folder, wall }
     }
 
     async fn launch(&self, step: &Arc<Step>, mut launch: Launch) -> Result<Arc<dyn Running>, Refusal> {
