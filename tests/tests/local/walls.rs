@@ -115,14 +115,14 @@ fn a_missing_or_a_worthless_secret_is_refused_before_anything_starts() {
 #[test]
 fn a_script_takes_no_more_memory_than_it_is_allowed() {
     let scene = Scene::new(
-        r#"
+        r"
 name: memory
 stages:
   only:
     steps:
       - { run: head -c 200M /dev/zero | tail -c 100M | wc -c, shell: bash }
       - { run: head -c 200M /dev/zero | tail -c 100M | wc -c, shell: bash, allow: { memory: 32MiB } }
-"#,
+",
     );
     let told = scene.run(&[]);
     told.exits(1);
