@@ -15,6 +15,8 @@ use crate::native::Native;
 const ROOTS: [&str; 1] = ["SEALOCK_CA_FILE"];
 /// Where the Docker engine listens usually: native commands must not reach it.
 const DOCKER_SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/docker.sock"];
+/// Variables that name a socket, or a folder with sockets, of the operator's.
+const SOCKETS: [&str; 4] = ["SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "TMPDIR", "HOME"];
 
 /// What the process was started with.
 pub(crate) struct Process {
@@ -44,13 +46,20 @@ impl Process {
         let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     }
 
-    /// The machine as the place of native commands.
-    pub(crate) fn host(&self, native: &Native, checkout: &Checkout, home: &Path) -> Host {
+    /// The machine as the place of native commands, which must not reach the container engine at `engine`.
+    pub(crate) fn host(&self, native: &Native, checkout: &Checkout, home: &Path, engine: Option<&Path>) -> Host {
         let mut readable = native.readable.clone();
         readable.extend(checkout.object_folders().iter().cloned());
-        let docker = self.variable("DOCKER_HOST").and_then(|host| host.strip_prefix("unix://").map(PathBuf::from));
-        let hidden = DOCKER_SOCKETS.iter().map(PathBuf::from).chain(docker).filter(|path| path.exists()).collect();
+        let hidden = self.sockets().chain(engine.map(Path::to_owned)).filter(|path| path.exists()).collect();
         Host::new(self.zygote.clone(), HostSpec { readable, writable: vec![home.to_owned()], hidden })
+    }
+
+    /// Where somebody may listen who does what the operator may do.
+    fn sockets(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        let docker = self.variable("DOCKER_HOST").and_then(|host| host.strip_prefix("unix://").map(PathBuf::from));
+        let named = SOCKETS.iter().filter_map(|name| self.variable(name).map(PathBuf::from));
+        let named = named.filter(|path| path.is_absolute() && path != Path::new("/"));
+        DOCKER_SOCKETS.iter().map(PathBuf::from).chain(docker).chain(named)
     }
 
     /// The wall that native commands get.

@@ -80,7 +80,7 @@ impl Init<'_> {
         let (mut failed, fails) = UnixStream::pair().map_err(at(SetupStage::Exec))?;
         let program = match system::fork(0).map_err(at(SetupStage::Exec))? {
             system::Fork::Child => {
-                let (stage, error) = become_program(&order, self.rights, &folder, &streams);
+                let (stage, error) = self.become_program(&order, &folder, &streams);
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
                 tell(&fails, Report::Failed(stage, errno));
                 system::exit(127)
@@ -165,6 +165,30 @@ impl Init<'_> {
             }
         }
     }
+
+    /// Turns this process into the program; returns only when that failed.
+    fn become_program(&self, order: &Order, folder: &OwnedFd, streams: &[OwnedFd; 3]) -> Failure {
+        match self.prepare(order, folder, streams) {
+            Err(failure) => failure,
+            Ok(()) => (SetupStage::Exec, execute(order)),
+        }
+    }
+
+    fn prepare(&self, order: &Order, folder: &OwnedFd, streams: &[OwnedFd; 3]) -> Result<(), Failure> {
+        let at = |stage| move |error: io::Error| (stage, error);
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+            .map_err(|error| (SetupStage::Limits, error.into()))?;
+        rustix::process::setsid().map_err(|error| (SetupStage::Limits, error.into()))?;
+        enter(&order.folder, folder).map_err(at(SetupStage::Streams))?;
+        for (number, stream) in (0..).zip(streams) {
+            system::set_stream(stream.as_raw_fd(), number).map_err(at(SetupStage::Streams))?;
+        }
+        system::close_on_execute(3);
+        rights::limit(&order.wall).map_err(at(SetupStage::Limits))?;
+        rights::confine(self.rights, &order.wall, self.namespaces).map_err(at(SetupStage::Landlock))?;
+        system::reset_signals();
+        rights::limit_memory(&order.wall).map_err(at(SetupStage::Limits))
+    }
 }
 
 /// Takes what has ended; the program's end, when it is among it.
@@ -195,35 +219,6 @@ fn descendants() -> Vec<Pid> {
         at += 1;
     }
     found.split_off(1)
-}
-
-/// Turns this process into the program; returns only when that failed.
-fn become_program(order: &Order, rights: &rights::System, folder: &OwnedFd, streams: &[OwnedFd; 3]) -> Failure {
-    match prepare(order, rights, folder, streams) {
-        Err(failure) => failure,
-        Ok(()) => (SetupStage::Exec, execute(order)),
-    }
-}
-
-fn prepare(
-    order: &Order,
-    system_rights: &rights::System,
-    folder: &OwnedFd,
-    streams: &[OwnedFd; 3],
-) -> Result<(), Failure> {
-    let at = |stage| move |error: io::Error| (stage, error);
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
-        .map_err(|error| (SetupStage::Limits, error.into()))?;
-    rustix::process::setsid().map_err(|error| (SetupStage::Limits, error.into()))?;
-    enter(&order.folder, folder).map_err(at(SetupStage::Streams))?;
-    for (number, stream) in (0..).zip(streams) {
-        system::set_stream(stream.as_raw_fd(), number).map_err(at(SetupStage::Streams))?;
-    }
-    system::close_on_execute(3);
-    rights::limit(&order.wall).map_err(at(SetupStage::Limits))?;
-    rights::confine(system_rights, &order.wall).map_err(at(SetupStage::Landlock))?;
-    system::reset_signals();
-    rights::limit_memory(&order.wall).map_err(at(SetupStage::Limits))
 }
 
 /// Goes to `path`. The descriptor alone would lead to a mount outside the program's own; the path alone, to

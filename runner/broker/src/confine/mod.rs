@@ -21,16 +21,18 @@
 //!
 //! # What it does not stop
 //!
-//! The network; without own mounts, changing modes, owners, and times of files that the runner's user owns;
-//! reading files of `/etc` that the runner's user may read; on kernels before Linux 7.1,
-//! connecting to a socket in the file system that is not [hidden](WallSpec::hidden). [`Wall`] says which
-//! parts stand.
+//! The network; reading files of `/etc` that the runner's user may read. Without own mounts: changing modes,
+//! owners, and times of files that the runner's user owns, writing the machine's `/dev/shm`, and, on kernels
+//! before Linux 7.1 (Landlock 9), connecting to any socket in the file system that the runner's user may connect
+//! to. [`Wall`] says which parts stand.
 
+mod devices;
 mod init;
 mod order;
 mod prison;
 mod rights;
 mod system;
+mod veil;
 mod wall;
 mod zygote;
 

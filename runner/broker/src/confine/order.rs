@@ -29,7 +29,8 @@ pub struct WallSpec {
     pub readable: Vec<PathBuf>,
     /// Folders that it may also write.
     pub writable: Vec<PathBuf>,
-    /// Sockets that it must not reach, such as the container engine's. Needs a mount namespace.
+    /// Sockets that it must not reach, such as the container engine's, and folders of which it must see nothing
+    /// but what it was given, beside those that are emptied for everybody. Needs a mount namespace.
     pub hidden: Vec<PathBuf>,
     /// Most bytes of one file that it writes.
     pub file_bytes_max: u64,

@@ -3,11 +3,12 @@
 use std::io;
 use std::path::Path;
 
-use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
+use rustix::mount::{MountFlags, mount, mount_bind_recursive};
 
+use super::devices::Devices;
 use super::order::WallSpec;
-use super::system;
 use super::wall::Namespaces;
+use super::{system, veil};
 
 /// The `clone` flags for `namespaces`.
 pub(super) fn flags(namespaces: Namespaces) -> libc::c_int {
@@ -41,7 +42,7 @@ pub(super) fn available(most: Namespaces) -> Namespaces {
     kinds.iter().copied().find(works).unwrap_or(Namespaces::None)
 }
 
-/// Makes new namespaces habitable, from inside: own `/proc` and `/dev/shm`, without the sockets of `hidden`,
+/// Makes new namespaces habitable, from inside: own `/proc`, `/dev`, and terminals, folders of sockets emptied,
 /// and nothing writable but the folders of `writable`. Landlock alone would leave modes, owners, and times
 /// of every file open to change. `user` and `group` are those outside.
 pub(super) fn furnish(kind: Namespaces, user: u32, group: u32, wall: &WallSpec) -> io::Result<()> {
@@ -50,20 +51,15 @@ pub(super) fn furnish(kind: Namespaces, user: u32, group: u32, wall: &WallSpec) 
         Namespaces::Privileged => {}
         Namespaces::User => map_user(user, group)?,
     }
+    let devices = Devices::take()?;
     system::set_mounts(Path::new("/"), false)?;
+    devices.furnish()?;
+    veil::hide(wall)?;
     for folder in wall.writable.iter().filter(|path| path.exists()) {
         mount_bind_recursive(folder, folder)?;
         system::set_mounts(folder, true)?;
     }
-    let quiet = MountFlags::NOSUID | MountFlags::NODEV;
-    mount("proc", "/proc", "proc", quiet | MountFlags::NOEXEC, None)?;
-    if Path::new("/dev/shm").is_dir() {
-        mount("shm", "/dev/shm", "tmpfs", quiet, Some(c"mode=1777,size=50%"))?;
-    }
-    for path in wall.hidden.iter().filter(|path| path.exists()) {
-        mount_bind("/dev/null", path)?;
-    }
-    Ok(())
+    Ok(mount("proc", "/proc", "proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)?)
 }
 
 /// The same user inside as outside.

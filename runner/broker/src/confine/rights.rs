@@ -11,7 +11,10 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
 
+use super::devices::{DEVICES, TERMINALS};
 use super::order::WallSpec;
+use super::veil::NAME_SERVERS;
+use super::wall::Namespaces;
 
 /// Folders of the system that programs may read and execute; `/proc` is their own.
 pub const SYSTEM_FOLDERS: &[&str] = &[
@@ -27,17 +30,12 @@ pub const SYSTEM_FOLDERS: &[&str] = &[
     "/nix",
     "/gnu",
     "/sys",
-    "/dev",
     "/run/systemd/resolve",
     "/run/resolvconf",
     "/var/lib/dpkg",
     "/var/lib/apt",
     "/var/cache/fontconfig",
 ];
-
-/// Devices that programs may also write.
-const DEVICES: &[&str] =
-    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"];
 
 /// Open files of one process: the default of 1,024 is too few for build tools, a million are an attack on
 /// the kernel's memory.
@@ -114,8 +112,9 @@ fn device_rights() -> BitFlags<AccessFs> {
     AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev | AccessFs::Truncate | AccessFs::ReadDir
 }
 
-/// Confines this process, and what it starts, to the files of `system` and `spec`.
-pub(super) fn confine(system: &System, spec: &WallSpec) -> io::Result<()> {
+/// Confines this process, and what it starts, to the files of `system` and `spec`. Without `namespaces` the
+/// terminals are the machine's, and nobody may touch them.
+pub(super) fn confine(system: &System, spec: &WallSpec, namespaces: Namespaces) -> io::Result<()> {
     let all = AccessFs::from_all(NEWEST);
     let read = AccessFs::from_read(ABI::V1);
     let mut rules = Ruleset::default()
@@ -126,8 +125,12 @@ pub(super) fn confine(system: &System, spec: &WallSpec) -> io::Result<()> {
     for (opened, rights) in &system.0 {
         rules = rules.add_rule(PathBeneath::new(opened, *rights)).map_err(io::Error::other)?;
     }
-    // These two are mounted anew for each program.
-    rules = allow_all(rules, &["/proc"], read)?;
+    // These are mounted anew for each program.
+    rules = allow_all(rules, &["/proc", NAME_SERVERS], read)?;
+    rules = allow_all(rules, &["/dev"], AccessFs::ReadDir.into())?;
+    if namespaces != Namespaces::None {
+        rules = allow_all(rules, &[TERMINALS], device_rights())?;
+    }
     rules = allow_all(rules, &["/dev/shm"], all)?;
     rules = allow_all(rules, &spec.readable, read)?;
     rules = allow_all(rules, &spec.writable, all)?;

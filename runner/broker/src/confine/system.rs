@@ -23,8 +23,10 @@ pub(super) fn fork(flags: libc::c_int) -> io::Result<Fork> {
     // SAFETY: without CLONE_VM and with no stack this is `fork`: the child has a copy of everything, and
     // there is only one thread whose state could be torn.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
     match i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        _ if pid < 0 => Err(io::Error::last_os_error()),
         Some(pid) => Ok(Fork::Parent(pid)),
         None => Ok(Fork::Child),
     }
@@ -63,12 +65,12 @@ pub(super) fn close_on_execute(first: RawFd) {
     unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
 }
 
-/// Makes every mount below `path` read-only and deaf to setuid bits, or, with `writable`, writable again; in
+/// Makes every mount below `path` read-only and deaf to setuid bits and devices, or, with `writable`, writable again; in
 /// both cases hidden from the namespaces that they were copied from.
 pub(super) fn set_mounts(path: &Path, writable: bool) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_encoded_bytes())?;
     let attributes = libc::mount_attr {
-        attr_set: if writable { 0 } else { libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID },
+        attr_set: if writable { 0 } else { libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV },
         attr_clr: if writable { libc::MOUNT_ATTR_RDONLY } else { 0 },
         propagation: libc::MS_SLAVE,
         userns_fd: 0,

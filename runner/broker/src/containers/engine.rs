@@ -1,7 +1,7 @@
 //! The way to a Docker engine.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bollard::Docker;
@@ -54,6 +54,14 @@ impl Engine {
     pub fn connect(host: Option<&str>) -> Result<Self, Refusal> {
         let host = parse(host.unwrap_or(DEFAULT_SOCKET))?;
         Ok(Self(Arc::new(Inner { host, allows_buildkit: true, known: OnceCell::new() })))
+    }
+
+    /// The socket that it listens at, when that is a file: no step may reach it.
+    pub fn socket(&self) -> Option<&Path> {
+        match &self.0.host {
+            Host::Unix(path) => Some(path),
+            Host::Tcp(_) => None,
+        }
     }
 
     /// The same engine, building with its first builder even where it has BuildKit.

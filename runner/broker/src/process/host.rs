@@ -31,7 +31,8 @@ pub struct HostSpec {
     pub readable: Vec<PathBuf>,
     /// Folders to write: where a step hands on outputs, caches.
     pub writable: Vec<PathBuf>,
-    /// Sockets that nobody may reach: the container engine's.
+    /// Sockets that nobody may reach, such as the container engine's, and folders where the operator's are:
+    /// nothing is left of those but what is readable or writable.
     pub hidden: Vec<PathBuf>,
 }
 

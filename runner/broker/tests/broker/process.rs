@@ -1,5 +1,6 @@
 //! Native programs behind the wall.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -349,6 +350,62 @@ async fn it_reads_the_tool_chains_writes_the_caches_and_misses_the_sockets_that_
         if kind != Namespaces::None {
             assert_ne!(rig.sh(&format!("test -S {run}/engine.sock")).await.0, Exit::Code(0));
         }
+    }
+}
+
+#[tokio::test]
+async fn no_socket_of_the_machine_answers_it() {
+    for zygote in every_wall() {
+        if zygote.wall().namespaces == Namespaces::None {
+            continue;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("tools")).expect("made");
+        let agent = elsewhere.path().join("agent.sock");
+        let _listening =
+            [&at("any.sock"), &agent].map(|path| std::os::unix::net::UnixListener::bind(path).expect("a socket"));
+        let mut spec = behind(zygote);
+        spec.host.readable = vec![at("tools")];
+        spec.host.hidden = vec![agent.clone()];
+        let rig = spec.build();
+        for folder in [Path::new("/run"), Path::new("/tmp"), folder.path(), elsewhere.path()] {
+            let (_, sockets, _) = rig.sh(&format!("find {} -type s 2>/dev/null", folder.display())).await;
+            assert_eq!(sockets, "");
+        }
+        // Seen without being opened: Landlock does not stand in the way of that.
+        assert_eq!(rig.sh(&format!("test -S {}", agent.display())).await.0, Exit::Code(1));
+        assert_eq!(rig.sh(&format!("test -e {}", at("any.sock").display())).await.0, Exit::Code(1));
+        assert_eq!(rig.sh(&format!("test -d {}", at("tools").display())).await.0, Exit::Code(0));
+        if Path::new("/etc/resolv.conf").exists() {
+            assert_eq!(rig.sh("cat /etc/resolv.conf >/dev/null").await.0, Exit::Code(0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn devices_are_the_harmless_ones_and_terminals_are_its_own() {
+    for zygote in every_wall() {
+        let kind = zygote.wall().namespaces;
+        let rig = behind(zygote).build();
+        let (exit, _, err) = rig.sh("echo x > /dev/null && head -c 8 /dev/urandom >/dev/stdout && ls /dev/fd/1").await;
+        assert_eq!(exit, Exit::Code(0), "{err}");
+        let opened = "for d in $(find /dev -type b -o -type c -o -path '/dev/pts/*'); do
+            case $d in /dev/null|/dev/zero|/dev/full|/dev/random|/dev/urandom|/dev/tty|/dev/pts/ptmx) continue;; esac
+            (: < $d) 2>/dev/null && echo $d; (: > $d) 2>/dev/null && echo $d; done; true";
+        assert_eq!(rig.sh(opened).await, (Exit::Code(0), String::new(), String::new()));
+        if kind == Namespaces::None {
+            assert_ne!(rig.sh(": < /dev/ptmx").await.0, Exit::Code(0));
+            continue;
+        }
+        assert_eq!(
+            rig.sh("ls -A /dev").await.1,
+            "fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n"
+        );
+        assert_eq!(rig.sh("ls -A /dev/pts").await.1, "ptmx\n");
+        let (exit, out, err) = rig.sh("script -qec 'tty' /dev/null").await;
+        assert_eq!((exit, out.trim()), (Exit::Code(0), "/dev/pts/0"), "{err}");
     }
 }
 

@@ -185,7 +185,8 @@ impl RunArgs {
         let home = folder.path().join("home");
         std::fs::create_dir_all(&home).map_err(|error| Failure::new("E-STATE-DIR", error.to_string()))?;
         let native = Native::from(|name| process.variable(name), &home);
-        let host = process.host(&native, &checkout, &home);
+        let engine = self.engine()?;
+        let host = process.host(&native, &checkout, &home, engine.socket());
         let spec = RunSpec {
             plan,
             journal,
@@ -198,7 +199,7 @@ impl RunArgs {
             folder,
             wall: wall::event(host.wall(), self.unconfined_network),
             host: Arc::new(host),
-            engine: self.engine()?,
+            engine,
             extra_roots: process.extra_roots(),
             host_env: native.env,
             settings: self.settings(&process, uncommitted),
