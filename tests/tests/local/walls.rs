@@ -1,8 +1,11 @@
 //! What native commands see and may do, and what becomes of secrets that they print.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use super::support::{Scene, finish, script};
+use super::support::{Scene, Told, finish, script};
 
 const SECRET: &str = "k7Vq9-tR2x_Lm4.Zw8";
 
@@ -128,4 +131,69 @@ stages:
     told.exits(1);
     assert_eq!(told.log("only").first().map(String::as_str), Some("104857600"), "{}", told.stdout);
     assert!(told.log("only").iter().any(|line| line.contains("memory exhausted")), "{}", told.stdout);
+}
+
+#[test]
+fn neither_the_engine_that_was_named_nor_the_operators_agent_can_be_reached() {
+    let folder = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("there is room");
+    let [engine, agent] = ["engine", "agent"].map(|name| folder.path().join(name));
+    let _listening = [&engine, &agent].map(|path| std::os::unix::net::UnixListener::bind(path).expect("a socket"));
+    // Seen without being opened: whoever sees one may connect to it.
+    let look = |path: &Path| format!("test ! -S {} && echo hidden", path.display());
+    let scene = Scene::new(&script(&format!("{}\n{}\ntrue", look(&engine), look(&agent))));
+    let mut command = scene.command(&["run", "--format", "jsonl"]);
+    command.arg("--docker-host").arg(format!("unix://{}", engine.display())).env("SSH_AUTH_SOCK", &agent);
+    let told = finish(command.spawn().expect("it starts"));
+    told.exits(0);
+    let hidden: &[&str] = if has_own_mounts(&told) { &["hidden", "hidden"] } else { &[] };
+    assert_eq!(told.log("only"), hidden, "{}", told.stdout);
+}
+
+/// What the run says of its wall.
+fn has_own_mounts(told: &Told) -> bool {
+    let parts = told.of("plan")[0]["wall"]["made_of"].to_string();
+    parts.contains("own processes and mounts")
+}
+
+#[test]
+fn a_user_without_privileges_runs_behind_the_wall_that_is_told() {
+    let scene = Scene::new(&script("id -u\necho ok > here\ncat here\nls -d /proc/[0-9]* | wc -l"));
+    let own = scene.repo().parent().expect("a scene has a folder").to_owned();
+    let mut command = scene.command(&["run", "--format", "jsonl"]);
+    // Only root can become somebody else, and who is not root has no privileges to lay down.
+    let user = fs::metadata(&own).expect("it is there").uid();
+    if user == 0 {
+        command = without_privileges(&command, &own);
+    }
+    command.env("SEALOCK_STATE", scene.state()).env("SEALOCK_CACHE", own.join("cache")).env("HOME", &own);
+    let told = finish(command.spawn().expect("it starts"));
+    told.exits(0);
+    let log = told.log("only");
+    assert_eq!(log[..2], [if user == 0 { "65534".to_owned() } else { user.to_string() }, "ok".to_owned()]);
+    let sees_few: bool = log[2].trim().parse::<u32>().is_ok_and(|processes| processes < 10);
+    assert_eq!(sees_few, has_own_mounts(&told), "{}", told.stdout);
+    // A kernel that lets everybody make namespaces gives them to this user, too.
+    let namespaces =
+        Command::new("setpriv").args(["--reuid=65534", "--clear-groups", "unshare", "-Ur", "true"]).status();
+    assert_eq!(namespaces.is_ok_and(|status| status.success()), has_own_mounts(&told), "{}", told.stdout);
+}
+
+/// The same, as a user who owns nothing but `folder`.
+fn without_privileges(command: &Command, folder: &Path) -> Command {
+    let owned = Command::new("chown").args(["-R", "65534:65534"]).arg(folder).status();
+    assert!(owned.expect("chown is there").success());
+    let mut other = Command::new("setpriv");
+    other
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    other.current_dir(command.get_current_dir().expect("a scene has one"));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    other.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    other
 }

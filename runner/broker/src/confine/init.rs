@@ -71,8 +71,9 @@ impl Init<'_> {
         // Whoever kills the zygote, or the init, kills the program.
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
             .map_err(|error| (SetupStage::Limits, error.into()))?;
+        prison::settle(self.namespaces, user, group).map_err(at(SetupStage::Namespaces))?;
         let order = read_order(File::from(order)).map_err(at(SetupStage::Order))?;
-        prison::furnish(self.namespaces, user, group, &order.wall).map_err(at(SetupStage::Namespaces))?;
+        prison::furnish(self.namespaces, &order.wall).map_err(at(SetupStage::Namespaces))?;
         if self.namespaces == Namespaces::None {
             let own = rustix::process::getpid();
             rustix::process::set_child_subreaper(Some(own)).map_err(|error| (SetupStage::Limits, error.into()))?;

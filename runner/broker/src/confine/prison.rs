@@ -4,8 +4,9 @@ use std::io;
 use std::path::Path;
 
 use rustix::mount::{MountFlags, mount, mount_bind_recursive};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use super::devices::Devices;
+use super::devices::{Blank, Devices};
 use super::order::WallSpec;
 use super::wall::Namespaces;
 use super::{system, veil};
@@ -25,7 +26,8 @@ pub(super) fn available(most: Namespaces) -> Namespaces {
         let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
         match system::fork(flags(kind)) {
             Ok(system::Fork::Child) => {
-                system::exit(i32::from(furnish(kind, user, group, &WallSpec::default()).is_err()))
+                let made = settle(kind, user, group).and_then(|()| furnish(kind, &WallSpec::default()));
+                system::exit(i32::from(made.is_err()))
             }
             Ok(system::Fork::Parent(child)) => {
                 let ended = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty());
@@ -44,17 +46,17 @@ pub(super) fn available(most: Namespaces) -> Namespaces {
 
 /// Makes new namespaces habitable, from inside: own `/proc`, `/dev`, and terminals, folders of sockets emptied,
 /// and nothing writable but the folders of `writable`. Landlock alone would leave modes, owners, and times
-/// of every file open to change. `user` and `group` are those outside.
-pub(super) fn furnish(kind: Namespaces, user: u32, group: u32, wall: &WallSpec) -> io::Result<()> {
-    match kind {
-        Namespaces::None => return Ok(()),
-        Namespaces::Privileged => {}
-        Namespaces::User => map_user(user, group)?,
+/// of every file open to change.
+pub(super) fn furnish(kind: Namespaces, wall: &WallSpec) -> io::Result<()> {
+    if kind == Namespaces::None {
+        return Ok(());
     }
     let devices = Devices::take()?;
     system::set_mounts(Path::new("/"), false)?;
-    devices.furnish()?;
-    veil::hide(wall)?;
+    let blank = Blank::mount()?;
+    veil::empty_folders(wall, &blank)?;
+    devices.furnish(&blank)?;
+    veil::cover_sockets(wall)?;
     for folder in wall.writable.iter().filter(|path| path.exists()) {
         mount_bind_recursive(folder, folder)?;
         system::set_mounts(folder, true)?;
@@ -62,7 +64,19 @@ pub(super) fn furnish(kind: Namespaces, user: u32, group: u32, wall: &WallSpec) 
     Ok(mount("proc", "/proc", "proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)?)
 }
 
-/// The same user inside as outside.
+/// Makes a new user namespace that of `user` and `group`, as outside; other kinds have none. To be called before
+/// there are secrets in this process: it can be looked at meanwhile, because the kernel gives the files of one
+/// that cannot to root.
+pub(super) fn settle(kind: Namespaces, user: u32, group: u32) -> io::Result<()> {
+    if kind != Namespaces::User {
+        return Ok(());
+    }
+    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+    let mapped = map_user(user, group);
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    mapped
+}
+
 fn map_user(user: u32, group: u32) -> io::Result<()> {
     std::fs::write("/proc/self/setgroups", "deny")?;
     std::fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;

@@ -10,9 +10,9 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::mount::{MountFlags, mount, mount_bind};
+use rustix::mount::mount_bind;
 
-use super::devices::{put, take};
+use super::devices::{Blank, put, take};
 use super::order::WallSpec;
 
 /// Folders where programs of the machine keep sockets: emptied for everybody.
@@ -39,20 +39,21 @@ struct Kept {
     links: Vec<(PathBuf, PathBuf)>,
 }
 
-/// Empties the private folders and those of `wall.hidden`, and puts the device that swallows everything over
-/// hidden sockets.
-pub(super) fn hide(wall: &WallSpec) -> io::Result<()> {
+/// Empties the private folders and those of `wall.hidden`.
+pub(super) fn empty_folders(wall: &WallSpec, blank: &Blank) -> io::Result<()> {
     let given = wall.readable.iter().chain(&wall.writable).map(PathBuf::as_path);
     let kept: Vec<Kept> = given.chain([Path::new(NAME_SERVERS)]).filter_map(trace).collect();
-    for folder in PRIVATE_FOLDERS.iter().map(Path::new) {
-        empty(folder, &kept)?;
+    let named = wall.hidden.iter().filter_map(|path| path.canonicalize().ok());
+    for folder in PRIVATE_FOLDERS.iter().map(PathBuf::from).chain(named) {
+        empty(&folder, &kept, blank)?;
     }
-    for path in &wall.hidden {
-        match path.canonicalize() {
-            Ok(folder) if folder.is_dir() => empty(&folder, &kept)?,
-            Ok(socket) => mount_bind("/dev/null", &socket)?,
-            Err(_) => {}
-        }
+    Ok(())
+}
+
+/// Puts the device that swallows everything over those sockets of `wall.hidden` that are left.
+pub(super) fn cover_sockets(wall: &WallSpec) -> io::Result<()> {
+    for socket in wall.hidden.iter().filter(|path| path.metadata().is_ok_and(|metadata| !metadata.is_dir())) {
+        mount_bind("/dev/null", socket)?;
     }
     Ok(())
 }
@@ -89,7 +90,7 @@ fn reversed(path: &Path) -> Vec<OsString> {
 }
 
 /// Mounts an empty folder over `folder`, with what is kept below it.
-fn empty(folder: &Path, kept: &[Kept]) -> io::Result<()> {
+fn empty(folder: &Path, kept: &[Kept], blank: &Blank) -> io::Result<()> {
     let is_folder = folder.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
     let is_given = kept.iter().any(|kept| folder.starts_with(&kept.place));
     if !is_folder || is_given {
@@ -99,8 +100,7 @@ fn empty(folder: &Path, kept: &[Kept]) -> io::Result<()> {
     for place in outermost(folder, kept) {
         trees.push((place, place.is_dir(), take(place, true)?));
     }
-    let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    mount("empty", folder, "tmpfs", quiet, Some(c"mode=0755,size=1m"))?;
+    put(&blank.folder()?, folder)?;
     for (place, is_folder, tree) in trees {
         make(place, is_folder)?;
         put(&tree, place)?;
