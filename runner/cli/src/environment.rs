@@ -47,11 +47,11 @@ impl Process {
     }
 
     /// The machine as the place of native commands, which must not reach the container engine at `engine`.
-    pub(crate) fn host(&self, native: &Native, checkout: &Checkout, home: &Path, engine: Option<&Path>) -> Host {
+    pub(crate) fn host(&self, native: &Native, checkout: &Checkout, engine: Option<&Path>) -> Host {
         let mut readable = native.readable.clone();
         readable.extend(checkout.object_folders().iter().cloned());
         let hidden = self.sockets().chain(engine.map(Path::to_owned)).filter(|path| path.exists()).collect();
-        Host::new(self.zygote.clone(), HostSpec { readable, writable: vec![home.to_owned()], hidden })
+        Host::new(self.zygote.clone(), HostSpec { readable, writable: Vec::new(), hidden })
     }
 
     /// Where somebody may listen who does what the operator may do.

@@ -1,4 +1,4 @@
-//! What native commands of the host see: search path, tool chains, a home of their own.
+//! What native commands of the host see: search path and tool chains.
 
 use std::path::{Path, PathBuf};
 
@@ -38,10 +38,10 @@ pub(crate) struct Native {
 }
 
 impl Native {
-    /// From the operator's environment; `home` is the folder that commands get as theirs.
-    pub(crate) fn from(variable: impl Fn(&str) -> Option<String>, home: &Path) -> Self {
+    /// From the operator's environment; a home is each stage's own.
+    pub(crate) fn from(variable: impl Fn(&str) -> Option<String>) -> Self {
         let path = variable("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        let mut env = vec![("PATH".to_owned(), path.clone()), ("HOME".to_owned(), home.display().to_string())];
+        let mut env = vec![("PATH".to_owned(), path.clone())];
         let passed = PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?)));
         env.extend(passed);
         let own_home = variable("HOME").map(PathBuf::from);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(crate) struct Room {
     handed_on: Mutex<HandedOn>,
     env: Vec<(String, EnvText)>,
     in_container: bool,
+    /// Of native commands of the host.
+    home: PathBuf,
     view: View,
     /// The stage's containers and network go with it.
     scope: Arc<Scope>,
@@ -80,6 +82,8 @@ impl Room {
         let view =
             View::create(&shared.checkout, &shared.folder, &spec.stage).map_err(|error| cause(error.code(), &error))?;
         let workspace = Arc::new(WorkspaceDir::open(view.path()).map_err(|error| disk(&error))?);
+        let home = shared.home_folder(&spec.stage);
+        std::fs::create_dir_all(&home).map_err(|error| disk(&error))?;
         let scope = Scope::new(&shared.engine, shared.run.clone());
         if spec.container.is_some() || !spec.services.is_empty() {
             shared.reap().await;
@@ -91,7 +95,11 @@ impl Room {
         Ok(Self {
             id: spec.id,
             context: context(&view, services.as_ref()),
-            place: container.map_or_else(|| shared.host.clone(), |container| Arc::new(container) as Arc<dyn Place>),
+            place: match container {
+                Some(container) => Arc::new(container),
+                None => Arc::new(shared.host.at_home(home.clone())),
+            },
+            home,
             stage: spec.stage,
             workspace,
             needs: spec.needs,
@@ -169,6 +177,7 @@ impl Room {
         let handed_on = self.handed_on();
         if !self.in_container {
             env.extend(shared.host_env.iter().map(|(name, value)| (name.clone(), EnvText::Plain(value.clone()))));
+            env.insert("HOME".to_owned(), EnvText::Plain(self.home.display().to_string()));
             if let Some(EnvText::Plain(path)) = env.get("PATH").filter(|_| !handed_on.path.is_empty()) {
                 let path = format!("{}:{path}", handed_on.path.join(":"));
                 env.insert("PATH".to_owned(), EnvText::Plain(path));

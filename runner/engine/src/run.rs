@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sealock_broker::containers::{ContainersHandler, Engine, Scope};
 use sealock_broker::http::{Http, SystemResolver};
-use sealock_broker::place::Place;
+use sealock_broker::process::Host;
 use sealock_broker::{Broker, Family};
 use sealock_contract::limits::EPOCH_TICK_MS;
 use sealock_deploy::TargetsHandler;
@@ -47,14 +47,14 @@ pub struct RunSpec {
     /// The run's own folder.
     pub folder: RunFolder,
     /// Where native commands run.
-    pub host: Arc<dyn Place>,
+    pub host: Arc<Host>,
     /// The wall that they get.
     pub wall: Wall,
     /// The container engine.
     pub engine: Engine,
     /// More certificates to trust, in PEM form.
     pub extra_roots: Vec<u8>,
-    /// What native commands are given: search path, home.
+    /// What native commands are given: search path, tool chains.
     pub host_env: Vec<(String, String)>,
     /// How it was asked for.
     pub settings: Settings,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sealock_broker::containers::Engine;
-use sealock_broker::place::Place;
+use sealock_broker::process::Host;
 use sealock_broker::{Broker, EnvText};
 use sealock_contract::{Grant, StepName};
 use sealock_deploy::TargetsHandler;
@@ -33,11 +33,11 @@ pub(crate) struct Shared {
     pub(crate) programs: HashMap<String, Program>,
     pub(crate) checkout: Checkout,
     pub(crate) folder: RunFolder,
-    pub(crate) host: Arc<dyn Place>,
+    pub(crate) host: Arc<Host>,
     /// The container engine, connected when it is first needed.
     pub(crate) engine: Engine,
     pub(crate) targets: Arc<TargetsHandler>,
-    /// What native commands of the host are given: search path, home, facts.
+    /// What native commands of the host are given: search path, tool chains.
     pub(crate) host_env: Vec<(String, String)>,
     pub(crate) settings: Settings,
     /// Every desk of the run has another one.
@@ -96,6 +96,12 @@ impl Shared {
         // Without random bytes the name can be guessed; what is there already is refused all the same.
         let _ = getrandom::fill(&mut chance);
         self.steps_folder(&name.stage).join(format!("{epoch}-{:016x}", u64::from_ne_bytes(chance)))
+    }
+
+    /// The home of a stage's native commands: what one leaves there (`.gitconfig`, `.npmrc`) must not run in another
+    /// stage, which may hold more.
+    pub(crate) fn home_folder(&self, stage: &str) -> PathBuf {
+        self.folder.path().join("home").join(folder_name(stage))
     }
 
     /// The folder of a stage's tries.

@@ -149,6 +149,37 @@ fn neither_the_engine_that_was_named_nor_the_operators_agent_can_be_reached() {
     assert_eq!(told.log("only"), hidden, "{}", told.stdout);
 }
 
+#[test]
+fn what_a_stage_leaves_in_its_home_runs_in_no_other() {
+    let scene = Scene::new(
+        "name: homes
+stages:
+  first:
+    outputs: { home: \"${{ steps.leave.outputs.home }}\" }
+    steps:
+      - id: leave
+        run: |
+          echo hook > ~/.gitconfig
+          echo home=$HOME >> $GITHUB_OUTPUT
+      - run: cat ~/.gitconfig
+  second:
+    needs: first
+    steps:
+      - env: { FIRST: \"${{ needs.first.outputs.home }}\" }
+        run: |
+          ls -A ~
+          test $HOME != $FIRST
+          ! ls $FIRST
+          ! echo x > $FIRST/.npmrc
+          touch ~/mine
+",
+    );
+    let told = scene.run(&[]);
+    told.exits(0);
+    assert_eq!(told.log("first"), ["hook"]);
+    assert!(!told.log("second").iter().any(|line| line.contains("gitconfig")), "{}", told.stdout);
+}
+
 /// What the run says of its wall.
 fn has_own_mounts(told: &Told) -> bool {
     let parts = told.of("plan")[0]["wall"]["made_of"].to_string();

@@ -29,7 +29,7 @@ pub const KILL_GRACE_MS: u64 = 2_000;
 pub struct HostSpec {
     /// Folders to read and execute: homes of tool chains.
     pub readable: Vec<PathBuf>,
-    /// Folders to write: where a step hands on outputs, caches.
+    /// Folders to write, for the steps of every stage: caches.
     pub writable: Vec<PathBuf>,
     /// Sockets that nobody may reach, such as the container engine's, and folders where the operator's are:
     /// nothing is left of those but what is readable or writable.
@@ -46,6 +46,14 @@ impl Host {
     /// Programs are started by `zygote`.
     pub fn new(zygote: Arc<Zygote>, spec: HostSpec) -> Self {
         Self { zygote, spec }
+    }
+
+    /// This machine for the programs of one stage, which may write `home`, too.
+    #[must_use]
+    pub fn at_home(&self, home: PathBuf) -> Self {
+        let mut own = Self::new(self.zygote.clone(), self.spec.clone());
+        own.spec.writable.push(home);
+        own
     }
 
     /// The wall that they run behind.

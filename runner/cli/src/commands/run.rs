@@ -182,11 +182,9 @@ impl RunArgs {
         let checkout = check_out(shell, &git, &folder, uncommitted, &state)?;
         let (journal, log) = begin_record(&state, &run, &plan)?;
 
-        let home = folder.path().join("home");
-        std::fs::create_dir_all(&home).map_err(|error| Failure::new("E-STATE-DIR", error.to_string()))?;
-        let native = Native::from(|name| process.variable(name), &home);
+        let native = Native::from(|name| process.variable(name));
         let engine = self.engine()?;
-        let host = process.host(&native, &checkout, &home, engine.socket());
+        let host = process.host(&native, &checkout, engine.socket());
         let spec = RunSpec {
             plan,
             journal,
