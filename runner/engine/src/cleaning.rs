@@ -87,7 +87,8 @@ mod tests {
         let cleaned = serde_json::to_string(&cleaning().clean(intent)).expect("JSON");
         assert!(!cleaned.contains("hunter2"), "{cleaned}");
         assert!(cleaned.contains("registry/***"), "{cleaned}");
-        let cause = Cause { code: "E-X".into(), message: format!("`{secret}` is no folder"), help: None, exit: 1 };
+        let cause =
+            Cause { code: "E-STEP-FAILED".into(), message: format!("`{secret}` is no folder"), help: None, exit: 1 };
         let failed = EventKind::StageFinished {
             stage: "a".into(),
             result: sealock_events::Conclusion::Failure,

@@ -57,7 +57,7 @@ pub(crate) fn fix(step: &Step<'_>, diagnostics: &mut Vec<Diagnostic>) -> Grant {
 
 /// Whether the step's program is given its script as a file, which `sh` writes and names.
 fn hands_over(step: &Step<'_>) -> bool {
-    let shell = step.known.iter().find(|(name, _)| name == "shell");
+    let shell = step.known.iter().find(|(name, _)| name == crate::steps::SHELL_INPUT);
     let Some((_, Input::Value(Value::Items(words)))) = shell else {
         return false;
     };

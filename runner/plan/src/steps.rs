@@ -14,6 +14,8 @@ use crate::{Wanted, grants, scripts};
 
 /// The builtin that `run:` is short for.
 pub const SHELL: &str = "shell";
+/// Its input for the program and arguments that are given the script.
+pub(crate) const SHELL_INPUT: &str = "shell";
 /// Between two attempts, unless `backoff` says otherwise.
 const BACKOFF_MS: u64 = 1_000;
 
@@ -145,7 +147,7 @@ fn call(planner: &mut Planner<'_>, step: &Step) -> Called {
             resolve(planner, SHELL, Wanted::Builtin(SHELL), script.span);
             let mut with = vec![
                 ("script".to_owned(), WithValue::text(script.value.as_str())),
-                ("shell".to_owned(), shell_value(shell)),
+                (SHELL_INPUT.to_owned(), shell_value(shell)),
             ];
             if let Some(folder) = working_directory(planner, step) {
                 with.push(("working-directory".to_owned(), WithValue::text(folder)));
@@ -181,6 +183,14 @@ fn named_plugin(planner: &mut Planner<'_>, plugin: &Spanned<PluginName>) -> Stri
         PluginName::Path(path) => (path, Some(&plugin.value)),
         PluginName::Reference(reference) => (reference, Some(&plugin.value)),
     };
+    if wanted.is_some_and(|own| !matches!(own, PluginName::Named(_)))
+        && matches!(plugin.value, PluginName::Named(_))
+        && planner.request.catalogue.find(Wanted::Builtin(name)).is_ok()
+    {
+        let message = format!("`{name}` is the name of a builtin, and stands for another plugin here");
+        let told = Diagnostic::error("E-PLUGIN-NAME", message, plugin.span).label("declared under `plugins`");
+        planner.report(told.help("give it another short name"));
+    }
     let wanted = match wanted {
         Some(PluginName::Path(path)) => Wanted::Path(path),
         Some(PluginName::Reference(reference)) => Wanted::Reference(reference),

@@ -507,3 +507,11 @@ fn the_version_names_the_commit_that_was_built() {
     let is_repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../.git").exists();
     assert_eq!(version["commit"].as_str().is_some_and(is_commit), is_repository, "{version}");
 }
+
+#[test]
+fn a_plugin_does_not_take_the_name_of_a_builtin() {
+    let scene = Scene::new(
+        "name: n\nplugins: { shell: ./x.wasm }\nstages:\n  a: { steps: [{ uses: shell }, { run: echo hello }] }\n",
+    );
+    scene.call(&["check"]).exits(2).says("E-PLUGIN-NAME");
+}

@@ -32,12 +32,7 @@ impl Devices {
     /// To be taken before devices are forbidden on every mount.
     pub(super) fn take() -> io::Result<Self> {
         let take = |&path: &&'static str| Ok((path, take(Path::new(path), false)?));
-        DEVICES
-            .iter()
-            .filter(|path| Path::new(path).exists())
-            .map(|path| take(path))
-            .collect::<io::Result<_>>()
-            .map(Self)
+        DEVICES.iter().filter(|path| Path::new(path).exists()).map(take).collect::<io::Result<_>>().map(Self)
     }
 
     /// Mounts a `/dev` with these and nothing else of the machine's, over that of `blank`, which is used up.

@@ -407,7 +407,7 @@ fn recorded(commands: Vec<Command>) -> Vec<String> {
         Command::Record(kind) => Some(*kind),
         _ => None,
     });
-    kinds.flat_map(|kind| words(&kind)).collect()
+    kinds.filter_map(|kind| words(&kind)).collect()
 }
 
 /// A machine whose only stage runs its only step; the stage deploys when there is an `environment`.
@@ -497,7 +497,7 @@ fn a_condition_that_cannot_be_evaluated_is_a_failed_step() {
 #[test]
 fn a_bug_and_an_unknown_outcome_come_before_everything() {
     let mut machine = Machine::new(plan(vec![stage("a", &[], &["s"])]), 1);
-    let cause = |exit: u8| Cause { code: "E-X".into(), message: String::new(), help: None, exit };
+    let cause = |exit: u8| Cause { code: "E-STEP-FAILED".into(), message: String::new(), help: None, exit };
     machine.failures = vec![cause(1), cause(12), cause(70)];
     machine.deployments = vec![DeploymentResult::RollbackFailed];
     let mut out = Vec::new();

@@ -26,7 +26,8 @@ fn arguments_and_environment_go_in_and_what_it_prints_is_only_log() {
     assert_eq!(program("guest-program").kind(), ProgramKind::Command);
     let (folder, desk) = (TempDir::new().expect("a folder"), FakeDesk::closed());
     assert_eq!(run("guest-program", call("outputs", &folder), &desk), Outcome::Success);
-    let lines = ["arguments: outputs", "greeting: hello", "::set-output name=stolen::yes", "no line end"];
+    let lines =
+        ["arguments: outputs", "greeting: hello", "other variables: ", "::set-output name=stolen::yes", "no line end"];
     assert_eq!(desk.lines(), lines);
     assert_eq!(desk.output("answer"), Some(text("42")), "files in /step/out are outputs");
     assert_eq!(desk.output("stolen"), None);
