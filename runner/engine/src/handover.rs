@@ -6,81 +6,7 @@
 
 use std::collections::BTreeMap;
 
-/// Names and prefixes (`…_` or `…*`) that change what programs load or how they are told to behave. The list is in
-/// `pipelines/README.md`, too.
-pub const REFUSED_NAMES: &[&str] = &[
-    "LD_*",
-    "DYLD_*",
-    "BASH_ENV",
-    "ENV",
-    "SHELLOPTS",
-    "BASHOPTS",
-    "BASH_FUNC_*",
-    "PS4",
-    "PROMPT_COMMAND",
-    "IFS",
-    "CDPATH",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "NPM_CONFIG_*",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PYTHONSTARTUP",
-    "PYTHONINSPECT",
-    "PYTHONUSERBASE",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PERLLIB",
-    "RUBYLIB",
-    "RUBYOPT",
-    "GEM_PATH",
-    "GEM_HOME",
-    "BUNDLE_GEMFILE",
-    "JAVA_TOOL_OPTIONS",
-    "_JAVA_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "CLASSPATH",
-    "MAVEN_OPTS",
-    "GRADLE_OPTS",
-    "RUSTC",
-    "RUSTC_WRAPPER",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "RUSTFLAGS",
-    "CARGO_HOME",
-    "CARGO_BUILD_*",
-    "CARGO_TARGET_*",
-    "GOFLAGS",
-    "GOTOOLCHAIN",
-    "CC",
-    "CXX",
-    "LUA_PATH",
-    "LUA_CPATH",
-    "LUA_INIT",
-    "PHPRC",
-    "PHP_INI_SCAN_DIR",
-    "DOTNET_STARTUP_HOOKS",
-    "GIT_*",
-    "SSH_*",
-    "DOCKER_*",
-    "GLIBC_TUNABLES",
-    "GCONV_PATH",
-    "LOCPATH",
-    "MALLOC_*",
-    "HOSTALIASES",
-    "RESOLV_HOST_CONF",
-    "TERMINFO",
-    "EDITOR",
-    "VISUAL",
-    "PAGER",
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "CI",
-    "SEALOCK",
-    "SEALOCK_*",
-    "GITHUB_*",
-    "RUNNER_*",
-];
+use crate::env_names::is_refused;
 
 /// Why a file that a script wrote cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -187,7 +113,7 @@ fn shorten(text: &str) -> String {
 ///
 /// # Errors
 ///
-/// As [`read_pairs`], and a name of [`REFUSED_NAMES`].
+/// As [`read_pairs`], and a name of [`REFUSED`](crate::env_names::REFUSED).
 pub fn read_env(text: &str) -> Result<Vec<(String, String)>, HandoverError> {
     const FILE: &str = "GITHUB_ENV";
     let pairs = read_pairs(FILE, text)?;
@@ -195,15 +121,6 @@ pub fn read_env(text: &str) -> Result<Vec<(String, String)>, HandoverError> {
         return Err(HandoverError::Refused { file: FILE, line: *line, name: name.clone() });
     }
     Ok(pairs.into_iter().map(|(_, name, value)| (name, value)).collect())
-}
-
-/// Whether later steps must not inherit `name`.
-pub fn is_refused(name: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    REFUSED_NAMES.iter().any(|refused| match refused.strip_suffix('*') {
-        Some(prefix) => upper.starts_with(prefix),
-        None => upper == *refused,
-    })
 }
 
 /// Folders for the front of later steps' search path, the newest first.

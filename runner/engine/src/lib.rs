@@ -17,6 +17,7 @@ mod closing;
 mod contexts;
 mod deployments;
 mod driver;
+pub mod env_names;
 mod groups;
 pub mod handover;
 mod known;
