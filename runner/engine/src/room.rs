@@ -18,7 +18,7 @@ use sealock_contract::{Grant, SecretText, StepLimits};
 use sealock_deploy::Deployment;
 use sealock_events::{Cause, EventKind, LogLevel, ServiceState};
 use sealock_plan::PlannedStage;
-use sealock_workspace::{LinkRules, Selection, View};
+use sealock_workspace::{FOLDER_DEPTH_MAX, LinkRules, Selection, View};
 use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc;
 
@@ -222,7 +222,7 @@ impl Room {
     pub(crate) fn remove_escapes(&self, desk: &StepDesk) -> Result<(), Cause> {
         let tolerated = ["/usr", "/bin", "/lib", "/lib64", "/etc", "/opt", "/nix"].map(Path::new);
         let rules = LinkRules { names: &[], tolerated: &tolerated };
-        let found = self.view.escaping_links(&rules).map_err(|error| disk(&error))?;
+        let found = self.view.escaping_links(&rules).map_err(|error| unseen(&error))?;
         let failing: Vec<String> = found
             .iter()
             .filter(|escape| escape.kind.fails_step())
@@ -263,6 +263,19 @@ impl Files for Room {
     fn hash(&self, patterns: &[String]) -> Result<String, String> {
         let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
         self.view.hash_files(&patterns).map_err(|error| error.to_string())
+    }
+}
+
+/// Why a workspace cannot be looked through.
+fn unseen(error: &std::io::Error) -> Cause {
+    if error.kind() != std::io::ErrorKind::InvalidFilename {
+        return disk(error);
+    }
+    Cause {
+        code: "E-WORKSPACE-DEEP".into(),
+        message: format!("the step left folders nested more than {FOLDER_DEPTH_MAX} deep, or a path that is too long"),
+        help: None,
+        exit: 3,
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{OFlags, ioctl_ficlone};
 
+use crate::removal::remove_tree;
+
 /// The code of a failed write: a full disk has its own.
 pub(crate) fn code(error: &io::Error) -> &'static str {
     match error.kind() {
@@ -88,7 +90,7 @@ pub(crate) fn make_folder_like(from: &Path, to: &Path) -> io::Result<()> {
 /// Removes whatever has this name, and is content when nothing has.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(meta) if meta.is_dir() => remove_tree(path),
         Ok(_) => fs::remove_file(path),
         Err(error) => Err(error),
     };

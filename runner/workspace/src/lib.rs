@@ -24,6 +24,7 @@ mod files;
 mod glob;
 mod hash_files;
 mod links;
+mod removal;
 mod repository;
 mod run_folder;
 mod selection;
@@ -31,7 +32,7 @@ mod view;
 
 pub use checkout::{Checkout, CheckoutError, Warning, prune};
 pub use hash_files::{HashFilesError, hash_files};
-pub use links::{Escape, EscapeKind, LinkRules, escaping};
+pub use links::{Escape, EscapeKind, FOLDER_DEPTH_MAX, LinkRules, escaping};
 pub use repository::{Commit, Facts, Remote, Repository, RepositoryError, Uncommitted};
 pub use run_folder::{RunFolder, RunFolderError};
 pub use selection::{Selection, SelectionError};

@@ -25,6 +25,10 @@ use crate::files;
 /// Links followed for one path before it counts as a ring, as in the kernel.
 const MAX_FOLLOWED_LINKS: usize = 40;
 
+/// Folders within folders in a workspace. Real trees have some dozens; thousands make every path too long for the
+/// kernel, and every look at them quadratic.
+pub const FOLDER_DEPTH_MAX: usize = 256;
+
 /// Which absolute targets of links do not leave.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LinkRules<'a> {
@@ -113,12 +117,17 @@ pub(crate) fn escaping_overlay(
     remove(root, found, known)
 }
 
-/// Everything but folders and plain files that have one name.
+/// Everything but folders and plain files that have one name. Folders that are nested too deep are an error of
+/// the kind `InvalidFilename`, as those whose path is too long.
 fn entries(root: &Path) -> io::Result<Vec<(PathBuf, fs::Metadata)>> {
     let mut entries = Vec::new();
     for entry in WalkDir::new(root).min_depth(1).follow_links(false) {
-        let entry = entry?;
+        // The walk's own error names the whole path.
+        let entry = entry.map_err(|error| error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into()))?;
         if entry.file_type().is_dir() {
+            if entry.depth() > FOLDER_DEPTH_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidFilename, "folders are nested too deep"));
+            }
             continue;
         }
         let meta = entry.metadata()?;

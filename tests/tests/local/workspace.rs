@@ -8,6 +8,20 @@ use super::support::{Scene, script};
 const LOOK: &str = "echo $(ls)\ntest -e tracked && cat tracked\ngit rev-parse --abbrev-ref HEAD >/dev/null && git status --short | wc -l";
 
 #[test]
+fn folders_that_no_path_reaches_fail_the_step_soon_shortly_and_are_removed() {
+    let nest = "perl -e 'for (1..3000) { mkdir \"d\" and chdir \"d\" or die }'";
+    let started = std::time::Instant::now();
+    let scene = Scene::new(&script(nest));
+    let told = scene.run(&[]);
+    told.exits(3);
+    assert_eq!(told.cause(), "E-WORKSPACE-DEEP", "{}", told.stdout);
+    assert!(told.stdout.lines().all(|line| line.len() < 2_000), "{}", told.stdout);
+    assert!(started.elapsed() < std::time::Duration::from_secs(10));
+    let left = fs::read_dir(scene.state().join("runs")).expect("there are runs").flatten();
+    assert!(left.into_iter().all(|run| !run.path().join("stages").exists()));
+}
+
+#[test]
 fn stages_leave_nothing_about_for_each_other() {
     let scene = Scene::new(
         r#"
