@@ -37,7 +37,7 @@ impl StepDesk {
 
     /// Asks what runs for the step to stop by itself: native programs get SIGTERM. The step hears of it by its own flag.
     pub fn ask_to_stop(&self) {
-        self.step.handles().all_running().iter().for_each(|running| running.ask());
+        self.step.handles().ask_to_stop();
     }
 
     /// Ends everything that still runs for the step, and gives out the rest of its log; returns when all

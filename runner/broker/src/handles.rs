@@ -51,6 +51,8 @@ pub struct HandleTable {
 #[derive(Default)]
 struct Entries {
     closed: bool,
+    /// Whether the run wants the step to end: what it starts now hears of it at once.
+    asked_to_stop: bool,
     by_number: HashMap<u32, Object>,
 }
 
@@ -79,6 +81,9 @@ impl HandleTable {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number != 0 && !entries.by_number.contains_key(&number) {
+                if let (Object::Running(running), true) = (&object, entries.asked_to_stop) {
+                    running.ask();
+                }
                 entries.by_number.insert(number, object);
                 return Ok(Handle(number));
             }
@@ -160,13 +165,15 @@ impl HandleTable {
         self.lock().by_number.remove(&handle.0).ok_or_else(|| unknown(handle, "anything"))
     }
 
-    /// Everything that runs.
-    pub(crate) fn all_running(&self) -> Vec<Arc<dyn Running>> {
-        let is_running = |object: &Object| match object {
-            Object::Running(running) => Some(running.clone()),
-            _ => None,
-        };
-        self.lock().by_number.values().filter_map(is_running).collect()
+    /// Asks everything that runs to stop, and whatever is started from now on.
+    pub(crate) fn ask_to_stop(&self) {
+        let mut entries = self.lock();
+        entries.asked_to_stop = true;
+        for object in entries.by_number.values() {
+            if let Object::Running(running) = object {
+                running.ask();
+            }
+        }
     }
 
     /// Forgets everything, takes nothing more, and gives what still ran.

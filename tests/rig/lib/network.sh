@@ -48,6 +48,18 @@ cable_plug() {
   cable_mend "$name"
 }
 
+# Removes what the target's engine made: links in a network namespace outlive the machine that was in it, and some thirty
+# bridges later there is no address left for another.
+links_forget() {
+  local namespace link
+  namespace=$(cable_namespace "$1")
+  [[ -e /run/netns/$namespace ]] || return 0
+  for link in $(ip -netns "$namespace" -oneline link show | sed -n 's/^[0-9]*: \([^@:]*\).*/\1/p'); do
+    # A pair of links goes at once: the other end is gone already.
+    [[ $link == lo || $link == host0 ]] || ip -netns "$namespace" link delete "$link" 2>/dev/null || true
+  done
+}
+
 cable_unplug() {
   local name=$1
   ! link_exists "$(cable_link "$name")" || ip link delete "$(cable_link "$name")"

@@ -110,6 +110,7 @@ target_power_off() {
     kill_family "$pid"
     poll 10 process_gone "target-$name" || fail "target $name (pid $pid) cannot be killed"
     cable_cut "$name"
+    links_forget "$name"
   fi
   rm -f "$RIG_STATE/run/target-$name"
 }

@@ -148,7 +148,8 @@ mod tests {
         let kept = trace(&root.join("./tools/../tools")).expect("there");
         assert_eq!(kept.place, root.join("store/tools"));
         let links: Vec<_> = kept.links.iter().map(|(link, _)| link.clone()).collect();
-        assert_eq!(links, [root.join("tools"), root.join("current"), root.join("tools"), root.join("current")]);
+        // `..` goes up from where a link leads, and not from where it stands: the second `tools` is the folder itself.
+        assert_eq!(links, [root.join("tools"), root.join("current")]);
         assert!(trace(&root.join("absent")).is_none());
         symlink("loop", root.join("loop")).expect("made");
         assert!(trace(&root.join("loop")).is_none());
