@@ -21,9 +21,11 @@ mod verdict;
 
 use std::collections::{BTreeMap, HashMap};
 
-use sealock_events::{Cause, Conclusion, EventKind};
+use sealock_events::{Conclusion, EventKind};
 use sealock_plan::Plan;
 use serde_json::{Map, Value as Json};
+
+use self::verdict::Failure;
 
 pub use messages::{Attempt, Command, Ended, Input, RolledBack, StageId, Timer, Why};
 pub(crate) use rollback::cancelled;
@@ -44,7 +46,7 @@ pub struct Machine {
     /// Whether the run is being cancelled.
     cancelled: bool,
     /// Failures in the order in which they happened.
-    failures: Vec<Cause>,
+    failures: Vec<Failure>,
     /// What each deployment came to.
     deployments: Vec<sealock_events::DeploymentResult>,
     finished: bool,

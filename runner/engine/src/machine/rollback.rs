@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::Machine;
 use super::messages::{Command, RolledBack, StageId};
 use super::stage::Phase;
+use super::verdict::Failure;
 
 /// Another run holds the environment.
 const EXIT_FENCED: u8 = 7;
@@ -74,7 +75,7 @@ impl Machine {
     ) {
         if let Some(cause) = cause {
             self.stages[id.0].failure.get_or_insert_with(|| cause.clone());
-            self.failures.push(cause);
+            self.failures.push(Failure { stage: id, cause });
         }
         self.deployments.extend(deployment);
         let stage = &mut self.stages[id.0];

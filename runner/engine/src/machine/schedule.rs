@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::Machine;
 use super::messages::{Command, StageId};
 use super::stage::{Phase, Stage};
+use super::verdict::Failure;
 use crate::contexts;
 
 /// What becomes of a stage whose needs have finished.
@@ -108,7 +109,7 @@ impl Machine {
     }
 
     fn refuse(&mut self, id: StageId, cause: Cause, out: &mut Vec<Command>) {
-        self.failures.push(cause.clone());
+        self.failures.push(Failure { stage: id, cause: cause.clone() });
         self.end(id, Conclusion::Failure);
         let stage = &mut self.stages[id.0];
         stage.failure = Some(cause.clone());

@@ -5,6 +5,7 @@ use sealock_plan::{PlannedStage, Retry, RetryKind};
 use serde_json::{Map, Value as Json, json};
 
 use super::messages::{Attempt, Command, Ended, StageId, Timer, Why};
+use super::verdict::Failure;
 use super::{Machine, RolledBack};
 
 /// How far a stage is.
@@ -178,7 +179,7 @@ impl Machine {
     pub(super) fn stage_refused(&mut self, id: StageId, cause: Cause, out: &mut Vec<Command>) {
         if !self.stages[id.0].is_cancelled() {
             self.stages[id.0].failure.get_or_insert_with(|| cause.clone());
-            self.failures.push(cause);
+            self.failures.push(Failure { stage: id, cause });
         }
         self.close(id, out);
     }
@@ -337,7 +338,7 @@ impl Machine {
 
     fn fail(&mut self, id: StageId, cause: Cause) {
         self.stages[id.0].failure.get_or_insert_with(|| cause.clone());
-        self.failures.push(cause);
+        self.failures.push(Failure { stage: id, cause });
     }
 
     /// How long to wait before another try, when there is to be one.

@@ -320,6 +320,26 @@ fn a_fenced_run_touches_nothing_more_and_ends_with_seven() {
 }
 
 #[test]
+fn an_unknown_outcome_that_was_rolled_back_is_what_its_rollback_came_to() {
+    let unknown = || {
+        let mut own = stage("deploy", &[], &["compose"]);
+        own.environment = Some("production".into());
+        let mut machine = Machine::new(plan(vec![own]), 1);
+        let cause = Cause { code: "E-OUTCOME-UNKNOWN".into(), message: String::new(), help: None, exit: 12 };
+        machine.failures = vec![Failure { stage: StageId(0), cause }];
+        machine.stages[0].phase = Phase::Done;
+        machine
+    };
+    for (result, wanted) in [(DeploymentResult::RollbackFailed, 11), (DeploymentResult::RolledBackVerified, 10)] {
+        let mut machine = unknown();
+        machine.deployments = vec![result];
+        machine.stages[0].rolled_back = Some(RolledBack { result, live: Vec::new(), duration_ms: 0 });
+        assert_eq!(machine.verdict().1, wanted);
+    }
+    assert_eq!(unknown().verdict().1, 12);
+}
+
+#[test]
 fn cancelling_a_deployment_that_has_begun_rolls_it_back() {
     let told = deployment(World { cancel_at: Some("smoke"), ..World::default() });
     assert_eq!(
@@ -498,7 +518,8 @@ fn a_condition_that_cannot_be_evaluated_is_a_failed_step() {
 fn a_bug_and_an_unknown_outcome_come_before_everything() {
     let mut machine = Machine::new(plan(vec![stage("a", &[], &["s"])]), 1);
     let cause = |exit: u8| Cause { code: "E-STEP-FAILED".into(), message: String::new(), help: None, exit };
-    machine.failures = vec![cause(1), cause(12), cause(70)];
+    let failure = |exit: u8| Failure { stage: StageId(0), cause: cause(exit) };
+    machine.failures = [1, 12, 70].map(failure).into();
     machine.deployments = vec![DeploymentResult::RollbackFailed];
     let mut out = Vec::new();
     machine.stages[0].phase = Phase::Done;

@@ -3,18 +3,29 @@
 use sealock_events::{Cause, Conclusion, DeploymentResult, RunResult};
 
 use super::Machine;
-use super::messages::Command;
+use super::messages::{Command, StageId};
 use super::rollback::{cancelled, cancelled_because};
 use super::stage::Phase;
 
-/// A bug in Sealock, and an effect whose outcome is unknown: whatever else is true.
-const GRAVE: [u8; 2] = [70, 12];
+/// A bug in Sealock.
+const EXIT_BUG: u8 = 70;
+/// An effect's outcome is unknown.
+const EXIT_NEEDS_RECOVERY: u8 = 12;
 /// The deployment failed and was rolled back, and the old release verified.
 const EXIT_ROLLED_BACK: u8 = 10;
 /// The deployment failed and so did the rollback, or its verification.
 const EXIT_ROLLBACK_FAILED: u8 = 11;
 /// Cancelled.
 const EXIT_CANCELLED: u8 = 130;
+
+/// Why a stage failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Which.
+    pub(super) stage: StageId,
+    /// Why.
+    pub(super) cause: Cause,
+}
 
 impl Machine {
     pub(super) fn finish_when_done(&mut self, out: &mut Vec<Command>) {
@@ -28,12 +39,14 @@ impl Machine {
 
     /// When several are true: 70, 12, 11, 10 in this order; then 130; else the first failure in time. A failed stage that
     /// has no cause of its own is a step's failure.
-    fn verdict(&self) -> (RunResult, u8, Option<Cause>) {
-        let grave = GRAVE.iter().find_map(|exit| self.failures.iter().find(|cause| cause.exit == *exit));
-        if let Some(cause) = grave {
+    pub(super) fn verdict(&self) -> (RunResult, u8, Option<Cause>) {
+        let is_grave = |exit: u8| move |own: &&Failure| own.cause.exit == exit && !self.is_settled(own);
+        let grave =
+            [EXIT_BUG, EXIT_NEEDS_RECOVERY].into_iter().find_map(|exit| self.failures.iter().find(is_grave(exit)));
+        if let Some(Failure { cause, .. }) = grave {
             return (RunResult::Failure, cause.exit, Some(cause.clone()));
         }
-        let first = self.failures.first().cloned();
+        let first = self.failures.first().map(|own| own.cause.clone());
         let came_to = |wanted: &[DeploymentResult]| self.deployments.iter().any(|result| wanted.contains(result));
         if came_to(&[DeploymentResult::RollbackFailed, DeploymentResult::RolledBackUnverified]) {
             return (RunResult::Failure, EXIT_ROLLBACK_FAILED, first.or_else(|| Some(cancelled())));
@@ -54,5 +67,10 @@ impl Machine {
             return (RunResult::Cancelled, EXIT_CANCELLED, Some(cause));
         }
         (RunResult::Success, 0, None)
+    }
+
+    /// Whether an unknown outcome is one no more: a rollback takes unclear effects back too, and its result is what is true.
+    fn is_settled(&self, failure: &Failure) -> bool {
+        failure.cause.exit == EXIT_NEEDS_RECOVERY && self.stages[failure.stage.0].rolled_back.is_some()
     }
 }
