@@ -15,6 +15,7 @@
 mod catalogue;
 mod check;
 mod deploys;
+mod env;
 mod environments;
 pub mod evaluate;
 mod frozen;

@@ -228,8 +228,7 @@ impl<'a> Planner<'a> {
     /// the outer one of its name, whether it is known or not.
     pub(crate) fn plain_env(&mut self, env: &[EnvEntry], mut base: Map<String, Json>) -> Map<String, Json> {
         let mut unset = Vec::new();
-        for entry in env {
-            base.retain(|name, _| !name.eq_ignore_ascii_case(&entry.name));
+        for entry in crate::env::inside(&mut base, env) {
             if self.rests_on_unset(&entry.value) {
                 unset.push(entry.name.to_ascii_lowercase());
             } else if let Ok(Ok(text)) = evaluate::text_or_secret(&entry.value, &self.known) {

@@ -68,8 +68,7 @@ impl Plan {
 /// The `env` context inside of `entries`. One that is not known hides the outer one of its name, too.
 fn inner_env(outer: &Maps, entries: &[EnvEntry]) -> Map<String, Json> {
     let mut env = outer.0.get("env").and_then(Json::as_object).cloned().unwrap_or_default();
-    for entry in entries {
-        env.retain(|name, _| !name.eq_ignore_ascii_case(&entry.name));
+    for entry in crate::env::inside(&mut env, entries) {
         if let Ok(Ok(text)) = evaluate::text_or_secret(&entry.value, outer) {
             env.insert(entry.name.clone(), text.into());
         }
