@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("plan", &["contract", "diagnostics", "expression", "pipeline"]),
     ("events", &["contract", "diagnostics"]),
     ("journal", &["contract", "events"]),
+    ("registry", &["contract", "diagnostics"]),
     ("builtins", &["contract"]),
     ("workspace", &["contract"]),
     ("secrets", &["contract"]),

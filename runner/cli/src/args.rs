@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Unlock(commands::unlock::Unlock),
     /// Write the smallest `allow` that would have been enough for a run
     Allow(commands::allow::Allow),
+    /// Look at plugins, and make them
+    Plugin(commands::plugin::Plugin),
     /// Explain an error code
     Explain(commands::explain::Explain),
     /// Print a completion script for a shell

@@ -70,6 +70,7 @@ fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {
         Command::Status(status) => status.run(shell, &process()?),
         Command::Rollback(rollback) => rollback.run(shell, process()?),
         Command::Unlock(unlock) => unlock.run(shell, &process()?),
+        Command::Plugin(plugin) => plugin.run(shell),
         Command::Explain(explain) => explain.run(shell),
         Command::Completions(completions) => Ok(completions.run(shell)),
         Command::Man(man) => man.run(shell),

@@ -8,6 +8,7 @@ pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod man;
 pub(crate) mod plan;
+pub(crate) mod plugin;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod runs;

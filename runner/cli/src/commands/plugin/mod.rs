@@ -1,0 +1,35 @@
+//! `sealock plugin …`: the plugin author's commands, one file each.
+
+mod list;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+use crate::shell::Shell;
+
+/// Look at plugins, and make them.
+#[derive(Debug, Args)]
+pub(crate) struct Plugin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One command.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the builtins and what the lockfile pins, a line each
+    List(list::List),
+}
+
+impl Plugin {
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// What the command says of itself.
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+        match &self.command {
+            Command::List(list) => list.run(shell),
+        }
+    }
+}
