@@ -4,8 +4,8 @@
 //! less than its author wrote would fail later, and say something else. What `[allow]` of the policy does not
 //! mention is not capped by it.
 //!
-//! Capped is what steps are granted. The images of a stage's `container` and `services` are no grants, and are not
-//! looked at.
+//! Capped is what steps are granted, and, by the cap on images that steps run, the images of a stage's `container` and
+//! `services`. An image that is known only in the run is beyond every such cap.
 //!
 //! # Invariants
 //!
@@ -19,7 +19,7 @@ use sealock_contract::grant::{ImagePattern, NetworkGrant, Reach};
 use sealock_diagnostics::near;
 use serde_json::{Map, Value as Json};
 
-use crate::Plan;
+use crate::{Plan, PlannedStage, evaluate};
 
 /// The strongest tier that there is.
 const TIER_MAX: u64 = 3;
@@ -72,6 +72,7 @@ impl Policy {
     pub fn beyond(&self, plan: &Plan) -> Vec<String> {
         let mut told = Vec::new();
         for stage in &plan.stages {
+            told.extend(self.caps.images_beyond(plan, stage));
             for step in stage.steps.iter().chain(&stage.rollback) {
                 let place = format!("step `{}` of stage `{}` ({}:{})", step.key, stage.name, plan.file, step.line);
                 let more = plan.grant_of(stage, &step.key).map(|grant| self.caps.beyond(grant)).unwrap_or_default();
@@ -83,6 +84,20 @@ impl Policy {
 }
 
 impl Caps {
+    fn images_beyond(&self, plan: &Plan, stage: &PlannedStage) -> Vec<String> {
+        let known = plan.known(stage, &[&plan.env, &stage.env]);
+        let container = stage.container.iter().map(|own| ("the container".to_owned(), &own.image));
+        let services = stage.services.iter().map(|own| (format!("the service `{}`", own.name), &own.image));
+        let beyond = container.chain(services).filter_map(|(what, written)| {
+            let image = evaluate::text_or_secret(written, &known).ok().and_then(Result::ok);
+            let image = ImagePattern(image.unwrap_or_else(|| written.clone()));
+            let place = format!("{what} of stage `{}` ({}:{})", stage.name, plan.file, stage.line);
+            is_beyond(self.run.as_ref(), |cap| holds(cap, &image))
+                .then(|| format!("{place} may run the image {}", image.0))
+        });
+        beyond.collect()
+    }
+
     fn beyond(&self, grant: &Grant) -> Vec<String> {
         let mut told = Vec::new();
         let only = |network: &NetworkGrant| Grant { network: vec![network.clone()], ..Grant::default() };
@@ -267,7 +282,10 @@ mod tests {
     #[test]
     fn a_grant_within_the_caps_passes_and_each_one_beyond_is_told() {
         let mut grant = Grant {
-            network: vec!["pypi.org:443".parse().expect("an entry"), "127.0.0.1:8080".parse().expect("an entry")],
+            network: vec![
+                "packages.example.com:443".parse().expect("an entry"),
+                "127.0.0.1:8080".parse().expect("an entry"),
+            ],
             exec: vec!["npm".into()],
             secrets: vec!["TOKEN".into()],
             targets: vec!["web1".into()],

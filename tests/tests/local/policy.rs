@@ -8,7 +8,7 @@ stages:
   only:
     steps:
       - uses: smoke-test
-        with: { url: "https://pypi.org/", attempts: 1 }
+        with: { url: "https://packages.example.com/", attempts: 1 }
       - run: echo "ran"
 "#;
 
@@ -21,16 +21,32 @@ fn with_policy(scene: &Scene, policy: &str, arguments: &[&str]) -> Told {
 #[test]
 fn a_plan_beyond_the_policy_is_refused_before_anything_starts_with_what_and_where() {
     let scene = Scene::new(CALLS);
-    let policy = "[allow]\nnetwork = [\"*.example.com:443\"]\nexec = [\"bash\"]\n";
+    let policy = "[allow]\nnetwork = [\"*.example.org:443\"]\nexec = [\"bash\"]\n";
     for command in [&["run", "--format", "jsonl"][..], &["plan"]] {
         let told = with_policy(&scene, policy, command);
         told.exits(3).says("E-POLICY-GRANT").says("policy.toml");
-        told.says("step `smoke-test` of stage `only` (pipelines/main.yml:6) may reach GET, HEAD pypi.org:443");
+        told.says(
+            "step `smoke-test` of stage `only` (pipelines/main.yml:6) may reach GET, HEAD packages.example.com:443",
+        );
         told.says("(pipelines/main.yml:8) may run the program sh");
         assert_eq!(told.stdout, "");
     }
     let within = "[allow]\nnetwork = [\"*:443\"]\nexec = [\"sh\"]\n";
     with_policy(&scene, within, &["plan"]).exits(0);
+}
+
+#[test]
+fn images_of_stages_are_capped_as_those_that_steps_run() {
+    let scene = Scene::new(
+        "name: images\nstages:\n  cells:\n    matrix: { version: [15, 16] }\n    container: python:3.11-slim\n    services:\n      db: { image: \"postgres:${{ matrix.version }}\" }\n    steps:\n      - run: 'true'\n",
+    );
+    let policy = "[allow.containers]\nrun = [\"postgres:15\"]\n";
+    let told = with_policy(&scene, policy, &["plan"]);
+    told.exits(3).says("the container of stage `cells (15)` (pipelines/main.yml:3) may run the image python:3.11-slim");
+    told.says("the service `db` of stage `cells (16)` (pipelines/main.yml:3) may run the image postgres:16");
+    assert!(!told.stderr.contains("postgres:15"), "{}", told.stderr);
+    let enough = "[allow.containers]\nrun = [\"postgres\", \"python:3.11-slim\"]\n";
+    with_policy(&scene, enough, &["plan"]).exits(0);
 }
 
 #[test]
