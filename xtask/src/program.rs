@@ -40,6 +40,19 @@ pub(crate) fn status(command: &mut Command) -> Result<i32, Failure> {
 ///
 /// When it cannot be started.
 pub(crate) fn watched(command: &mut Command) -> Result<(bool, Vec<String>), Failure> {
+    read(command, |text| println!("{text}"))
+}
+
+/// Runs it, and returns whether it succeeded and the lines of its standard output, which are not printed.
+///
+/// # Errors
+///
+/// When it cannot be started.
+pub(crate) fn heard(command: &mut Command) -> Result<(bool, Vec<String>), Failure> {
+    read(command, |_| {})
+}
+
+fn read(command: &mut Command, told: impl Fn(&str)) -> Result<(bool, Vec<String>), Failure> {
     println!("$ {}", line(command));
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| not_started(command, &error))?;
@@ -47,7 +60,7 @@ pub(crate) fn watched(command: &mut Command) -> Result<(bool, Vec<String>), Fail
     let output = BufReader::new(child.stdout.take().expect("it was asked for just above"));
     for bytes in output.split(b'\n').map_while(Result::ok) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        println!("{text}");
+        told(&text);
         lines.push(text);
     }
     let status = child.wait().map_err(|error| not_started(command, &error))?;

@@ -32,7 +32,6 @@ struct Tally {
 /// What is missing, what does not build, or that a test failed.
 pub(crate) fn run(checkout: &Checkout, is_fast: bool) -> Result<(), Failure> {
     let started = Instant::now();
-    let calls = if is_fast { fast(checkout) } else { all(checkout) };
     if is_fast {
         setup::for_build(checkout)?;
     } else {
@@ -41,18 +40,42 @@ pub(crate) fn run(checkout: &Checkout, is_fast: bool) -> Result<(), Failure> {
     let rig = if is_fast { None } else { Some(Rig::up(checkout)?) };
     build(checkout, is_fast)?;
     program::heading("tests");
-    let mut lines = Vec::new();
-    let mut all_passed = true;
-    for mut call in calls {
-        if let Some(rig) = &rig {
-            rig.tell(&mut call)?;
-        }
-        let (passed, said) = program::watched(call.env("SEALOCK_BINARY", checkout.sealock()))?;
-        all_passed &= passed;
-        lines.extend(said);
-    }
+    let told = |mut call: Command| {
+        call.env("SEALOCK_BINARY", checkout.sealock());
+        rig.iter().try_for_each(|rig| rig.tell(&mut call)).map(|()| call)
+    };
+    let beside = if is_fast { None } else { Some(told(deliveries(checkout))?) };
+    let calls = if is_fast { fast(checkout) } else { others(checkout) };
+    let calls: Vec<Command> = calls.into_iter().map(told).collect::<Result<_, _>>()?;
+    let Said { lines, passed } = watch_all(calls, beside)?;
     drop(rig);
-    close(&lines, all_passed, started)
+    close(&lines, passed, started)
+}
+
+/// What test runners said.
+struct Said {
+    lines: Vec<String>,
+    passed: bool,
+}
+
+/// Runs `calls`, one after the other, and `beside` while they run: its lines are printed when all have ended.
+fn watch_all(calls: Vec<Command>, beside: Option<Command>) -> Result<Said, Failure> {
+    let beside = beside.map(|mut call| std::thread::spawn(move || program::heard(&mut call)));
+    let mut said = Said { lines: Vec::new(), passed: true };
+    for mut call in calls {
+        let (passed, lines) = program::watched(&mut call)?;
+        said.passed &= passed;
+        said.lines.extend(lines);
+    }
+    if let Some(beside) = beside {
+        let (passed, lines) =
+            beside.join().map_err(|_| Failure::failed("the scenarios were not watched to their end"))??;
+        program::heading("tests that ran beside the others");
+        lines.iter().for_each(|line| println!("{line}"));
+        said.passed &= passed;
+        said.lines.extend(lines);
+    }
+    Ok(said)
 }
 
 /// Once, before the first test: the program that scenarios run, and the tests.
@@ -66,8 +89,17 @@ fn build(checkout: &Checkout, is_fast: bool) -> Result<(), Failure> {
     program::run(plugins(checkout).arg("--no-run"))
 }
 
-fn all(checkout: &Checkout) -> Vec<Command> {
-    vec![checkout.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]), with_all(plugins(checkout))]
+/// Scenarios on the rig's machines: they mostly wait, so that all else runs beside them. The same packages as in
+/// `others`, so that nothing is built twice.
+fn deliveries(checkout: &Checkout) -> Command {
+    checkout.cargo(&["test", "--workspace", "--locked", "--no-fail-fast", "--test", "delivery"])
+}
+
+/// Everything but the deliveries.
+fn others(checkout: &Checkout) -> Vec<Command> {
+    let mut most = checkout.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    most.args(["--", "--skip", "delivery::"]);
+    vec![most, with_all(plugins(checkout))]
 }
 
 fn fast(checkout: &Checkout) -> Vec<Command> {
@@ -147,6 +179,18 @@ mod tests {
     #[test]
     fn a_run_without_a_single_test_is_no_success() {
         assert!(close(&[], true, Instant::now()).is_err());
+    }
+
+    #[test]
+    fn what_runs_beside_counts_as_the_rest() {
+        let say = |line: &str, code: u8| {
+            let mut call = Command::new("sh");
+            call.args(["-c", &format!("echo '{line}'; exit {code}")]);
+            call
+        };
+        let said = watch_all(vec![say("one", 0)], Some(say("two", 1))).unwrap();
+        assert_eq!((said.lines, said.passed), (vec!["one".to_owned(), "two".to_owned()], false));
+        assert!(watch_all(vec![say("one", 0)], None).unwrap().passed);
     }
 
     #[test]
