@@ -71,7 +71,9 @@ fn watch_all(calls: Vec<Command>, beside: Option<Command>) -> Result<Said, Failu
         let (passed, lines) =
             beside.join().map_err(|_| Failure::failed("the scenarios were not watched to their end"))??;
         program::heading("tests that ran beside the others");
-        lines.iter().for_each(|line| println!("{line}"));
+        for line in &lines {
+            println!("{line}");
+        }
         said.passed &= passed;
         said.lines.extend(lines);
     }
