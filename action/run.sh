@@ -43,8 +43,8 @@ sha256() {
 
 # The line of version $1 (the last version without it) and system $2, as "VERSION SHA256".
 table_line() {
-  awk -v version="$1" -v system="$2" '
-    !/^#/ && NF == 3 && $2 == system && (version == "" || $1 == version) { found = $1 " " $3 }
+  awk -v version="$1" -v kind="$2" '
+    !/^#/ && NF == 3 && $2 == kind && (version == "" || $1 == version) { found = $1 " " $3 }
     END { print found }' "$TABLE"
 }
 

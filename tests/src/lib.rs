@@ -10,9 +10,11 @@ pub mod repository;
 pub mod rig;
 pub mod sealock;
 pub mod target;
+pub mod workflow;
 
 pub use registry::Registry;
 pub use repository::Repository;
 pub use rig::Rig;
 pub use sealock::{Ended, Running, Sealock};
 pub use target::Target;
+pub use workflow::{Told, Workflow};

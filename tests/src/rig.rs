@@ -84,11 +84,17 @@ fn setting(name: &str) -> String {
 ///
 /// # Panics
 /// When there is none.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let beside = build_folder().join("sealock");
     let path = variable("SEALOCK_BINARY").map_or(beside, PathBuf::from);
     assert!(path.is_file(), "{} is not there: build it, or name another with SEALOCK_BINARY", path.display());
     path
+}
+
+/// The program of `tests/rig/tools/<name>`, built when it is not there.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let path = crate::program::must(std::process::Command::new(tests_folder().join("rig/tool")).arg(name));
+    PathBuf::from(path.trim())
 }
 
 /// Compiled plugins are kept from scenario to scenario.
@@ -98,7 +104,8 @@ pub(crate) fn cache() -> PathBuf {
     cache
 }
 
-pub(crate) fn search_path() -> String {
+/// Where programs are found.
+pub fn search_path() -> String {
     variable("PATH").unwrap_or_default()
 }
 

@@ -1,4 +1,9 @@
-//! Stages in containers and with services, on the rig's engine: what they wait for, and what is left of them.
+//! Stages in containers and with services, on the rig's engine: what they wait for, and what is left of them. And the
+//! GitHub Action in the workflow runner that the rig builds.
+
+mod containers {
+    mod action;
+}
 
 use std::process::Command;
 use std::thread::sleep;

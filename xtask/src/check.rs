@@ -68,9 +68,9 @@ fn schemas(checkout: &Checkout) -> Result<String, Failure> {
     Ok("as the readers say".to_owned())
 }
 
-/// The rig's programs and libraries, and what runs on targets.
+/// The rig's programs and libraries, the action's, and what runs on targets.
 fn shell_scripts(checkout: &Checkout) -> Result<String, Failure> {
-    let files = ["ls-files", ".ci/run", "tests/rig", "runner/deploy/src/target.sh"];
+    let files = ["ls-files", ".ci/run", "tests/rig", "action", "runner/deploy/src/target.sh"];
     let files = program::answer(checkout.command("git").args(files))?;
     let scripts: Vec<&str> = files.lines().filter(|file| is_script(checkout, file)).collect();
     program::run(

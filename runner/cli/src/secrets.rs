@@ -4,13 +4,20 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealock_plan::Plan;
-use sealock_secrets::{Environment, Files, Provider, Vault};
+use sealock_secrets::{Environment, Files, Listed, Provider, Vault};
 
 use crate::environment::Process;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
 
-/// Where secrets come from: `SEALOCK_SECRET_<NAME>` of the environment, then files.
+/// The variable in which the GitHub Action hands its input `secrets` over.
+const LISTED: &str = "SEALOCK_SECRETS";
+
+/// What a list of secrets looks like.
+const LIST_HELP: &str = "one a line: NAME=value; several lines of one value stand between NAME<<END and END";
+
+/// Where secrets come from: `SEALOCK_SECRET_<NAME>` of the environment, the list that the GitHub Action hands over, then
+/// files.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct SecretArgs {
     /// A secret from a file; may be given several times
@@ -48,7 +55,11 @@ impl SecretArgs {
         let files = Files::from_entries(entries.iter().map(String::as_str));
         let files = files.map_err(|error| Failure::new("E-SECRET-READ", chain(&error)))?;
         let folder = self.secrets_dir.as_ref().map(|folder| Files::in_folder(shell.path(folder)));
+        let listed = Listed::read(&process.variable(LISTED).unwrap_or_default());
+        let listed = listed.map_err(|error| Failure::new(error.code(), error.to_string()).help(LIST_HELP))?;
         let mut providers: Vec<&dyn Provider> = vec![&environment, &files];
+        // Only an action has such a list: nobody else is told that one was asked.
+        providers.extend(process.variable(LISTED).map(|_| &listed as &dyn Provider));
         providers.extend(folder.as_ref().map(|folder| folder as &dyn Provider));
         match sealock_secrets::load(&vault, &providers, names.iter().map(String::as_str)).await {
             Ok(cautions) => {

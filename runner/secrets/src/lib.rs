@@ -44,7 +44,8 @@ mod vault;
 mod workflow;
 
 pub use provider::{
-    Caution, Environment, Fetched, Fetching, FileEntryError, Files, LoadError, PREFIX, Provider, ProviderError, load,
+    Caution, Environment, Fetched, Fetching, FileEntryError, Files, ListError, Listed, LoadError, PREFIX, Provider,
+    ProviderError, load,
 };
 pub use redactor::{RedactingStream, Redactor};
 pub use refusal::{COMMON_WORDS, Refusal, SECRET_MAX_BYTES, SECRET_MIN_BYTES};

@@ -2,6 +2,7 @@
 
 mod environment;
 mod files;
+mod listed;
 
 use std::fmt;
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::pin::Pin;
 
 pub use environment::{Environment, PREFIX};
 pub use files::{FileEntryError, Files};
+pub use listed::{ListError, Listed};
 
 use crate::refusal::Refusal;
 use crate::secret::SecretBytes;

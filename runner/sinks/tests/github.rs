@@ -130,7 +130,51 @@ fn an_annotation_escapes_what_would_end_it_and_the_eleventh_is_counted() {
     let many = told(&with((0..13).map(|n| annotation(&format!("problem {n}"), None, "a.py")).collect()));
     let shown = |told: &Told| told.log.matches("::warning file=a.py").count();
     assert_eq!(shown(&many), 10);
-    assert!(many.summary.contains("3 problems of test / 1 not shown as annotations."), "{}", many.summary);
+    let left_out = "\n3 problems not shown as annotations:\n\n| step | level | place | what |\n|---|---|---|---|\n| test / 1 | warning | a.py:3 | problem 10 |\n";
+    assert!(many.summary.contains(left_out), "{}", many.summary);
+}
+
+/// GitHub counts by its own steps, and a run is one of them.
+#[test]
+fn ten_of_a_kind_are_for_the_whole_run_and_errors_leave_room_for_why_steps_failed() {
+    let of = |step: &str, message: String| match annotation(&message, None, "a.py") {
+        EventKind::Annotation { stage, message, title, file, line, .. } => EventKind::Annotation {
+            stage,
+            step: step.into(),
+            level: LogLevel::Error,
+            message,
+            title,
+            file,
+            line,
+            column: None,
+            end_line: None,
+            end_column: None,
+        },
+        other => other,
+    };
+    let (first, second) = (|n| of("1", format!("first {n}")), |n| of("2", format!("second {n}")));
+    let told = told(&with((0..6).map(first).chain((0..6).map(second)).collect()));
+    let errors: Vec<&str> = told.log.lines().filter(|line| line.starts_with("::error ")).collect();
+    assert!((8..=10).contains(&errors.len()), "{errors:?}");
+    assert!(errors.iter().any(|line| line.contains("title=E-")), "{errors:?}");
+    assert_eq!(errors.iter().filter(|line| line.contains("second")).count(), 1, "{errors:?}");
+    assert!(told.summary.contains("| test / 2 | error | a.py:3 | second 5 |"), "{}", told.summary);
+}
+
+#[test]
+fn outputs_are_json_and_the_url_is_that_of_a_verified_deployment() {
+    let told = told(&recorded::events("deployed"));
+    let value = |name: &str| {
+        let (_, rest) = told.output.split_once(&format!("{name}<<")).expect("it is there");
+        let mut lines = rest.lines();
+        let end = lines.next().expect("its word");
+        let value: Vec<&str> = lines.take_while(|line| *line != end).collect();
+        value.join("\n")
+    };
+    let outputs: serde_json::Value = serde_json::from_str(&value("outputs")).expect("JSON");
+    assert!(outputs.is_object(), "{outputs}");
+    assert_eq!(value("environment-url"), "https://blog.example.com");
+    assert_eq!(value("result"), "success");
 }
 
 #[test]
@@ -158,6 +202,21 @@ fn hostile_line() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
+fn markdown() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("```\n".to_owned()),
+        Just("~~~~".to_owned()),
+        Just("<!--".to_owned()),
+        Just("<details><summary>".to_owned()),
+        Just("</blockquote>".to_owned()),
+        Just("</BlockQuote>".to_owned()),
+        Just("| a | b |\n|---|---|\n".to_owned()),
+        Just("\n\n# Run: ✓ succeeded\n".to_owned()),
+        Just("\u{1b}[31m".to_owned()),
+        hostile_line(),
+    ]
+}
+
 proptest! {
     /// Abuse suite, 86.
     #[test]
@@ -168,5 +227,42 @@ proptest! {
         let clean: Vec<String> = obeyed(&told(&with(vec![annotation("x", Some("x"), "x")])).log);
         let told = told(&with(vec![log, group, annotation(&line, Some(&title), &title)]));
         prop_assert_eq!(obeyed(&told.log), clean);
+    }
+
+    /// What is ours stands first, line for line as without the step's text, and what the step added stands in its quotation.
+    #[test]
+    fn text_of_a_step_never_breaks_the_summary(pieces in prop::collection::vec(markdown(), 1..8)) {
+        let text = pieces.concat();
+        let added = EventKind::Summary { stage: "test".into(), step: "1".into(), markdown: text.clone() };
+        let clean = told(&with(Vec::new())).summary;
+        let summary = told(&with(vec![added, annotation(&text, Some(&text), &text)])).summary;
+        let rest = summary.strip_prefix(clean.as_str());
+        prop_assert!(rest.is_some(), "{}", summary);
+        for line in rest.unwrap_or_default().split(['\n', '\r']).filter(|line| !line.is_empty()) {
+            prop_assert!(line.starts_with("> ") || line == "#### test / 1", "{:?}", line);
+        }
+        let is_clean = !summary.contains(['\u{1b}', '\r']) && !summary.to_lowercase().contains("</blockquote");
+        prop_assert!(is_clean, "{:?}", summary);
+    }
+
+    #[test]
+    fn a_name_never_ends_its_line_of_the_picture(title in hostile_line(), more in markdown()) {
+        let mut events = recorded::events("tests-failed");
+        for event in &mut events {
+            if let EventKind::Plan { stages, .. } = &mut event.kind {
+                for stage in stages {
+                    stage.title = Some(format!("{title}{more}"));
+                }
+            }
+        }
+        let summary = told(&events).summary;
+        let (_, chart) = summary.split_once("```mermaid\n").expect("a picture");
+        let (chart, _) = chart.split_once("```\n").expect("its end");
+        for line in chart.lines().skip(3) {
+            let (name, figures) = line.split_once(" :").expect("a bar");
+            prop_assert!(["  ✓ ", "  ✗ ", "  – ", "  … "].iter().any(|sign| name.starts_with(sign)), "{:?}", line);
+            prop_assert!(!name.contains(['#', ';', ':', '%', '`', '{']), "{:?}", line);
+            prop_assert!(figures.chars().all(|c| c.is_ascii_alphanumeric() || ", ".contains(c)), "{:?}", line);
+        }
     }
 }

@@ -11,7 +11,9 @@
 //! - A token is used once: a step that saw one in a log cannot resume with it.
 //! - Nothing here knows a secret: who starts the sink masks them first.
 
+mod outputs;
 mod summary;
+mod timeline;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -23,10 +25,14 @@ use sealock_events::{Conclusion, Event, EventKind, LogLevel, RunResult, Sink, Si
 
 use crate::plain::GITHUB_COMMAND;
 use crate::{Options, Plain};
-use summary::Summary;
+use outputs::Outputs;
+use summary::{LeftOut, Summary};
 
-/// Annotations of each kind for one step: GitHub shows ten of a kind, and a linter can report thousands.
+/// Annotations of each kind: GitHub shows ten of a kind for one of its steps, which is a whole run of ours, and a linter
+/// can report thousands. The rest stands in the summary.
 const ANNOTATIONS_MAX: usize = 10;
+/// Of the errors, as many are kept for why steps failed: the first linter must not take them all.
+const FAILURES_KEPT: usize = 3;
 /// Of one message: GitHub cuts longer ones, and a step can write without end.
 const MESSAGE_CHARS_MAX: usize = 2_000;
 
@@ -52,8 +58,10 @@ pub struct Github<W: Write + Send> {
     stopped: Option<String>,
     /// The stage and step whose group is open.
     group: Option<(String, String)>,
-    annotations: HashMap<(String, String, &'static str), usize>,
+    /// How many were shown, by kind.
+    annotations: HashMap<&'static str, usize>,
     summary: Summary,
+    outputs: Outputs,
 }
 
 impl<W: Write + Send> Github<W> {
@@ -68,6 +76,7 @@ impl<W: Write + Send> Github<W> {
             group: None,
             annotations: HashMap::new(),
             summary: Summary::default(),
+            outputs: Outputs::default(),
         }
     }
 
@@ -131,18 +140,14 @@ impl<W: Write + Send> Github<W> {
     /// What GitHub shows beside the code.
     fn annotate(&mut self, told: &mut String, kind: &EventKind) {
         match kind {
-            EventKind::Annotation { stage, step, level, message, title, .. } => {
+            EventKind::Annotation { level, message, title, .. } => {
                 let Some(word) = word(*level) else {
                     return;
                 };
-                let count = self.annotations.entry((stage.clone(), step.clone(), word)).or_default();
-                *count += 1;
-                if *count > ANNOTATIONS_MAX {
-                    return self.summary.leave_out(stage, step);
-                }
+                let most = if word == "error" { ANNOTATIONS_MAX - FAILURES_KEPT } else { ANNOTATIONS_MAX };
                 let head = [Some(word.to_owned()), properties(kind, title.as_deref())].into_iter().flatten();
                 let head = head.collect::<Vec<_>>().join(" ");
-                self.command(told, &head, message);
+                self.show(told, most, (word, &head, message), kind);
             }
             EventKind::StepFinished {
                 stage,
@@ -155,10 +160,21 @@ impl<W: Write + Send> Github<W> {
                 let at = self.plain.story().step(stage, step).and_then(|own| own.at.as_ref());
                 let place = at.map(|at| format!("file={},line={},", property(&at.file), at.line)).unwrap_or_default();
                 let head = format!("error {place}title={}", property(&format!("{}: {stage} / {step}", cause.code)));
-                self.command(told, &head, &cause.message);
+                self.show(told, ANNOTATIONS_MAX, ("error", &head, &cause.message), kind);
             }
             _ => {}
         }
+    }
+
+    /// One annotation, while there is room for its kind, of which GitHub shows `most`; else a line of the summary.
+    fn show(&mut self, told: &mut String, most: usize, own: (&'static str, &str, &str), kind: &EventKind) {
+        let (word, head, message) = own;
+        let count = self.annotations.entry(word).or_default();
+        if *count >= most {
+            return self.summary.leave_out(LeftOut::of(word, message, kind));
+        }
+        *count += 1;
+        self.command(told, head, message);
     }
 
     fn finish(&mut self, told: &mut String, run: &str, result: RunResult) -> Result<(), SinkError> {
@@ -168,9 +184,12 @@ impl<W: Write + Send> Github<W> {
             file.flush()?;
         }
         if let Some(file) = &mut self.files.output {
-            for (name, value) in [("run", run), ("result", result_word(result))] {
+            let (url, outputs) = (outputs::url(self.plain.story()), self.outputs.json());
+            let known =
+                [("run", run), ("result", result_word(result)), ("environment-url", &url), ("outputs", &outputs)];
+            for (name, value) in known {
                 let end = (self.tokens)();
-                write!(file, "{name}<<{end}\n{}\n{end}\n", escape(value))?;
+                write!(file, "{name}<<{end}\n{value}\n{end}\n")?;
             }
             file.flush()?;
         }
@@ -186,6 +205,7 @@ impl<W: Write + Send> Sink for Github<W> {
     fn receive(&mut self, event: &Event) -> Result<(), SinkError> {
         let text = self.plain.text(event);
         self.summary.keep(&event.kind);
+        self.outputs.keep(&event.kind);
         let mut told = String::new();
         if !text.is_empty() {
             self.enter(&mut told, &event.kind);

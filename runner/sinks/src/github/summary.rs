@@ -1,19 +1,32 @@
-//! The run's page in GitHub: deployments, stages with failures first, and what steps added.
+//! The run's page in GitHub: a timeline, stages with failures first, what was deployed where, and what steps added.
+//!
+//! # Invariants
+//!
+//! - What is ours comes first, and every name and message in it is escaped.
+//! - What a step added stands in a quotation of its own, after everything of ours: a fence, a comment, or a tag that it
+//!   leaves open ends with the quotation.
+//! - GitHub takes it: it is never longer than what GitHub refuses.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sealock_diagnostics::escape;
 use sealock_events::{Conclusion, DeploymentResult, EventKind, RunResult};
 
+use super::timeline;
 use crate::story::{Deployment, Stage, StageState, Story};
 use crate::verdict::headline;
 use crate::words::{count, duration};
 
-/// GitHub refuses a summary of more than 1 MiB; what steps add may take this much of it.
+/// GitHub refuses a summary of more than 1 MiB.
+const SUMMARY_BYTES_MAX: usize = 1_000_000;
+/// What steps add may take this much of it.
 const ADDED_BYTES_MAX: usize = 512 << 10;
 /// Stages that are listed: a matrix can have thousands, and the rest is counted.
 const ROWS_MAX: usize = 500;
+/// Problems that were not shown as annotations and are listed; the rest is counted.
+const LEFT_OUT_MAX: usize = 200;
+/// Of one cell of a table: a message can be a page.
+const CELL_CHARS_MAX: usize = 300;
 
 /// What has to be kept for the summary beside the story.
 #[derive(Default)]
@@ -21,8 +34,32 @@ pub(super) struct Summary {
     /// Markdown of steps, in order.
     added: Vec<(String, String)>,
     added_bytes: usize,
-    /// Annotations that were not shown, by step.
-    left_out: BTreeMap<String, usize>,
+    /// Problems for which GitHub has no room.
+    left_out: Vec<LeftOut>,
+    left_out_count: usize,
+}
+
+/// A problem that is not shown as an annotation.
+pub(super) struct LeftOut {
+    word: &'static str,
+    step: String,
+    place: String,
+    message: String,
+}
+
+impl LeftOut {
+    /// Of an event that has a step, and of an annotation with its place.
+    pub(super) fn of(word: &'static str, message: &str, kind: &EventKind) -> Self {
+        let (step, place) = match kind {
+            EventKind::Annotation { stage, step, file, line, .. } => {
+                let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+                (format!("{stage} / {step}"), file.as_ref().map(|file| format!("{file}{line}")).unwrap_or_default())
+            }
+            EventKind::StepFinished { stage, step, .. } => (format!("{stage} / {step}"), String::new()),
+            kind => (kind.stage().unwrap_or_default().to_owned(), String::new()),
+        };
+        Self { word, step, place, message: headline(message).chars().take(CELL_CHARS_MAX).collect() }
+    }
 }
 
 impl Summary {
@@ -30,29 +67,83 @@ impl Summary {
         let EventKind::Summary { stage, step, markdown } = kind else {
             return;
         };
+        let markdown = quoted(markdown);
         if self.added_bytes + markdown.len() <= ADDED_BYTES_MAX {
             self.added_bytes += markdown.len();
-            self.added.push((format!("{stage} / {step}"), markdown.clone()));
+            self.added.push((format!("{stage} / {step}"), markdown));
         }
     }
 
-    pub(super) fn leave_out(&mut self, stage: &str, step: &str) {
-        *self.left_out.entry(format!("{stage} / {step}")).or_default() += 1;
+    pub(super) fn leave_out(&mut self, problem: LeftOut) {
+        self.left_out_count += 1;
+        if self.left_out.len() < LEFT_OUT_MAX {
+            self.left_out.push(problem);
+        }
     }
 
     pub(super) fn text(&self, story: &Story, run: &str, result: RunResult) -> String {
         let mut out = format!("### {}: {}\n\n", cell(&story.pipeline), words(result));
-        deployments(&mut out, story);
+        timeline::chart(&mut out, story);
         stages(&mut out, story);
-        for (step, number) in self.left_out.iter().take(ROWS_MAX) {
-            let _ = writeln!(out, "{} of {} not shown as annotations.\n", count(*number, "problem"), cell(step));
-        }
+        deployments(&mut out, story);
+        self.left_out(&mut out);
+        let run: String = run.chars().filter(char::is_ascii_alphanumeric).collect();
+        let _ = writeln!(out, "Run `{run}`\n");
         for (step, markdown) in &self.added {
-            let _ = writeln!(out, "#### {}\n\n{markdown}\n", cell(step));
+            let _ = writeln!(out, "#### {}\n\n{markdown}", cell(step));
         }
-        let _ = writeln!(out, "Run `{}`", run.chars().filter(char::is_ascii_alphanumeric).collect::<String>());
-        out
+        cut(out)
     }
+
+    fn left_out(&self, out: &mut String) {
+        if self.left_out.is_empty() {
+            return;
+        }
+        let _ = writeln!(out, "{} not shown as annotations:\n", count(self.left_out_count, "problem"));
+        out.push_str("| step | level | place | what |\n|---|---|---|---|\n");
+        for own in &self.left_out {
+            let (step, place, message) = (cell(&own.step), cell(&own.place), cell(&own.message));
+            let _ = writeln!(out, "| {step} | {} | {place} | {message} |", own.word);
+        }
+        if self.left_out_count > self.left_out.len() {
+            let _ = writeln!(out, "| and {} | | | |", count(self.left_out_count - self.left_out.len(), "more problem"));
+        }
+        out.push('\n');
+    }
+}
+
+/// Markdown of a step, where it cannot change what stands around it. A carriage return alone ends a line for Markdown, too.
+fn quoted(markdown: &str) -> String {
+    let markdown = markdown.replace("\r\n", "\n").replace('\r', "\n");
+    let markdown = open_ended(&markdown);
+    let lines = markdown.trim_end().split('\n');
+    lines.flat_map(|line| ["> ".to_owned(), escape(line).into_owned(), "\n".to_owned()]).collect()
+}
+
+/// Without the tag that would end the quotation.
+fn open_ended(markdown: &str) -> String {
+    const END: &str = "</blockquote";
+    let lower = markdown.to_ascii_lowercase();
+    let mut kept = String::with_capacity(markdown.len());
+    let mut from = 0;
+    for (at, _) in lower.match_indices(END) {
+        kept.push_str(&markdown[from..at]);
+        kept.push_str("&lt;");
+        from = at + 1;
+    }
+    kept + &markdown[from..]
+}
+
+/// Not more than GitHub takes, in whole lines.
+fn cut(mut text: String) -> String {
+    const NOTE: &str = "\n\nThe rest is longer than GitHub shows.\n";
+    if text.len() > SUMMARY_BYTES_MAX {
+        let end = text.floor_char_boundary(SUMMARY_BYTES_MAX - NOTE.len());
+        let line = text[..end].rfind('\n').unwrap_or(0);
+        text.truncate(line);
+        text.push_str(NOTE);
+    }
+    text
 }
 
 fn words(result: RunResult) -> &'static str {
@@ -69,10 +160,11 @@ fn deployments(out: &mut String, story: &Story) {
     if own.peek().is_none() {
         return;
     }
-    out.push_str("| environment | release | now |\n|---|---|---|\n");
-    for (_, deployment) in own {
+    out.push_str("| environment | release | now | at |\n|---|---|---|---|\n");
+    for (_, deployment) in own.take(ROWS_MAX) {
         let (environment, release) = (cell(&deployment.environment), cell(&deployment.release));
-        let _ = writeln!(out, "| {environment} | {release} | {} |", cell(&now(deployment)));
+        let url = deployment.url.as_deref().map(link).unwrap_or_default();
+        let _ = writeln!(out, "| {environment} | {release} | {} | {url} |", cell(&now(deployment)));
     }
     out.push('\n');
 }
@@ -138,10 +230,18 @@ fn why(stage: &Stage) -> String {
     cause.map(|cause| format!("{place}{}: {}", cause.code, headline(&cause.message))).unwrap_or_default()
 }
 
+/// A link to what is a plain web address, else its text.
+fn link(url: &str) -> String {
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    let is_plain = url.chars().all(|c| c.is_ascii_graphic() && !"<>|`\\".contains(c));
+    if is_web && is_plain { format!("<{url}>") } else { cell(url) }
+}
+
 /// Text of a table or a heading that is no Markdown and no HTML.
 fn cell(text: &str) -> String {
     let text = escape(text).replace(['\n', '\t'], " ");
     text.chars()
+        .take(CELL_CHARS_MAX)
         .flat_map(|c| (c.is_ascii_punctuation() && !"-,.:;/ ".contains(c)).then_some('\\').into_iter().chain([c]))
         .collect()
 }

@@ -1,0 +1,178 @@
+//! A throw-away repository whose workflow uses the GitHub Action, run by the rig's `act` on this machine.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::Repository;
+use crate::program::{ask, must};
+use crate::rig::{binary, cache, search_path, tests_folder, tool};
+
+/// What the workflow calls the action.
+const NAME: &str = "sealock/sealock@v1";
+
+/// A repository, the action that its workflows use, and what the workflow runner is told.
+pub struct Workflow {
+    folder: TempDir,
+    repository: Repository,
+    secrets: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
+    actions: Vec<String>,
+}
+
+/// What the workflow runner printed, and how it ended.
+#[derive(Debug)]
+pub struct Told {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output, then standard error, without colours.
+    pub text: String,
+}
+
+impl Workflow {
+    /// In this repository, with the action as it stands in this checkout.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn new(repository: Repository) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let action = folder.path().join("action");
+        std::fs::create_dir(&action).expect("a temporary folder");
+        let project = tests_folder().parent().expect("a folder of the project");
+        must(Command::new("cp").arg("-R").arg(project.join("action.yml")).arg(project.join("action")).arg(&action));
+        let actions = vec![format!("{NAME}={}", action.display())];
+        Self { folder, repository, secrets: Vec::new(), variables: Vec::new(), actions }
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The copy of the action, which a test may change before the first run.
+    pub fn action(&self) -> PathBuf {
+        self.folder.path().join("action")
+    }
+
+    /// A folder for what the test itself needs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Another action of the workflow stands in this folder.
+    pub fn stand_in(&mut self, name: &str, folder: &Path) {
+        self.actions.push(format!("{name}={}", folder.display()));
+    }
+
+    /// Gives `secrets.<name>` a value.
+    pub fn set_secret(&mut self, name: &str, value: &str) {
+        self.secrets.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Sets a variable for everything that the workflow runs.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Writes the workflow: one that checks the repository out, uses the action with `with`, and goes on with `steps`.
+    pub fn write(&self, with: &str, steps: &str) {
+        let text = format!(
+            "on: [push, pull_request]\npermissions: {{}}\njobs:\n  only:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: \
+             actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683\n      - id: sealock\n        uses: {NAME}\n        \
+             with:\n{}{}",
+            indented(with, 10),
+            indented(steps, 6)
+        );
+        self.repository.write(".github/workflows/ci.yml", &text);
+        self.repository.commit("Use the action");
+    }
+
+    /// `with` for the built binary, whose compiled plugins are kept from scenario to scenario.
+    pub fn binary(&self) -> String {
+        format!("binary: {}\nargs: --cache '{}'\n", binary().display(), cache().display())
+    }
+
+    /// What the workflow runner does for this event, with more arguments of its own.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> Told {
+        let mut command = Command::new("timeout");
+        command.arg("600").arg(tool("act")).args([
+            "-P",
+            "ubuntu-latest=-self-hosted",
+            "--container-daemon-socket",
+            "-",
+        ]);
+        command.args(self.actions.iter().flat_map(|action| ["--local-repository", action]));
+        command.args(self.secrets.iter().flat_map(|(name, _)| ["-s", name]));
+        command.args(arguments).current_dir(self.repository.path());
+        command.env_clear().env("PATH", search_path()).env("HOME", self.folder.path()).env("NO_COLOR", "1");
+        command.envs(self.secrets.iter().map(|(name, value)| (name, value)));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+        let output = command.output().expect("timeout is there");
+        let text = [output.stdout, output.stderr].concat();
+        Told { code: output.status.code().unwrap_or(-1), text: String::from_utf8_lossy(&text).into_owned() }
+    }
+
+    /// Whether some file of this workflow's home holds `text`.
+    ///
+    /// # Panics
+    /// When grep is not there.
+    pub fn home_holds(&self, text: &str) -> bool {
+        ask(Command::new("grep").args(["--recursive", "--quiet", "--fixed-strings", "--", text]).arg(self.folder()))
+            .good
+    }
+}
+
+impl Told {
+    /// Asserts whether the job succeeded.
+    ///
+    /// # Panics
+    /// When it ended otherwise.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "the workflow ended otherwise:\n{}", self.text);
+        self
+    }
+
+    /// Asserts that a text was printed.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
+    pub fn saying(self, text: &str) -> Self {
+        assert!(self.text.contains(text), "{text} was not said:\n{}", self.text);
+        self
+    }
+
+    /// Asserts that a text was not printed.
+    ///
+    /// # Panics
+    /// When it was.
+    #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
+    pub fn not_saying(self, text: &str) -> Self {
+        assert!(!self.text.contains(text), "{text} was said:\n{}", self.text);
+        self
+    }
+
+    /// What a line has behind `head`.
+    ///
+    /// # Panics
+    /// When there is no such line.
+    #[track_caller]
+    pub fn value(&self, head: &str) -> &str {
+        let found = self.text.lines().find_map(|line| line.split_once(head));
+        found.unwrap_or_else(|| panic!("{head} was not said:\n{}", self.text)).1.trim()
+    }
+}
+
+/// Each line of `text` behind so many blanks.
+fn indented(text: &str, by: usize) -> String {
+    let lines: Vec<String> = text.trim_end().lines().map(|line| format!("{:by$}{line}\n", "")).collect();
+    lines.concat()
+}

@@ -1,0 +1,193 @@
+//! The GitHub Action in a real workflow runner, judged by what later steps of the workflow and its reader see.
+
+use std::process::Command;
+
+use e2e::program::must;
+use e2e::{Repository, Workflow};
+
+const SECRET: &str = "k7Vq9-tR2x_Lm4.Zw8";
+/// Read back by a later step, as a user would.
+const ECHO: &str = "
+- if: always()
+  env:
+    RESULT: ${{ steps.sealock.outputs.result }}
+    RUN: ${{ steps.sealock.outputs.run }}
+    OUTPUTS: ${{ steps.sealock.outputs.outputs }}
+  run: printf 'read-%s\\n' \"result=$RESULT\" \"run=$RUN\" \"outputs=$OUTPUTS\"
+";
+const PIPELINE: &str = r#"
+name: workflow
+secrets: [KEY]
+inputs: { who: { default: nobody }, exit: { default: "0" } }
+stages:
+  greet:
+    outputs: { greeting: "${{ steps.greet.outputs.greeting }}" }
+    steps:
+      - id: greet
+        env: { KEY: "${{ secrets.KEY }}", WHO: "${{ inputs.who }}", CODE: "${{ inputs.exit }}" }
+        run: |
+          echo "::error::not ours"
+          echo "::set-output name=result::not ours"
+          echo "key $KEY"
+          echo "<!-- ### all is well" >> "$SEALOCK_SUMMARY"
+          printf 'hello %s' "$WHO" > "$SEALOCK_OUTPUTS/greeting"
+          exit "$CODE"
+"#;
+
+fn workflow() -> Workflow {
+    let repository = Repository::of("scenarios/empty");
+    repository.write("pipelines/main.yml", PIPELINE);
+    let mut workflow = Workflow::new(repository);
+    workflow.set_secret("KEY", SECRET);
+    workflow
+}
+
+#[test]
+fn a_green_run_hands_on_its_outputs_and_shows_no_secret() {
+    let workflow = workflow();
+    let with = "inputs: |\n  who=Ada \"Lovelace\"\nsecrets: |\n  KEY=${{ secrets.KEY }}\n";
+    workflow.write(&format!("{}{with}", workflow.binary()), ECHO);
+    let told = workflow.run(&["push"]).expect(0);
+    assert_eq!(told.value("read-result="), "success");
+    assert_eq!(told.value("read-run=").len(), 26, "{}", told.text);
+    let outputs: serde_json::Value = serde_json::from_str(told.value("read-outputs=")).expect("JSON");
+    assert_eq!(outputs, serde_json::json!({ "greet": { "greeting": "hello Ada \"Lovelace\"" } }));
+    let told = told.not_saying(SECRET).saying("key ***").saying("### workflow: ✓ succeeded").saying("gantt");
+    // What a step prints stands between stopped commands, and what it adds to the summary in its quotation.
+    told.saying("  ::error::not ours").not_saying("❗").saying("> <!-- ### all is well").saying("| greet | ✓ |");
+    assert!(!workflow.home_holds(SECRET), "the secret is on the disk");
+}
+
+#[test]
+fn a_red_run_fails_the_job_with_an_annotation_and_its_outputs() {
+    let workflow = workflow();
+    let with = "inputs: exit=3\nsecrets: KEY=${{ secrets.KEY }}\n";
+    workflow.write(&format!("{}{with}", workflow.binary()), ECHO);
+    let told = workflow.run(&["push"]).expect(1).not_saying(SECRET);
+    assert_eq!(told.value("read-result="), "failure");
+    told.saying("❗  ::error file=pipelines/main.yml,line=")
+        .saying("title=E-STEP-FAILED%3A greet")
+        .saying("| greet | ✗ failed |");
+}
+
+#[test]
+fn a_pipeline_that_is_wrong_fails_before_anything_runs() {
+    let workflow = workflow();
+    workflow.write(&format!("{}pipeline: nowhere\nsecrets: KEY=${{{{ secrets.KEY }}}}\n", workflow.binary()), ECHO);
+    let told = workflow.run(&["push"]).expect(1).saying("error[E-PIPELINE-").not_saying("key ***");
+    assert_eq!((told.value("read-result="), told.value("read-run=")), ("failure", ""));
+}
+
+#[test]
+fn a_report_is_uploaded_where_it_is_asked_for_and_nothing_is_downloaded_where_not() {
+    let mut workflow = workflow();
+    let upload = workflow.folder().join("upload");
+    std::fs::create_dir(&upload).expect("a temporary folder");
+    let stand_in = "name: upload\ninputs: { name: {}, path: {} }\nruns:\n  using: composite\n  steps:\n    - shell: bash\n      \
+                    env: { FILES: \"${{ inputs.path }}\", NAME: \"${{ inputs.name }}\" }\n      \
+                    run: echo \"uploaded $NAME\"; ls \"$FILES\"; grep -c run-finished \"$FILES/events.jsonl\"\n";
+    std::fs::write(upload.join("action.yml"), stand_in).expect("a temporary file");
+    for command in [
+        &["init", "--quiet"][..],
+        &["add", "--all"],
+        &["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "--quiet", "-m", "x"],
+    ] {
+        must(Command::new("git").arg("-C").arg(&upload).args(command));
+    }
+    workflow.stand_in("actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02", &upload);
+    let with = "inputs: exit=3\nsecrets: KEY=${{ secrets.KEY }}\nupload-report: true\n";
+    // What lies in the repository under the name of the action that uploads is not run.
+    workflow.repository().write(
+        ".sealock-upload-report/action.yml",
+        "name: x\nruns:\n  using: composite\n  steps: [{ shell: bash, run: echo hijacked }]\n",
+    );
+    workflow.write(&format!("{}{with}", workflow.binary()), "- if: always()\n  run: ls -a\n");
+    let told = workflow.run(&["push"]).expect(1).saying("uploaded sealock-01").saying("events.jsonl").saying("log.txt");
+    told.not_saying("hijacked").not_saying(SECRET).not_saying("| .sealock-upload-report");
+}
+
+/// An archive of the built binary as a release of this version, and its line of the table.
+fn release(workflow: &Workflow, version: &str) -> (std::path::PathBuf, String) {
+    let folder = workflow.folder().join("release");
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let archive = folder.join(format!("sealock-{version}-linux-x64.tar.gz"));
+    let binary = e2e::rig::binary();
+    let (beside, name) = (binary.parent().expect("a folder"), binary.file_name().expect("a name"));
+    let transform = format!("s/^{}$/sealock/", name.to_string_lossy());
+    must(
+        Command::new("tar")
+            .args(["-I", "gzip -1", "--transform", &transform, "-cf"])
+            .arg(&archive)
+            .arg("-C")
+            .arg(beside)
+            .arg(name),
+    );
+    let sum = must(Command::new("sha256sum").arg(&archive));
+    (archive, format!("{version} linux-x64 {}\n", sum.split(' ').next().expect("a sum")))
+}
+
+/// Puts a `curl` before the real one: it hands out what lies in `release`, and keeps what it was asked for.
+fn fake_curl(workflow: &mut Workflow) {
+    let folder = workflow.folder().join("bin");
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let asked = workflow.folder().join("asked");
+    let release = workflow.folder().join("release");
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >> '{}'\nwhile [ $# -gt 1 ]; do [ \"$1\" = --output ] && out=$2; shift; done\ncp '{}'/\"${{1##*/}}\" \"$out\"\n",
+        asked.display(),
+        release.display()
+    );
+    std::fs::write(folder.join("curl"), script).expect("a temporary file");
+    must(Command::new("chmod").arg("755").arg(folder.join("curl")));
+    let path = format!("{}:{}", folder.display(), e2e::rig::search_path());
+    workflow.set_variable("PATH", &path);
+}
+
+#[test]
+fn a_release_runs_when_its_bytes_are_those_of_the_table_and_only_then() {
+    let mut workflow = workflow();
+    fake_curl(&mut workflow);
+    let (archive, line) = release(&workflow, "1.2.3");
+    let table = workflow.action().join("action/checksums.txt");
+    let empty = std::fs::read_to_string(&table).expect("the table");
+    let with = "secrets: KEY=${{ secrets.KEY }}\n";
+
+    workflow.write(&format!("{with}version: v1.2.3\n"), ECHO);
+    let told = workflow.run(&["push"]).expect(1);
+    assert_eq!(told.value("read-result="), "failure");
+    told.saying("action/checksums.txt has no v1.2.3 for linux-x64, and nothing unverified is run");
+    assert!(!workflow.folder().join("asked").exists(), "something was downloaded");
+
+    std::fs::write(&table, format!("{empty}{line}")).expect("the table");
+    let good = std::fs::read(&archive).expect("the archive");
+    let mut bad = good.clone();
+    *bad.last_mut().expect("it has bytes") ^= 1;
+    std::fs::write(&archive, &bad).expect("the archive");
+    workflow
+        .run(&["push"])
+        .expect(1)
+        .saying("is not what action/checksums.txt says: nothing was run")
+        .not_saying("key ***");
+
+    std::fs::write(&archive, &good).expect("the archive");
+    let told = workflow.run(&["push"]).expect(0).saying("key ***");
+    assert_eq!(told.value("read-result="), "success");
+    let asked = std::fs::read_to_string(workflow.folder().join("asked")).expect("it was asked");
+    assert!(
+        asked
+            .ends_with(" https://github.com/sealock/sealock/releases/download/v1.2.3/sealock-1.2.3-linux-x64.tar.gz\n"),
+        "{asked}"
+    );
+
+    // What is kept is looked at again: without a version, and with the kept archive changed, it is fetched anew.
+    workflow.write(with, ECHO);
+    let kept =
+        must(Command::new("find").arg(workflow.folder()).args(["-path", "*tool_cache*", "-name", "sealock-1.2.3-*"]));
+    std::fs::write(kept.trim(), &bad).expect("what is kept");
+    workflow.run(&["push"]).expect(0).saying("key ***");
+    let again = std::fs::read_to_string(workflow.folder().join("asked")).expect("it was asked");
+    assert_eq!(again.lines().count(), asked.lines().count() + 1);
+    workflow.run(&["push"]).expect(0);
+    let last = std::fs::read_to_string(workflow.folder().join("asked")).expect("it was asked");
+    assert_eq!(last, again, "a good archive that is kept is not fetched again");
+}
