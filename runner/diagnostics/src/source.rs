@@ -75,6 +75,13 @@ impl Source {
         Position { line, column: self.text[start..offset].chars().count() + 1 }
     }
 
+    /// The whole lines that `span` touches.
+    pub fn lines_around(&self, span: Span) -> Span {
+        let start = self.line_starts[self.position(span.start).line - 1];
+        let last = self.position(span.end).line;
+        Span::new(start, self.line_starts.get(last).map_or(self.text.len(), |next| next - 1))
+    }
+
     /// The bytes of line `number`, from 1, without its end.
     pub fn line(&self, number: usize) -> Option<&str> {
         let start = *self.line_starts.get(number.checked_sub(1)?)?;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{Report, counts};
-use crate::{Diagnostic, Severity, Source, escape};
+use crate::{Diagnostic, Note, Severity, Source, Span, escape};
 
 /// Whether the text may hold colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,19 +38,10 @@ fn one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> String 
     };
     let title = level.primary_title(message).id(diagnostic.code);
     let mut group = Group::with_title(title);
-    // Escaping changes lengths only where a character is dangerous to show; then positions would no
-    // longer fit, and the place is named without its line.
-    let shown = escape(source.text());
     match diagnostic.span {
-        Some(span) if shown.len() == source.text().len() || !line_is_dangerous(source, span.start) => {
-            let label = diagnostic.label.as_deref().map(escape).unwrap_or_default().into_owned();
-            let marked = AnnotationKind::Primary.span(span.start..span.end).label(label);
-            let others = diagnostic
-                .notes
-                .iter()
-                .map(|note| AnnotationKind::Context.span(note.span.start..note.span.end).label(note.label.as_str()));
-            let snippet = Snippet::source(source.text()).path(source.name()).annotation(marked).annotations(others);
-            group = group.element(snippet);
+        // Where a character is dangerous to show, the place is named without its line.
+        Some(span) if spans(span, diagnostic).all(|own| !line_is_dangerous(source, own.start)) => {
+            group = group.element(snippet(source, diagnostic, span));
         }
         Some(span) => {
             let place = source.position(span.start);
@@ -64,6 +55,26 @@ fn one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> String 
         group = group.element(Level::HELP.message(help));
     }
     renderer.render(&[group])
+}
+
+/// Only the lines from the first place to the last: a file may have a thousand mistakes in 70,000 lines.
+fn snippet<'a>(source: &'a Source, diagnostic: &'a Diagnostic, span: Span) -> Snippet<'a, Annotation<'a>> {
+    let from = spans(span, diagnostic).map(|own| own.start).min().unwrap_or_default();
+    let to = spans(span, diagnostic).map(|own| own.end).max().unwrap_or_default();
+    let lines = source.lines_around(Span::new(from, to));
+    let within = |own: Span| own.start - lines.start..own.end - lines.start;
+    let label = diagnostic.label.as_deref().map(escape).unwrap_or_default().into_owned();
+    let marked = AnnotationKind::Primary.span(within(span)).label(label);
+    let note = |note: &'a Note| AnnotationKind::Context.span(within(note.span)).label(note.label.as_str());
+    Snippet::source(&source.text()[lines.start..lines.end])
+        .line_start(source.position(lines.start).line)
+        .path(source.name())
+        .annotation(marked)
+        .annotations(diagnostic.notes.iter().map(note))
+}
+
+fn spans(span: Span, diagnostic: &Diagnostic) -> impl Iterator<Item = Span> {
+    std::iter::once(span).chain(diagnostic.notes.iter().map(|note| note.span))
 }
 
 fn line_is_dangerous(source: &Source, offset: usize) -> bool {
@@ -104,7 +115,6 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::Span;
 
     #[test]
     fn a_problem_shows_its_line_its_label_and_its_help() {
@@ -123,6 +133,17 @@ mod tests {
           = help: there is `environment`
         ");
         assert_snapshot!(summary(&[report]), @"1 error in main.yml. `sealock explain E-KEY-UNKNOWN` says why.");
+    }
+
+    #[test]
+    fn a_mistake_far_down_is_shown_with_its_own_line_number_and_its_note() {
+        let text_of = |lines: usize| "a: 1\n".repeat(lines) + "b: 2\nc: 3\n";
+        let source = Source::new("main.yml", text_of(1000));
+        let found = Diagnostic::error("E-KEY-TWICE", "`c` is there twice", Span::new(5005, 5006))
+            .note(Span::new(5000, 5001), "first here");
+        let shown = text(Report { source: &source, diagnostics: &[found] }, Colour::Plain);
+        assert!(shown.contains("main.yml:1002:1") && shown.contains("1001 | b: 2"), "{shown}");
+        assert!(shown.contains("first here") && !shown.contains("a: 1"), "{shown}");
     }
 
     #[test]
