@@ -20,6 +20,7 @@ mod local {
     mod shells;
     mod smoke;
     mod support;
+    mod trust;
     mod walls;
     mod workspace;
 }

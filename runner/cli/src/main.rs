@@ -11,6 +11,7 @@ mod audit;
 mod catalogue;
 mod commands;
 mod environment;
+mod event;
 mod exit_code;
 mod failure;
 mod file;
@@ -26,6 +27,7 @@ mod signals;
 mod targets;
 mod usage;
 mod wall;
+mod workflow;
 
 use std::process::ExitCode;
 

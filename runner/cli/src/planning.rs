@@ -7,9 +7,10 @@ use sealock_diagnostics::{Diagnostic, Source};
 use sealock_pipeline::Parsed;
 use sealock_plan::{Facts, Review, Unset};
 use sealock_workspace::{Repository as Git, Uncommitted};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::catalogue::Plugins;
+use crate::event::Happened;
 use crate::failure::{Failure, chain};
 use crate::file::{self, Found};
 use crate::policy;
@@ -90,10 +91,7 @@ impl Repository {
             Err((source, diagnostic)) => return (source, vec![diagnostic]),
         };
         let parsed = sealock_pipeline::parse(&source);
-        let mut github = self.github(self.git.as_ref(), None);
-        for name in EVENT_FACTS {
-            github.remove(name);
-        }
+        let github = self.git.as_ref().map(facts_of).unwrap_or_default();
         let facts = Facts { github, networks: policy.policy.networks.clone(), ..Facts::default() };
         let mut diagnostics = self.review(&source, parsed, &facts, Unset::Unknown);
         policy.settle(&mut diagnostics);
@@ -113,53 +111,38 @@ impl Repository {
         diagnostics
     }
 
-    /// The `github` context: what git and the event say.
-    pub(crate) fn github(&self, git: Option<&Git>, event: Option<&Json>) -> Map<String, Json> {
-        let mut github = Map::new();
-        let mut set = |name: &str, value: Json| github.insert(name.to_owned(), value);
-        set("event_name", event_name(event).into());
-        set("event", event.cloned().unwrap_or_else(|| json!({})));
-        set("head_ref", pull_request(event, "head").into());
-        set("base_ref", pull_request(event, "base").into());
-        let Some(facts) = git.map(Git::facts) else {
-            return github;
-        };
-        if let Some(commit) = &facts.commit {
-            set("sha", commit.id.as_str().into());
-            set("actor", commit.author.as_str().into());
-        }
-        if let Some(reference) = &facts.reference {
-            let is_tag = facts.tag.is_some();
-            let name = facts.tag.as_ref().or(facts.branch.as_ref()).cloned().unwrap_or_default();
-            set("ref", reference.as_str().into());
-            set("ref_name", name.into());
-            set("ref_type", if is_tag { "tag" } else { "branch" }.into());
-        }
-        if let Some(slug) = facts.remote.as_ref().and_then(|remote| remote.slug.as_ref()) {
-            set("repository", slug.as_str().into());
-            set("repository_owner", slug.split('/').next().unwrap_or_default().into());
-        }
+    /// The `github` context: what git and the event say. Another reference that is run has its own name.
+    pub(crate) fn github(&self, git: Option<&Git>, happened: &Happened, reference: Option<&str>) -> Map<String, Json> {
+        let mut github = git.map(|git| facts_of(git)).unwrap_or_default();
+        let keeps = |name: &str| reference.is_some() && REFERENCE_FACTS.contains(&name);
+        github.extend(happened.facts().into_iter().filter(|(name, _)| !keeps(name)));
         github
     }
 }
 
-/// The facts of `github` that come with an event.
-const EVENT_FACTS: [&str; 4] = ["event_name", "event", "head_ref", "base_ref"];
+/// The facts of `github` that name what is run.
+const REFERENCE_FACTS: [&str; 3] = ["ref", "ref_name", "ref_type"];
 
-/// GitHub's name for what happened; on a laptop somebody started it by hand.
-fn event_name(event: Option<&Json>) -> &'static str {
-    match event {
-        None => "workflow_dispatch",
-        Some(event) if event.get("pull_request").is_some() => "pull_request",
-        Some(event) if event.get("schedule").is_some() => "schedule",
-        Some(event) if event.get("release").is_some() => "release",
-        Some(_) => "push",
+/// What git knows.
+fn facts_of(git: &Git) -> Map<String, Json> {
+    let mut github = Map::new();
+    let mut set = |name: &str, value: &str| github.insert(name.to_owned(), value.into());
+    let facts = git.facts();
+    if let Some(commit) = &facts.commit {
+        set("sha", &commit.id);
+        set("actor", &commit.author);
     }
-}
-
-fn pull_request(event: Option<&Json>, side: &str) -> String {
-    let name = event.and_then(|event| event.get("pull_request")?.get(side)?.get("ref")?.as_str());
-    name.unwrap_or_default().to_owned()
+    if let Some(reference) = &facts.reference {
+        let name = facts.tag.as_ref().or(facts.branch.as_ref()).cloned().unwrap_or_default();
+        set("ref", reference);
+        set("ref_name", &name);
+        set("ref_type", if facts.tag.is_some() { "tag" } else { "branch" });
+    }
+    if let Some(slug) = facts.remote.as_ref().and_then(|remote| remote.slug.as_ref()) {
+        set("repository", slug);
+        set("repository_owner", slug.split('/').next().unwrap_or_default());
+    }
+    github
 }
 
 /// A plan, with what it was made from.
@@ -189,9 +172,10 @@ impl PlanArgs {
             }
         };
         let parsed = sealock_pipeline::parse(&source);
-        let event = self.read_event(shell)?;
+        let happened = Happened::read(shell, self.event.as_deref())?;
+        let github = |git| repository.github(git, &happened, self.reference.as_deref());
         let Some(pipeline) = &parsed.pipeline else {
-            let facts = self.facts(repository.github(repository.git.as_ref(), event.as_ref()), &policy);
+            let facts = self.facts(github(repository.git.as_ref()), &happened, &policy);
             let mut diagnostics = repository.review(&source, parsed, &facts, Unset::Missing);
             policy.settle(&mut diagnostics);
             shell.diagnostics(&source, &diagnostics);
@@ -199,7 +183,7 @@ impl PlanArgs {
         };
         let git = repository.git(shell, self.reference.as_deref())?;
         let uncommitted = self.uncommitted(shell, &git)?;
-        let facts = self.facts(repository.github(Some(&git), event.as_ref()), &policy);
+        let facts = self.facts(github(Some(&git)), &happened, &policy);
         let catalogue = Plugins::new(repository.root());
         let only = self.stage.as_deref();
         let request = sealock_plan::Request { pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };
@@ -214,8 +198,9 @@ impl PlanArgs {
         Ok(planned.plan.map(|plan| Prepared { plan, git, uncommitted }))
     }
 
-    fn facts(&self, github: Map<String, Json>, policy: &policy::Found) -> Facts {
+    fn facts(&self, github: Map<String, Json>, happened: &Happened, policy: &policy::Found) -> Facts {
         Facts {
+            trust: happened.trust(&github),
             github,
             vars: self.vars.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
             inputs: self.inputs.clone(),
@@ -230,15 +215,5 @@ impl PlanArgs {
         let own: Vec<PathBuf> = [shell.state(), shell.cache()].into_iter().flatten().collect();
         let leave_out: Vec<&Path> = own.iter().map(PathBuf::as_path).collect();
         git.uncommitted(&leave_out).map_err(|error| Failure::new(error.code(), chain(&error)))
-    }
-
-    fn read_event(&self, shell: &Shell) -> Result<Option<Json>, Failure> {
-        let Some(path) = &self.event else {
-            return Ok(None);
-        };
-        let path = shell.path(path);
-        let refused = |what: String| Failure::new("E-FILE-READ", format!("{}: {what}", path.display()));
-        let text = std::fs::read_to_string(&path).map_err(|error| refused(error.to_string()))?;
-        serde_json::from_str(&text).map(Some).map_err(|error| refused(format!("expected a JSON event: {error}")))
     }
 }

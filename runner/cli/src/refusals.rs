@@ -1,6 +1,7 @@
 //! What stands in the way of running a good plan. It is told before anything starts, and by `plan` as a warning.
 
-use sealock_plan::Plan;
+use sealock_plan::{Plan, Trust};
+use serde_json::{Map, Value as Json};
 
 use crate::failure::Failure;
 
@@ -36,4 +37,37 @@ pub(crate) fn deployments(plan: &Plan, dirty_files: u64) -> Vec<Failure> {
     refusals
         .map(|refusal| Failure::new(refusal.code, refusal.message).maybe_help(refusal.help.map(str::to_owned)))
         .collect()
+}
+
+/// Stages that are told one by one: a matrix has hundreds of cells.
+const WITHHELD_TOLD_MAX: usize = 10;
+const TRUST_HELP: &str = "nothing in the file changes this; `sealock explain E-TRUST-STAGE` says what gets what";
+
+/// An environment is asked for by what is not trusted that far.
+///
+/// # Errors
+///
+/// `E-TRUST-STAGE`.
+pub(crate) fn untrusted(trust: Trust, github: &Map<String, Json>, environment: &str) -> Result<(), Failure> {
+    let Some(who) = trust.words(github) else {
+        return Ok(());
+    };
+    Err(Failure::new("E-TRUST-STAGE", format!("{who} does not reach `{environment}`")).help(TRUST_HELP))
+}
+
+/// The stage that was asked for, or everything, is withheld: a run in which nothing ran is no success.
+pub(crate) fn withheld(plan: &Plan, only: Option<&str>) -> Option<Failure> {
+    let wanted = |stage: &&sealock_plan::PlannedStage| only.is_none_or(|only| stage.id == only);
+    let (stage, why) = plan.stages.iter().filter(wanted).find_map(|stage| Some((stage, stage.withheld.as_ref()?)))?;
+    let rest = plan.stages.iter().filter(wanted).any(|stage| stage.withheld.is_none());
+    let message = format!("stage `{}` is withheld: {why}", stage.name);
+    let message = if only.is_some() { message } else { format!("nothing is left to run; {message}") };
+    (!rest).then(|| Failure::new("E-TRUST-STAGE", message).help(TRUST_HELP))
+}
+
+/// What is left out of a run that goes on without it.
+pub(crate) fn left_out(plan: &Plan) -> Vec<Failure> {
+    let withheld = plan.stages.iter().filter_map(|stage| Some((&stage.name, stage.withheld.as_ref()?)));
+    let told = withheld.take(WITHHELD_TOLD_MAX);
+    told.map(|(name, why)| Failure::new("E-TRUST-WITHHELD", format!("stage `{name}` is left out: {why}"))).collect()
 }

@@ -9,6 +9,7 @@ use sealock_diagnostics::{Diagnostic, Source};
 
 use crate::args::{Global, When};
 use crate::failure::Failure;
+use crate::workflow::Workflow;
 
 /// What commands know of the process they run in.
 pub(crate) struct Shell {
@@ -19,15 +20,6 @@ pub(crate) struct Shell {
     cache: Option<PathBuf>,
     no_color: bool,
     workflow: Option<Workflow>,
-}
-
-/// What GitHub says to a step of a workflow that runs here.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Workflow {
-    /// Where the step's summary goes.
-    pub summary: Option<PathBuf>,
-    /// Where the step's outputs go.
-    pub output: Option<PathBuf>,
 }
 
 impl Shell {
@@ -52,10 +44,7 @@ impl Shell {
             global.state.clone().or_else(|| base("XDG_STATE_HOME", ".local/state").map(|base| base.join("sealock")));
         let cache = global.cache.clone().or_else(|| base("XDG_CACHE_HOME", ".cache").map(|base| base.join("sealock")));
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let path = |name: &str| variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
-        let is_workflow = variable("GITHUB_ACTIONS").is_some_and(|value| value == "true");
-        let workflow =
-            is_workflow.then(|| Workflow { summary: path("GITHUB_STEP_SUMMARY"), output: path("GITHUB_OUTPUT") });
+        let workflow = Workflow::read(&variable);
         Ok(Self { global, directory, state, cache, no_color, workflow })
     }
 

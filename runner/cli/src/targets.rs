@@ -7,9 +7,11 @@ use sealock_plan::{Facts, PlannedEnvironment, Request};
 
 use crate::catalogue::Plugins;
 use crate::environment::Process;
+use crate::event::Happened;
 use crate::failure::Failure;
 use crate::file;
 use crate::planning::{Repository, pair};
+use crate::refusals;
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 
@@ -80,8 +82,11 @@ impl EnvironmentArgs {
             shell.diagnostics(&source, &parsed.diagnostics);
             return Err(Failure::new("E-PIPELINE-BROKEN", format!("{} has errors", found.name)));
         };
+        let happened = Happened::read(shell, None)?;
+        let github = repository.github(repository.git(shell, None).ok().as_ref(), &happened, None);
+        refusals::untrusted(happened.trust(&github), &github, &self.environment)?;
         let facts = Facts {
-            github: repository.github(repository.git(shell, None).ok().as_ref(), None),
+            github,
             vars: self.vars.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect(),
             inputs: self.inputs.clone(),
             ..Facts::default()

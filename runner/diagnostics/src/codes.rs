@@ -12,6 +12,7 @@ const AREAS: &[&str] = &[
     include_str!("../codes/plan.md"),
     include_str!("../codes/plugins.md"),
     include_str!("../codes/steps.md"),
+    include_str!("../codes/trust.md"),
     include_str!("../codes/network.md"),
     include_str!("../codes/containers.md"),
     include_str!("../codes/deployments.md"),

@@ -52,7 +52,7 @@ impl Plan {
         let mut running: BTreeSet<&str> = BTreeSet::new();
         let mut names: BTreeSet<&str> = BTreeSet::new();
         for stage in &self.stages {
-            let is_reached = stage.needs.iter().all(|need| running.contains(need.as_str()));
+            let is_reached = stage.withheld.is_none() && stage.needs.iter().all(|need| running.contains(need.as_str()));
             if is_reached && self.holds(stage) == Some(true) {
                 running.insert(&stage.id);
                 names.extend(stage.environment.as_deref());

@@ -32,6 +32,7 @@ mod steps;
 pub mod text;
 mod titles;
 mod told;
+mod trust;
 mod typed;
 mod unset;
 
@@ -43,3 +44,4 @@ pub use policy::Policy;
 pub use request::{Facts, Request, Review, Unset};
 pub use stages::{Planned, environment, plan, review};
 pub use steps::SHELL;
+pub use trust::Trust;

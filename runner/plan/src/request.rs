@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::Catalogue;
 use crate::told::Told;
+use crate::trust::Trust;
 
 /// Everything that goes into a plan.
 #[derive(Clone, Copy)]
@@ -61,6 +62,8 @@ pub struct Facts {
     pub vars: Map<String, Value>,
     /// What was passed with `--input`.
     pub inputs: Vec<(String, String)>,
+    /// How far what happened is trusted.
+    pub trust: Trust,
     /// Groups of hosts that the machine's policy names; a pipeline's own group of the same name stands before them.
     pub networks: BTreeMap<String, Vec<NetworkGrant>>,
 }

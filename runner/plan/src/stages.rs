@@ -17,7 +17,7 @@ use crate::frozen::{
 use crate::request::{Question, Unset};
 use crate::settled::Settled;
 use crate::told::Told;
-use crate::{Request, Review, deploys, environments, matrix, steps};
+use crate::{Request, Review, deploys, environments, matrix, steps, trust};
 
 /// One stage without `timeout`, in milliseconds.
 const STAGE_TIMEOUT_MS: u64 = 60 * 60 * 1000;
@@ -135,6 +135,7 @@ impl<'a> Planner<'a> {
         let pipeline = self.request.pipeline;
         let (inputs, env) = self.settle_contexts();
         let stages = self.stages();
+        let stages = trust::cap(self, stages);
         let environments = environments::freeze(self, &stages);
         let concurrency = pipeline.concurrency.as_ref().map(|own| self.concurrency(own));
         Plan {
@@ -146,7 +147,8 @@ impl<'a> Planner<'a> {
             inputs,
             vars: self.request.facts.vars.clone(),
             env,
-            secrets: pipeline.secrets.iter().map(|secret| secret.value.clone()).collect(),
+            secrets: trust::secrets(self),
+            trust: self.request.facts.trust,
             environments,
             plugins: std::mem::take(&mut self.plugins),
             concurrency,
@@ -432,6 +434,7 @@ impl<'a> Planner<'a> {
             cells: count,
             max_parallel,
             fail_fast,
+            withheld: None,
             env,
             container: stage.container.as_ref().map(|own| self.container(&own.value)),
             services: stage.services.iter().map(|entry| self.service(&entry.key.value, &entry.value)).collect(),

@@ -33,7 +33,8 @@ fn header(plan: &Plan) -> String {
     if let Some(sha) = fact("sha") {
         let _ = write!(line, " @ {}", sha.chars().take(7).collect::<String>());
     }
-    format!("{line}   nothing has run")
+    let trust = plan.trust.words(&plan.github).map(|words| format!("   {words}")).unwrap_or_default();
+    format!("{line}{trust}   nothing has run")
 }
 
 /// Stages by how many others stand before them, with arrows between the columns.
@@ -113,6 +114,9 @@ fn table(plan: &Plan) -> Vec<String> {
 
 /// On which condition, in words.
 fn when(stage: &PlannedStage) -> String {
+    if let Some(why) = &stage.withheld {
+        return format!("never: {why}");
+    }
     let needs = match stage.needs.as_slice() {
         [] => "always".to_owned(),
         [only] => format!("{only} succeeds"),

@@ -71,6 +71,20 @@ fn a_red_run_fails_the_job_with_an_annotation_and_its_outputs() {
 }
 
 #[test]
+fn a_forks_pull_request_gets_no_secret_though_the_workflow_hands_it_over() {
+    let workflow = workflow();
+    let open = "stages:\n  open: { steps: [{ run: echo reviewed }] }\n";
+    workflow.repository().write("pipelines/main.yml", &PIPELINE.replace("stages:\n", open));
+    workflow.write(&format!("{}secrets: KEY=${{{{ secrets.KEY }}}}\n", workflow.binary()), ECHO);
+    let event = workflow.folder().join("event.json");
+    let of = |name: &str| serde_json::json!({ "ref": "main", "repo": { "full_name": name } });
+    let pull = serde_json::json!({ "number": 7, "pull_request": { "head": of("evil/blog"), "base": of("acme/blog") } });
+    std::fs::write(&event, pull.to_string()).expect("a temporary file");
+    let told = workflow.run(&["pull_request", "-e", event.to_str().expect("text")]).expect(0);
+    told.saying("reviewed").saying("| greet | – skipped |").not_saying("key ").not_saying(SECRET);
+}
+
+#[test]
 fn a_pipeline_that_is_wrong_fails_before_anything_runs() {
     let workflow = workflow();
     workflow.write(&format!("{}pipeline: nowhere\nsecrets: KEY=${{{{ secrets.KEY }}}}\n", workflow.binary()), ECHO);

@@ -43,7 +43,8 @@ impl Plan {
         };
         let plan = &prepared.plan;
         let refusals = refusals::deployments(plan, prepared.uncommitted.count());
-        for refusal in refusals::not_yet(plan).iter().chain(&refusals) {
+        let withheld = refusals::left_out(plan);
+        for refusal in refusals::not_yet(plan).iter().chain(&refusals).chain(&withheld) {
             shell.tell(&refusal.warning());
         }
         let text = match self.format {

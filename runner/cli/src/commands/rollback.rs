@@ -4,11 +4,11 @@ use clap::Args;
 
 use super::run::{Format, Goal, RunArgs};
 use crate::environment::Process;
-use crate::exit_code;
 use crate::failure::Failure;
 use crate::planning::{PlanArgs, Prepared, Repository};
 use crate::shell::Shell;
 use crate::targets::EnvironmentArgs;
+use crate::{exit_code, refusals};
 
 /// Go back to the last verified release of an environment: lock, switch, verify, as in a run.
 #[derive(Debug, Args)]
@@ -41,6 +41,7 @@ impl Rollback {
         let Some(mut prepared) = plan.prepare(shell, &repository)? else {
             return Ok(exit_code::USAGE);
         };
+        refusals::untrusted(prepared.plan.trust, &prepared.plan.github, &self.environment.environment)?;
         self.keep_deployment(&mut prepared)?;
         let arguments = RunArgs::for_rollback(self.environment.secrets.clone(), self.format);
         arguments.start(shell, &repository, prepared, process, Goal::RollBack { to: self.to.clone() })

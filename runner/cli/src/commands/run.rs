@@ -107,7 +107,11 @@ impl Run {
         let Some(prepared) = self.plan.prepare(shell, &repository)? else {
             return Ok(exit_code::USAGE);
         };
+        refusals::withheld(&prepared.plan, self.plan.stage.as_deref()).map_or(Ok(()), Err)?;
         self.how.refuse(&prepared)?;
+        for stage in refusals::left_out(&prepared.plan) {
+            shell.tell(&stage.warning());
+        }
         self.how.start(shell, &repository, prepared, process, Goal::Run)
     }
 }

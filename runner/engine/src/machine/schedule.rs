@@ -58,6 +58,9 @@ impl Machine {
     }
 
     fn decide(&self, stage: &Stage) -> Decision {
+        if let Some(why) = &stage.plan.withheld {
+            return Decision::Skip(why.clone());
+        }
         let status = Status { machine: self, stage };
         let default = "success()".to_owned();
         let written = stage.plan.condition.as_ref().unwrap_or(&default);

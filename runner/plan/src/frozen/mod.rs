@@ -22,6 +22,8 @@ pub use stage::{
 pub use step::{PlannedStep, Retry, RetryKind};
 pub use text::{EnvEntry, LateFlag, TextOrSecret, WithValue};
 
+use crate::trust::Trust;
+
 /// The version of the frozen form: a plan of another version is refused, never guessed at.
 pub const VERSION: u32 = 1;
 
@@ -54,6 +56,9 @@ pub struct Plan {
     pub concurrency: Option<Concurrency>,
     /// Every stage and matrix cell, each after what it needs.
     pub stages: Vec<PlannedStage>,
+    /// How far what happened is trusted; what that takes away is gone from `stages`, `secrets`, and `grants`.
+    #[serde(default)]
+    pub trust: Trust,
     /// What each step may touch. For a stage whose cells are made at run time, under the stage's id.
     #[serde(with = "grants")]
     pub grants: GrantTable,
@@ -142,7 +147,7 @@ impl Plan {
 }
 
 /// Texts with `${{ secrets.X }}`, wherever they stand.
-fn collect_secrets(value: &serde_json::Value, used: &mut std::collections::BTreeSet<String>) {
+pub(crate) fn collect_secrets(value: &serde_json::Value, used: &mut std::collections::BTreeSet<String>) {
     match value {
         serde_json::Value::String(text) if text.contains("secrets") => {
             let uses =

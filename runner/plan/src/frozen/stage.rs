@@ -17,6 +17,9 @@ pub struct PlannedStage {
     pub needs: Vec<String>,
     /// The expression of `if`, without its braces.
     pub condition: Option<String>,
+    /// Why it never runs, and has nothing but its name: what happened is not trusted far enough.
+    #[serde(default)]
+    pub withheld: Option<String>,
     /// The cell's values; empty without a matrix.
     pub matrix: serde_json::Map<String, serde_json::Value>,
     /// The matrix, when its cells are made at run time.

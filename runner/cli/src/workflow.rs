@@ -1,0 +1,67 @@
+//! The step of a GitHub workflow that this process is: what happened, and the files that GitHub reads.
+//!
+//! # Invariants
+//!
+//! - The names begin with `GITHUB_`: no step of a workflow can set those for the next one.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value as Json};
+
+/// The facts of the `github` context that a variable `GITHUB_<NAME>` holds. The commit is not one of them: what is run is what
+/// is checked out.
+const FACTS: [&str; 16] = [
+    "actor",
+    "api_url",
+    "base_ref",
+    "event_name",
+    "head_ref",
+    "job",
+    "ref",
+    "ref_name",
+    "ref_type",
+    "repository",
+    "repository_owner",
+    "run_attempt",
+    "run_id",
+    "run_number",
+    "server_url",
+    "workflow",
+];
+
+/// What GitHub says to a step of a workflow that runs here.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Workflow {
+    /// Where the step's summary goes.
+    pub summary: Option<PathBuf>,
+    /// Where the step's outputs go.
+    pub output: Option<PathBuf>,
+    /// The event, as JSON.
+    pub event: Option<PathBuf>,
+    /// What is known of the `github` context.
+    pub facts: Map<String, Json>,
+}
+
+impl Workflow {
+    /// The one that these variables tell of.
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let path = |name: &str| filled(name).map(PathBuf::from);
+        if filled("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+            return None;
+        }
+        let mut facts = Map::new();
+        for name in FACTS {
+            let value = filled(&format!("GITHUB_{}", name.to_ascii_uppercase()));
+            facts.extend(value.map(|value| (name.to_owned(), value.into())));
+        }
+        let is_protected = filled("GITHUB_REF_PROTECTED").map(|value| value == "true");
+        facts.extend(is_protected.map(|value| ("ref_protected".to_owned(), value.into())));
+        Some(Self {
+            summary: path("GITHUB_STEP_SUMMARY"),
+            output: path("GITHUB_OUTPUT"),
+            event: path("GITHUB_EVENT_PATH"),
+            facts,
+        })
+    }
+}
