@@ -1,0 +1,106 @@
+//! Who this machine is to a registry: what a person gave, Docker's own files and credential programs, or nobody.
+//!
+//! A login is looked up by the host that it is sent to, and sent to no other.
+
+mod docker;
+mod program;
+
+use std::path::PathBuf;
+
+use http::header::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::RegistryError;
+
+/// A name and what proves it.
+#[derive(Clone)]
+pub enum Login {
+    /// A user and a password.
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Zeroizing<String>,
+    },
+    /// A token that a token server changes into another.
+    Identity(Zeroizing<String>),
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Login(…)")
+    }
+}
+
+/// Where logins are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct Logins {
+    /// What a person gave, and for which host.
+    pub given: Option<(String, Login)>,
+    /// Docker's `config.json`.
+    pub docker: Option<PathBuf>,
+}
+
+impl Logins {
+    /// The login for `host`, as a reference writes it.
+    ///
+    /// # Errors
+    ///
+    /// When Docker's file, or the program that it names, cannot be read.
+    pub(crate) async fn find(&self, host: &str) -> Result<Option<Login>, RegistryError> {
+        if let Some((_, login)) = self.given.as_ref().filter(|(own, _)| is_same_host(own, host)) {
+            return Ok(Some(login.clone()));
+        }
+        match &self.docker {
+            Some(file) => docker::find(file, host).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl Login {
+    /// As `Authorization` says it; an identity token says nothing by itself.
+    pub(crate) fn basic(&self) -> Option<HeaderValue> {
+        use base64::Engine as _;
+        let Self::Password { user, password } = self else {
+            return None;
+        };
+        let pair = Zeroizing::new(format!("{user}:{}", password.as_str()));
+        let encoded = base64::engine::general_purpose::STANDARD.encode(pair.as_bytes());
+        let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+/// Names of one registry that has several.
+const SAME: [&[&str]; 2] = [
+    &["docker.io", "index.docker.io", "registry-1.docker.io", "auth.docker.io"],
+    &["registry.gitlab.com", "gitlab.com"],
+];
+
+/// Whether a login for one belongs to the other.
+pub(crate) fn is_same_host(one: &str, other: &str) -> bool {
+    let is_in = |names: &&[&str], host: &str| names.iter().any(|name| name.eq_ignore_ascii_case(host));
+    one.eq_ignore_ascii_case(other) || SAME.iter().any(|names| is_in(names, one) && is_in(names, other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_belongs_to_its_host_and_to_the_other_names_of_it() {
+        assert!(is_same_host("docker.io", "auth.docker.io") && is_same_host("GHCR.io", "ghcr.io"));
+        for (one, other) in [("ghcr.io", "evil.ghcr.io"), ("docker.io", "docker.io.evil.com"), ("a.b:1", "a.b:2")] {
+            assert!(!is_same_host(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_never_printed() {
+        let login = Login::Password { user: "ada".into(), password: Zeroizing::new("hunter2".into()) };
+        assert_eq!(format!("{login:?}"), "Login(…)");
+        assert!(login.basic().expect("a header").is_sensitive());
+    }
+}
