@@ -83,6 +83,12 @@ pub(crate) enum Command {
     Unlock(commands::unlock::Unlock),
     /// Write the smallest `allow` that would have been enough for a run
     Allow(commands::allow::Allow),
+    /// Pin what pipelines name and the lockfile has not yet
+    Lock(commands::lock::Lock),
+    /// Move pins to newer versions, and show what these ask for
+    Update(commands::update::Update),
+    /// Fetch everything that is locked now
+    Fetch(commands::fetch::Fetch),
     /// Look at plugins, and make them
     Plugin(commands::plugin::Plugin),
     /// Explain an error code

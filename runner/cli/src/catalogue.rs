@@ -1,20 +1,46 @@
-//! The plugins that there are: builtins, and components of the repository.
+//! The plugins that there are: builtins, components of the repository, and what the lockfile pins.
 
 use std::path::{Path, PathBuf};
 
-use sealock_contract::Digest;
 use sealock_contract::limits::COMPONENT_BYTES;
+use sealock_contract::{Digest, Manifest};
 use sealock_plan::{Catalogue, CatalogueError, PlannedPlugin, PluginOrigin, Wanted};
+use sealock_registry::{Locked, Lockfile, Store};
 
-/// Builtins, and components below the repository's root.
+use crate::failure::Failure;
+use crate::lock;
+use crate::shell::Shell;
+
+/// Builtins, components below the repository's root, and what its lockfile pins.
 pub(crate) struct Plugins {
     root: PathBuf,
+    store: Option<Store>,
+    /// Why it cannot be read is told only where it is needed.
+    lockfile: Result<Lockfile, Failure>,
 }
 
 impl Plugins {
     /// Of the repository at `root`.
-    pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+    pub(crate) fn of(shell: &Shell, root: &Path) -> Self {
+        Self { root: root.to_owned(), store: lock::store(shell).ok(), lockfile: lock::read(root) }
+    }
+
+    /// Fetches what is needed, locked, and not here. What is not locked is told where it stands in the file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be had.
+    pub(crate) fn fetch(&self, shell: &Shell, needs: &lock::Needs) -> Result<(), Failure> {
+        let Ok(lockfile) = &self.lockfile else {
+            return Ok(());
+        };
+        let locked = needs.keys().filter_map(|need| lockfile.plugins.get_key_value(need));
+        let absent: Vec<_> = locked.filter(|(need, _)| self.pinned(need).is_err()).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let registries = lock::Registries::open(shell)?;
+        absent.into_iter().try_for_each(|(reference, locked)| registries.fetch(reference, locked).map(drop))
     }
 
     /// The bytes of a plugin's component.
@@ -26,7 +52,7 @@ impl Plugins {
         match origin {
             PluginOrigin::Builtin => builtin(name).map(|own| own.bytes.to_vec()),
             PluginOrigin::Path(path) => self.read(path),
-            PluginOrigin::Registry(reference) => Err(not_yet(reference)),
+            PluginOrigin::Registry(reference) => self.pinned(reference).map(|(_, bytes)| bytes),
         }
     }
 
@@ -37,6 +63,7 @@ impl Plugins {
             code: "E-PLUGIN-UNKNOWN",
             message: format!("the plugin `{path}` cannot be read: {what}"),
             help: Some("give a component's file, relative to the repository's root".to_owned()),
+            is_unseen: false,
         };
         let metadata = std::fs::metadata(&file).map_err(|error| refused(error.to_string()))?;
         if !metadata.is_file() {
@@ -44,9 +71,26 @@ impl Plugins {
         }
         if metadata.len() > COMPONENT_BYTES {
             let message = format!("the plugin `{path}` has {} bytes; {COMPONENT_BYTES} are the most", metadata.len());
-            return Err(CatalogueError { code: "E-PLUGIN-FORMAT", message, help: None });
+            return Err(CatalogueError { code: "E-PLUGIN-FORMAT", message, help: None, is_unseen: false });
         }
         std::fs::read(&file).map_err(|error| refused(error.to_string()))
+    }
+
+    /// What the lockfile pins for a reference, and its component.
+    fn pinned(&self, reference: &str) -> Result<(&Locked, Vec<u8>), CatalogueError> {
+        let refused = |failure: &Failure| failure.in_catalogue();
+        let lockfile = self.lockfile.as_ref().map_err(refused)?;
+        let locked = lockfile.plugins.get(reference).ok_or_else(|| lock::missing(reference).in_catalogue())?;
+        let absent = || CatalogueError {
+            code: "E-PLUGIN-ABSENT",
+            message: format!("the plugin `{reference}` is locked and was not fetched to this machine"),
+            help: Some("fetch what is locked: `sealock fetch`".to_owned()),
+            is_unseen: true,
+        };
+        let store = self.store.as_ref().ok_or_else(absent)?;
+        let bytes =
+            store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error).in_catalogue())?;
+        Ok((locked, bytes.ok_or_else(absent)?))
     }
 
     fn component_file(&self, path: &str) -> PathBuf {
@@ -71,15 +115,19 @@ impl Catalogue for Plugins {
             }
             Wanted::Path(path) => {
                 let bytes = self.read(path)?;
-                let found = sealock_sandbox::inspect(&bytes).map_err(|error| CatalogueError {
-                    code: error.code(),
-                    message: format!("the plugin `{path}` cannot be used: {error}"),
-                    help: None,
-                })?;
-                let origin = PluginOrigin::Path(path.to_owned());
-                Ok(PlannedPlugin { origin, digest: Digest::of(&bytes), manifest: found.manifest })
+                let manifest = manifest(path, &bytes)?;
+                Ok(PlannedPlugin { origin: PluginOrigin::Path(path.to_owned()), digest: Digest::of(&bytes), manifest })
             }
-            Wanted::Reference(reference) => Err(not_yet(reference)),
+            Wanted::Reference(reference) => {
+                let (locked, bytes) = self.pinned(reference)?;
+                let manifest = manifest(reference, &bytes)?;
+                lock::check_requests(reference, locked, manifest.as_ref())?;
+                Ok(PlannedPlugin {
+                    origin: PluginOrigin::Registry(reference.to_owned()),
+                    digest: locked.component,
+                    manifest,
+                })
+            }
         }
     }
 
@@ -104,13 +152,17 @@ fn builtin(name: &str) -> Result<&'static sealock_builtins::Builtin, CatalogueEr
             name if LATER.contains(&name) => Some("hand text on through `outputs`".to_owned()),
             _ => None,
         },
+        is_unseen: false,
     })
 }
 
-fn not_yet(reference: &str) -> CatalogueError {
-    CatalogueError {
-        code: "E-NOT-YET",
-        message: format!("plugins from registries cannot be used yet (`{reference}`)"),
-        help: Some("use a builtin, or a component of the repository: `uses: ./steps/x.wasm`".to_owned()),
-    }
+/// What a component says of itself.
+fn manifest(name: &str, bytes: &[u8]) -> Result<Option<Manifest>, CatalogueError> {
+    let found = sealock_sandbox::inspect(bytes).map_err(|error| CatalogueError {
+        code: error.code(),
+        message: format!("the plugin `{name}` cannot be used: {error}"),
+        help: None,
+        is_unseen: false,
+    })?;
+    Ok(found.manifest)
 }

@@ -4,3 +4,5 @@
 pub(crate) const SUCCESS: u8 = 0;
 /// The request is wrong: arguments, file, plan, something not built yet.
 pub(crate) const USAGE: u8 = 2;
+/// Something is not what it was pinned to be: a lockfile, a digest.
+pub(crate) const INTEGRITY: u8 = 5;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sealock_diagnostics::{codes, escape};
+use sealock_plan::CatalogueError;
 
 /// One clear message with a stable code; its exit code is the code's.
 #[derive(Debug)]
@@ -29,6 +30,22 @@ impl Failure {
     /// What the broker or a target refused.
     pub(crate) fn refused(error: sealock_contract::StepError) -> Self {
         Self { code: error.code.into(), exit: None, message: error.message, help: error.help }
+    }
+
+    /// What went wrong between here and a registry.
+    pub(crate) fn registry(error: &sealock_registry::RegistryError) -> Self {
+        Self::new(error.code(), chain(error)).maybe_help(error.help())
+    }
+
+    /// What is wrong with a plugin, where no file is at hand.
+    pub(crate) fn catalogue(error: CatalogueError) -> Self {
+        Self::new(error.code, error.message).maybe_help(error.help)
+    }
+
+    /// The same, where a file names the plugin.
+    pub(crate) fn in_catalogue(&self) -> CatalogueError {
+        let code = if let Cow::Borrowed(code) = self.code { code } else { "E-PLUGIN-UNKNOWN" };
+        CatalogueError { code, message: self.message.clone(), help: self.help.clone(), is_unseen: false }
     }
 
     /// Says what to do next.

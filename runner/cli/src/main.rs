@@ -15,6 +15,7 @@ mod event;
 mod exit_code;
 mod failure;
 mod file;
+mod lock;
 mod native;
 mod output;
 mod planning;
@@ -72,6 +73,9 @@ fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {
         Command::Status(status) => status.run(shell, &process()?),
         Command::Rollback(rollback) => rollback.run(shell, process()?),
         Command::Unlock(unlock) => unlock.run(shell, &process()?),
+        Command::Lock(lock) => lock.run(shell),
+        Command::Update(update) => update.run(shell),
+        Command::Fetch(fetch) => fetch.run(shell),
         Command::Plugin(plugin) => plugin.run(shell),
         Command::Explain(explain) => explain.run(shell),
         Command::Completions(completions) => Ok(completions.run(shell)),

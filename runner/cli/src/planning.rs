@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sealock_diagnostics::{Diagnostic, Source};
+use sealock_diagnostics::{Diagnostic, Source, codes};
 use sealock_pipeline::Parsed;
 use sealock_plan::{Facts, Review, Unset};
 use sealock_workspace::{Repository as Git, Uncommitted};
@@ -13,8 +13,8 @@ use crate::catalogue::Plugins;
 use crate::event::Happened;
 use crate::failure::{Failure, chain};
 use crate::file::{self, Found};
-use crate::policy;
 use crate::shell::Shell;
+use crate::{exit_code, lock, policy};
 
 /// What to plan.
 #[derive(Clone, Debug, Default, Args)]
@@ -85,7 +85,7 @@ impl Repository {
 
     /// Every problem of one pipeline: its own, and those of its plan. What can be passed to a run counts as not
     /// known here, and so does what happened.
-    pub(crate) fn check(&self, found: &Found, policy: &policy::Found) -> (Source, Vec<Diagnostic>) {
+    pub(crate) fn check(&self, shell: &Shell, found: &Found, policy: &policy::Found) -> (Source, Vec<Diagnostic>) {
         let source = match file::read(&found.path, &found.name) {
             Ok(source) => source,
             Err((source, diagnostic)) => return (source, vec![diagnostic]),
@@ -93,16 +93,16 @@ impl Repository {
         let parsed = sealock_pipeline::parse(&source);
         let github = self.git.as_ref().map(facts_of).unwrap_or_default();
         let facts = Facts { github, networks: policy.policy.networks.clone(), ..Facts::default() };
-        let mut diagnostics = self.review(&source, parsed, &facts, Unset::Unknown);
+        let mut diagnostics = self.review(shell, &source, parsed, &facts, Unset::Unknown);
         policy.settle(&mut diagnostics);
         (source, diagnostics)
     }
 
     /// What the reader of a file found, and what would stand in the way of its plan beside it.
-    fn review(&self, source: &Source, parsed: Parsed, facts: &Facts, unset: Unset) -> Vec<Diagnostic> {
+    fn review(&self, shell: &Shell, source: &Source, parsed: Parsed, facts: &Facts, unset: Unset) -> Vec<Diagnostic> {
         let mut diagnostics = parsed.diagnostics;
         if let Some(draft) = parsed.pipeline.as_deref().or(parsed.draft.as_ref()) {
-            let catalogue = &Plugins::new(&self.root);
+            let catalogue = &Plugins::of(shell, &self.root);
             let review = Review { draft, told: &diagnostics, source, facts, catalogue, unset };
             let more = sealock_plan::review(review);
             diagnostics.extend(more);
@@ -145,6 +145,13 @@ fn facts_of(git: &Git) -> Map<String, Json> {
     github
 }
 
+/// What a file with these problems ends with: where only the lockfile does not fit, the file itself is right.
+fn exit_of(diagnostics: &[Diagnostic]) -> u8 {
+    let mut errors = diagnostics.iter().filter(|one| one.is_error()).peekable();
+    let is_integrity = errors.peek().is_some() && errors.all(|one| codes::exit(one.code) == exit_code::INTEGRITY);
+    if is_integrity { exit_code::INTEGRITY } else { exit_code::USAGE }
+}
+
 /// A plan, with what it was made from.
 pub(crate) struct Prepared {
     /// The plan.
@@ -156,19 +163,19 @@ pub(crate) struct Prepared {
 }
 
 impl PlanArgs {
-    /// Plans, or tells what stands in the way and gives nothing.
+    /// Plans, or tells what stands in the way and gives the exit code for it.
     ///
     /// # Errors
     ///
     /// When there is no pipeline, or the repository or the event cannot be read.
-    pub(crate) fn prepare(&self, shell: &mut Shell, repository: &Repository) -> Result<Option<Prepared>, Failure> {
+    pub(crate) fn prepare(&self, shell: &mut Shell, repository: &Repository) -> Result<Result<Prepared, u8>, Failure> {
         let policy = policy::load(shell)?;
         let found = file::find(shell, repository.root(), self.pipeline.as_deref())?;
         let source = match file::read(&found.path, &found.name) {
             Ok(source) => source,
             Err((source, diagnostic)) => {
                 shell.diagnostics(&source, &[diagnostic]);
-                return Ok(None);
+                return Ok(Err(exit_code::USAGE));
             }
         };
         let parsed = sealock_pipeline::parse(&source);
@@ -176,15 +183,16 @@ impl PlanArgs {
         let github = |git| repository.github(git, &happened, self.reference.as_deref());
         let Some(pipeline) = &parsed.pipeline else {
             let facts = self.facts(github(repository.git.as_ref()), &happened, &policy);
-            let mut diagnostics = repository.review(&source, parsed, &facts, Unset::Missing);
+            let mut diagnostics = repository.review(shell, &source, parsed, &facts, Unset::Missing);
             policy.settle(&mut diagnostics);
             shell.diagnostics(&source, &diagnostics);
-            return Ok(None);
+            return Ok(Err(exit_of(&diagnostics)));
         };
         let git = repository.git(shell, self.reference.as_deref())?;
         let uncommitted = self.uncommitted(shell, &git)?;
         let facts = self.facts(github(Some(&git)), &happened, &policy);
-        let catalogue = Plugins::new(repository.root());
+        let catalogue = Plugins::of(shell, repository.root());
+        catalogue.fetch(shell, &lock::references(pipeline))?;
         let only = self.stage.as_deref();
         let request = sealock_plan::Request { pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };
         let planned = sealock_plan::plan(request);
@@ -195,7 +203,7 @@ impl PlanArgs {
             shell.diagnostics(&source, &diagnostics);
         }
         planned.plan.iter().try_for_each(|plan| policy.check(plan))?;
-        Ok(planned.plan.map(|plan| Prepared { plan, git, uncommitted }))
+        Ok(planned.plan.map(|plan| Prepared { plan, git, uncommitted }).ok_or_else(|| exit_of(&diagnostics)))
     }
 
     fn facts(&self, github: Map<String, Json>, happened: &Happened, policy: &policy::Found) -> Facts {

@@ -20,6 +20,20 @@ pub(crate) struct Shell {
     cache: Option<PathBuf>,
     no_color: bool,
     workflow: Option<Workflow>,
+    surroundings: Surroundings,
+}
+
+/// What the environment says to the commands that speak to registries.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    /// Docker's `config.json`, with its logins.
+    pub docker_config: Option<PathBuf>,
+    /// A file with more certificates to trust.
+    pub extra_roots: Option<PathBuf>,
+    /// Whether nobody sits in front of this.
+    pub is_ci: bool,
+    /// The moment that a repeatable build is dated to, as it was written.
+    pub source_date: Option<String>,
 }
 
 impl Shell {
@@ -45,7 +59,21 @@ impl Shell {
         let cache = global.cache.clone().or_else(|| base("XDG_CACHE_HOME", ".cache").map(|base| base.join("sealock")));
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let workflow = Workflow::read(&variable);
-        Ok(Self { global, directory, state, cache, no_color, workflow })
+        let path = |name: &str| variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let docker = variable("DOCKER_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let docker = docker.or_else(|| home.as_ref().map(|home| home.join(".docker")));
+        let surroundings = Surroundings {
+            docker_config: docker.map(|folder| folder.join("config.json")),
+            extra_roots: path("SEALOCK_CA_FILE"),
+            is_ci: variable("CI").is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false")),
+            source_date: variable("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()),
+        };
+        Ok(Self { global, directory, state, cache, no_color, workflow, surroundings })
+    }
+
+    /// What the environment says to the commands that speak to registries.
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     /// The step of a workflow that this is, when it is one.

@@ -91,7 +91,7 @@ impl EnvironmentArgs {
             inputs: self.inputs.clone(),
             ..Facts::default()
         };
-        let catalogue = Plugins::new(repository.root());
+        let catalogue = Plugins::of(shell, repository.root());
         let request =
             Request { pipeline: &pipeline, source: &source, facts: &facts, catalogue: &catalogue, only: None };
         let (environment, diagnostics) = sealock_plan::environment(request, &self.environment);

@@ -11,6 +11,7 @@ const AREAS: &[&str] = &[
     include_str!("../codes/expressions.md"),
     include_str!("../codes/plan.md"),
     include_str!("../codes/plugins.md"),
+    include_str!("../codes/registries.md"),
     include_str!("../codes/steps.md"),
     include_str!("../codes/trust.md"),
     include_str!("../codes/network.md"),

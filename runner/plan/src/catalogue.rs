@@ -22,6 +22,8 @@ pub struct CatalogueError {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// Whether it is pinned and only not here yet: a file that is looked through may be right all the same.
+    pub is_unseen: bool,
 }
 
 /// Finds plugins and reads their manifests, without running anything.

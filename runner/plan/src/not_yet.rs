@@ -3,7 +3,7 @@
 use sealock_contract::Value;
 
 use crate::inputs::Input;
-use crate::{Plan, PlannedStage, PlannedStep, PluginOrigin};
+use crate::{Plan, PlannedStage, PlannedStep};
 
 /// Ways to switch targets that a plugin's manifest may offer already.
 const LATER_STRATEGIES: [&str; 2] = ["blue-green", "canary"];
@@ -13,11 +13,6 @@ pub fn not_yet(plan: &Plan) -> Vec<String> {
     let mut found = Vec::new();
     for environment in plan.environments.values().filter(|environment| environment.approvals > 0) {
         found.push(format!("approvals (environment `{}`)", environment.name));
-    }
-    for plugin in plan.plugins.values() {
-        if let PluginOrigin::Registry(reference) = &plugin.origin {
-            found.push(format!("plugins from registries (`{reference}`)"));
-        }
     }
     for stage in &plan.stages {
         let steps = stage.steps.iter().chain(&stage.rollback);

@@ -10,7 +10,7 @@ use crate::evaluate;
 use crate::frozen::{EnvEntry, PlannedPlugin, PlannedStep, Retry, RetryKind, WithValue};
 use crate::inputs::{self, Input};
 use crate::stages::Planner;
-use crate::{Wanted, grants, scripts};
+use crate::{Unset, Wanted, grants, scripts};
 
 /// The builtin that `run:` is short for.
 pub const SHELL: &str = "shell";
@@ -218,7 +218,9 @@ fn resolve(planner: &mut Planner<'_>, name: &str, wanted: Wanted<'_>, at: Span) 
             if planner.request.pipeline.may_hold(name) {
                 return;
             }
-            planner.report(Diagnostic::error(error.code, error.message, at).maybe_help(help));
+            let may_be_right = error.is_unseen && planner.request.unset == Unset::Unknown;
+            let level = if may_be_right { Diagnostic::warning } else { Diagnostic::error };
+            planner.report(level(error.code, error.message, at).maybe_help(help));
         }
     }
 }

@@ -15,12 +15,18 @@ struct Plugins;
 impl Catalogue for Plugins {
     fn find(&self, wanted: Wanted<'_>) -> Result<PlannedPlugin, CatalogueError> {
         let Wanted::Builtin(name) = wanted else {
-            return Err(CatalogueError { code: "E-PLUGIN-UNKNOWN", message: "not here".into(), help: None });
+            return Err(CatalogueError {
+                code: "E-PLUGIN-UNKNOWN",
+                message: "not here".into(),
+                help: None,
+                is_unseen: false,
+            });
         };
         let manifest = manifest(name).ok_or_else(|| CatalogueError {
             code: "E-PLUGIN-UNKNOWN",
             message: format!("there is no plugin `{name}`"),
             help: None,
+            is_unseen: false,
         })?;
         Ok(PlannedPlugin {
             origin: PluginOrigin::Builtin,

@@ -343,7 +343,6 @@ fn what_is_not_built_yet_exits_2_with_nothing_started() {
             "{}{production}inputs: {{ s: {{ default: canary }} }}\n",
             deploy.replace("blue-green", "\"${{ inputs.s }}\"")
         )),
-        stage("  x: { steps: [{ uses: \"ghcr.io/acme/step:1.2\" }] }\n"),
         stage("  x: { steps: [{ uses: cache, with: { path: target } }] }\n"),
         stage("  x: { steps: [{ uses: artifact-save, with: { path: target } }] }\n"),
         stage("  x: { steps: [{ uses: artifact-load }] }\n"),

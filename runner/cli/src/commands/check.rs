@@ -58,7 +58,7 @@ impl Check {
         if self.files.is_empty() {
             let all = file::all(root);
             let found = if all.is_empty() { vec![file::find(shell, root, None)?] } else { all };
-            return Ok(found.iter().map(|found| repository.check(found, policy)).collect());
+            return Ok(found.iter().map(|found| repository.check(shell, found, policy)).collect());
         }
         Ok(self.files.iter().map(|wanted| self.check_named(shell, &repository, policy, wanted)).collect())
     }
@@ -72,7 +72,7 @@ impl Check {
         wanted: &str,
     ) -> (Source, Vec<Diagnostic>) {
         if let Ok(found) = file::find(shell, repository.root(), Some(wanted)) {
-            repository.check(&found, policy)
+            repository.check(shell, &found, policy)
         } else {
             let message = "there is no such file, and no pipeline of that name in pipelines/ or .sealock/";
             (Source::new(wanted, ""), vec![Diagnostic::error("E-FILE-READ", message, None)])

@@ -38,8 +38,9 @@ impl Plan {
     /// When there is no pipeline.
     pub(crate) fn run(&self, shell: &mut Shell, process: &Process) -> Result<u8, Failure> {
         let repository = Repository::at(shell);
-        let Some(prepared) = self.plan.prepare(shell, &repository)? else {
-            return Ok(exit_code::USAGE);
+        let prepared = match self.plan.prepare(shell, &repository)? {
+            Ok(prepared) => prepared,
+            Err(exit) => return Ok(exit),
         };
         let plan = &prepared.plan;
         let refusals = refusals::deployments(plan, prepared.uncommitted.count());

@@ -6,9 +6,9 @@ use super::run::{Format, Goal, RunArgs};
 use crate::environment::Process;
 use crate::failure::Failure;
 use crate::planning::{PlanArgs, Prepared, Repository};
+use crate::refusals;
 use crate::shell::Shell;
 use crate::targets::EnvironmentArgs;
-use crate::{exit_code, refusals};
 
 /// Go back to the last verified release of an environment: lock, switch, verify, as in a run.
 #[derive(Debug, Args)]
@@ -38,8 +38,9 @@ impl Rollback {
             vars: self.environment.vars.clone(),
             ..PlanArgs::default()
         };
-        let Some(mut prepared) = plan.prepare(shell, &repository)? else {
-            return Ok(exit_code::USAGE);
+        let mut prepared = match plan.prepare(shell, &repository)? {
+            Ok(prepared) => prepared,
+            Err(exit) => return Ok(exit),
         };
         refusals::untrusted(prepared.plan.trust, &prepared.plan.github, &self.environment.environment)?;
         self.keep_deployment(&mut prepared)?;

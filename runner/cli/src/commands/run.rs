@@ -21,7 +21,7 @@ use crate::planning::{PlanArgs, Prepared, Repository};
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 use crate::usage::Usage;
-use crate::{audit, exit_code, output, policy, programs, refusals, signals, wall};
+use crate::{audit, output, policy, programs, refusals, signals, wall};
 
 /// Plan and run a pipeline.
 #[derive(Debug, Args)]
@@ -74,8 +74,8 @@ pub(crate) struct RunArgs {
     /// version
     #[arg(long, env = "SEALOCK_NO_CACHE", hide_env = true)]
     no_cache: bool,
-    /// Run only what is pinned. This version has no lockfile: a plugin that would need one is refused with this and
-    /// without
+    /// Leave the lockfile as it is. A run never changes it, and runs no plugin of a registry that is not in it: this is for
+    /// scripts that say so
     #[arg(long, env = "SEALOCK_LOCKED", hide_env = true)]
     locked: bool,
     /// Where the Docker engine listens
@@ -104,8 +104,9 @@ impl Run {
     /// What stands in the way of starting; what happens after that is told by the run.
     pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
         let repository = Repository::at(shell);
-        let Some(prepared) = self.plan.prepare(shell, &repository)? else {
-            return Ok(exit_code::USAGE);
+        let prepared = match self.plan.prepare(shell, &repository)? {
+            Ok(prepared) => prepared,
+            Err(exit) => return Ok(exit),
         };
         refusals::withheld(&prepared.plan, self.plan.stage.as_deref()).map_or(Ok(()), Err)?;
         self.how.refuse(&prepared)?;
@@ -178,7 +179,7 @@ impl RunArgs {
         let vault = self.vault(shell, &plan, &process).await?;
         process.hide();
         let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
-        let programs = programs::load(shell, &plan, &Plugins::new(repository.root()), &sandbox, !self.no_cache)?;
+        let programs = programs::load(shell, &plan, &Plugins::of(shell, repository.root()), &sandbox, !self.no_cache)?;
 
         let run = ulid::Ulid::generate().to_string();
         let folder = RunFolder::create(&state, &run).map_err(|error| in_state(error.code(), &error, &state))?;

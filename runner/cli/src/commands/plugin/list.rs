@@ -1,11 +1,13 @@
 //! `sealock plugin list`
 
 use clap::{Args, ValueEnum};
+use sealock_registry::Locked;
 use serde_json::{Value as Json, json};
 
-use crate::exit_code;
 use crate::failure::Failure;
+use crate::planning::Repository;
 use crate::shell::Shell;
+use crate::{exit_code, lock};
 
 /// List the builtins and what the lockfile pins, a line each.
 #[derive(Debug, Args)]
@@ -29,7 +31,7 @@ struct Row {
     name: String,
     version: String,
     told: String,
-    origin: &'static str,
+    origin: String,
 }
 
 impl List {
@@ -39,7 +41,10 @@ impl List {
     ///
     /// When the lockfile cannot be read.
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
-        let rows = builtins();
+        let repository = Repository::at(shell);
+        let lockfile = lock::read(repository.root())?;
+        let mut rows = builtins();
+        rows.extend(lockfile.plugins.iter().map(|(reference, locked)| pinned(shell, reference, locked)));
         match self.format {
             Format::Text => shell.answer(&text(&rows)),
             Format::Json => shell.answer(&format!("{:#}\n", json(&rows))),
@@ -51,15 +56,30 @@ impl List {
 fn builtins() -> Vec<Row> {
     let rows = sealock_builtins::all().iter().map(|own| {
         let manifest = own.manifest();
-        Row { name: own.name.to_owned(), version: manifest.version, told: manifest.description, origin: "builtin" }
+        Row {
+            name: own.name.to_owned(),
+            version: manifest.version,
+            told: manifest.description,
+            origin: "builtin".to_owned(),
+        }
     });
     rows.collect()
+}
+
+/// What is locked says what it is once it was fetched.
+fn pinned(shell: &Shell, reference: &str, locked: &Locked) -> Row {
+    let bytes = lock::store(shell).ok().and_then(|store| store.read(locked.component, locked.size).ok()?);
+    let manifest = bytes.and_then(|bytes| sealock_sandbox::inspect(&bytes).ok()?.manifest);
+    let told = manifest.map(|manifest| manifest.description).unwrap_or_default();
+    let origin = format!("{}@{}", reference.split_once('@').map_or(reference, |(name, _)| name), locked.manifest);
+    Row { name: reference.to_owned(), version: locked.version.clone(), told, origin }
 }
 
 fn text(rows: &[Row]) -> String {
     let width = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).len()).max().unwrap_or_default();
     let (name, version) = (width(|row| &row.name), width(|row| &row.version));
-    let line = |row: &Row| format!("{:name$}  {:version$}  {}\n", row.name, row.version, row.told);
+    let line =
+        |row: &Row| format!("{:name$}  {:version$}  {}", row.name, row.version, row.told).trim_end().to_owned() + "\n";
     rows.iter().map(line).collect()
 }
 

@@ -1,6 +1,7 @@
 //! `sealock plugin …`: the plugin author's commands, one file each.
 
 mod list;
+mod publish;
 
 use clap::{Args, Subcommand};
 
@@ -19,6 +20,8 @@ pub(crate) struct Plugin {
 enum Command {
     /// List the builtins and what the lockfile pins, a line each
     List(list::List),
+    /// Publish a component to a registry
+    Publish(publish::Publish),
 }
 
 impl Plugin {
@@ -30,6 +33,7 @@ impl Plugin {
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         match &self.command {
             Command::List(list) => list.run(shell),
+            Command::Publish(publish) => publish.run(shell),
         }
     }
 }

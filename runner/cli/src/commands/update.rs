@@ -1,0 +1,145 @@
+//! `sealock update [NAME]`
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use sealock_diagnostics::near;
+use sealock_registry::{Ask, Locked, Lockfile};
+
+use super::lock::Held;
+use crate::exit_code;
+use crate::failure::Failure;
+use crate::lock::{self, Needs, Pinned, Registries};
+use crate::planning::Repository;
+use crate::shell::Shell;
+
+/// Move pins to the newest versions that their references stand for, and show what changes: code, signer, and what the
+/// plugin asks for. An update that asks for more changes nothing and exits with 3, until `--accept`.
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// Only this one: a short name of `plugins`, or a reference
+    name: Option<String>,
+    /// Take versions that ask for more, or that somebody else signed
+    #[arg(long, env = "SEALOCK_ACCEPT", hide_env = true)]
+    accept: bool,
+    /// Whether the lockfile may change.
+    #[command(flatten)]
+    held: Held,
+}
+
+/// What one pin would become.
+struct Change<'a> {
+    reference: &'a str,
+    old: &'a Locked,
+    new: Pinned,
+    more: Vec<Ask>,
+    less: Vec<Ask>,
+}
+
+impl Update {
+    /// Moves, and says what.
+    ///
+    /// # Errors
+    ///
+    /// When a pipeline, the lockfile, or a plugin cannot be read, or when a version asks for more: nothing is changed.
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+        let repository = Repository::at(shell);
+        let lockfile = lock::read(repository.root())?;
+        let needs = lock::all(shell, &repository)?;
+        let chosen = self.chosen(&lockfile, &needs)?;
+        let registries = Registries::open(shell)?;
+        let mut changes = Vec::new();
+        for (reference, old) in chosen {
+            let new = registries.pin(reference)?;
+            if new.locked == *old {
+                shell.answer(&format!("{reference}: {} is the newest\n{}", old.version, passed_over(&new)));
+            } else {
+                changes.push(Change::of(&registries, reference, old, new));
+            }
+        }
+        changes.iter().for_each(|change| shell.answer(&change.text()));
+        self.refuse(shell, &changes)?;
+        self.apply(&repository, &lockfile, changes)?;
+        Ok(exit_code::SUCCESS)
+    }
+
+    fn chosen<'a>(&self, lockfile: &'a Lockfile, needs: &Needs) -> Result<Vec<(&'a str, &'a Locked)>, Failure> {
+        let all = lockfile.plugins.iter().map(|(reference, locked)| (reference.as_str(), locked));
+        let Some(name) = &self.name else {
+            return Ok(all.collect());
+        };
+        let is_named = |reference: &str| needs.get(reference).is_some_and(|names| names.contains(name));
+        let chosen: Vec<_> = all.filter(|(reference, _)| reference == name || is_named(reference)).collect();
+        if chosen.is_empty() {
+            let known = lockfile.plugins.keys().chain(needs.values().flatten()).map(String::as_str);
+            let message = format!("nothing that is locked is called `{name}`");
+            return Err(Failure::new("E-PLUGIN-UNKNOWN", message).maybe_help(near::offer(name, known)));
+        }
+        Ok(chosen)
+    }
+
+    fn refuse(&self, shell: &Shell, changes: &[Change<'_>]) -> Result<(), Failure> {
+        if let Some(first) = changes.first() {
+            self.held.refuse(shell, &format!("`{}` has a newer version", first.reference))?;
+        }
+        let Some(first) = changes.iter().find(|change| change.needs_consent()).filter(|_| !self.accept) else {
+            return Ok(());
+        };
+        let what = if first.more.is_empty() { "is signed by somebody else" } else { "asks for more" };
+        let message = format!("the newer `{}` {what}; nothing was changed", first.reference);
+        Err(Failure::new("E-UPDATE-MORE", message).help("when that is right: `sealock update --accept`"))
+    }
+
+    fn apply(&self, repository: &Repository, lockfile: &Lockfile, changes: Vec<Change<'_>>) -> Result<(), Failure> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut moved = lockfile.clone();
+        for change in changes {
+            moved.plugins.insert(change.reference.to_owned(), change.new.locked);
+        }
+        lock::write(repository.root(), &moved)
+    }
+}
+
+impl<'a> Change<'a> {
+    fn of(registries: &Registries, reference: &'a str, old: &'a Locked, new: Pinned) -> Self {
+        // What the old one asks for is known by its component; where that cannot be had any more, everything counts as more.
+        let asked = registries.asks(reference, old).unwrap_or_default();
+        let more = asked.more_in(&new.asks).cloned().collect();
+        let less = new.asks.more_in(&asked).cloned().collect();
+        Self { reference, old, new, more, less }
+    }
+
+    fn needs_consent(&self) -> bool {
+        !self.more.is_empty() || (self.old.signer.is_some() && self.old.signer != self.new.locked.signer)
+    }
+
+    fn text(&self) -> String {
+        let (old, new) = (self.old, &self.new.locked);
+        let mut text =
+            format!("{}\n  version  {} -> {}, published {}\n", self.reference, old.version, new.version, self.new.age);
+        if old.component == new.component {
+            text.push_str("  code     the same\n");
+        } else {
+            let _ = writeln!(text, "  code     {} -> {}", old.component, new.component);
+        }
+        if old.signer != new.signer {
+            let name = |signer: &Option<String>| signer.clone().unwrap_or_else(|| "nobody".to_owned());
+            let _ = writeln!(text, "  signer   {} -> {}", name(&old.signer), name(&new.signer));
+        }
+        for (word, asks) in [("for more", &self.more), ("no more", &self.less)] {
+            asks.iter().for_each(|ask| text.push_str(&format!("  asks {word}: {ask}\n")));
+        }
+        if self.more.is_empty() && self.less.is_empty() {
+            text.push_str("  asks for the same\n");
+        }
+        text.push_str(&passed_over(&self.new));
+        text
+    }
+}
+
+fn passed_over(pinned: &Pinned) -> String {
+    let told = pinned.passed_over.iter().map(|(version, age)| format!("  passed over {version}: published {age}\n"));
+    told.collect()
+}

@@ -1,0 +1,144 @@
+//! The way to registries: logins, trust, the folder of fetched components, and a runtime for the waiting.
+
+use jiff::Timestamp;
+use sealock_contract::Manifest;
+use sealock_registry::{
+    Age, Asks, Locked, Login, Logins, NoPolicy, Reference, ReferenceError, Registry, RegistrySettings, Resolved, Store,
+    Verified,
+};
+use sealock_sandbox::Inspection;
+use tokio::runtime::Runtime;
+
+use crate::failure::Failure;
+use crate::shell::Shell;
+
+/// Registries, spoken to from commands that wait for nothing else.
+pub(crate) struct Registries {
+    runtime: Runtime,
+    registry: Registry,
+    store: Store,
+}
+
+/// A version that was chosen, looked at, and kept.
+pub(crate) struct Pinned {
+    /// What the lockfile says of it.
+    pub locked: Locked,
+    /// What it asks for.
+    pub asks: Asks,
+    /// How old it is.
+    pub age: Age,
+    /// Newer versions that are too young.
+    pub passed_over: Vec<(String, Age)>,
+}
+
+impl Registries {
+    /// With this machine's logins.
+    ///
+    /// # Errors
+    ///
+    /// When the certificates that the operator names cannot be read.
+    pub(crate) fn open(shell: &Shell) -> Result<Self, Failure> {
+        Self::open_as(shell, None)
+    }
+
+    /// With a login for one host before this machine's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub(crate) fn open_as(shell: &Shell, given: Option<(String, Login)>) -> Result<Self, Failure> {
+        let around = shell.surroundings();
+        let extra_roots = around.extra_roots.as_ref().map(std::fs::read).transpose();
+        let extra_roots =
+            extra_roots.map_err(|error| Failure::new("E-FILE-READ", format!("SEALOCK_CA_FILE: {error}")))?;
+        let settings = RegistrySettings {
+            logins: Logins { given, docker: around.docker_config.clone() },
+            extra_roots: extra_roots.unwrap_or_default(),
+            ..RegistrySettings::default()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
+        Ok(Self { runtime, registry: Registry::new(settings), store: super::store(shell)? })
+    }
+
+    /// Waits for what a registry is asked.
+    pub(crate) fn wait<T>(
+        &self,
+        ask: impl AsyncFnOnce(&Registry) -> Result<T, sealock_registry::RegistryError>,
+    ) -> Result<T, Failure> {
+        self.runtime.block_on(ask(&self.registry)).map_err(|error| Failure::registry(&error))
+    }
+
+    /// Fetches what `locked` pins, when it is not here. Whether it was fetched.
+    ///
+    /// # Errors
+    ///
+    /// When the registry does not give it, or it is no component that can be a step.
+    pub(crate) fn fetch(&self, reference: &str, locked: &Locked) -> Result<bool, Failure> {
+        let here = self.store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error))?;
+        if here.is_some() {
+            return Ok(false);
+        }
+        let parsed = parse(reference)?;
+        let verified = self.wait(async |registry| registry.locked(&parsed, locked, &self.store).await)?;
+        let manifest = inspect(reference, &verified)?.manifest;
+        super::check_requests(reference, locked, manifest.as_ref()).map_err(Failure::catalogue)?;
+        keep(verified)?;
+        Ok(true)
+    }
+
+    /// What a pinned plugin asks for; nothing when its component cannot be had any more.
+    pub(crate) fn asks(&self, reference: &str, locked: &Locked) -> Option<Asks> {
+        self.fetch(reference, locked).ok()?;
+        let bytes = self.store.read(locked.component, locked.size).ok()??;
+        Some(Asks::of(sealock_sandbox::inspect(&bytes).ok()?.manifest.as_ref()))
+    }
+
+    /// Chooses the version that `reference` stands for now, and keeps its component.
+    ///
+    /// # Errors
+    ///
+    /// When the registry does not give it, or it is no component that can be a step.
+    pub(crate) fn pin(&self, reference: &str) -> Result<Pinned, Failure> {
+        let parsed = parse(reference)?;
+        let resolved = self.wait(async |registry| registry.resolve(&parsed, Timestamp::now()).await)?;
+        let artifact = &resolved.artifact;
+        let signer = self.wait(async |registry| registry.signer(&parsed, artifact, &NoPolicy).await)?;
+        let repository = parsed.repository();
+        let verified = self.wait(async |registry| registry.component(repository, artifact, &self.store).await)?;
+        let manifest = inspect(reference, &verified)?.manifest;
+        keep(verified)?;
+        Ok(pinned(resolved, signer, manifest.as_ref()))
+    }
+}
+
+fn pinned(resolved: Resolved, signer: Option<String>, manifest: Option<&Manifest>) -> Pinned {
+    let asks = Asks::of(manifest);
+    let own = manifest.map(|manifest| manifest.version.clone());
+    let locked = Locked {
+        version: resolved.version.or(own).unwrap_or_default(),
+        manifest: resolved.artifact.manifest,
+        component: resolved.artifact.component,
+        size: resolved.artifact.size,
+        requests: asks.digest(),
+        signer,
+    };
+    Pinned { locked, asks, age: resolved.age, passed_over: resolved.passed_over }
+}
+
+fn parse(reference: &str) -> Result<Reference, Failure> {
+    reference.parse().map_err(|error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string()))
+}
+
+fn inspect(reference: &str, verified: &Verified) -> Result<Inspection, Failure> {
+    let bytes = verified.bytes().map_err(|error| Failure::registry(&error))?;
+    let refused = |error: &sealock_sandbox::FormatError| {
+        let message = format!("the plugin `{reference}` cannot be used: {error}");
+        Failure::new(error.code(), message).help("nothing of it was kept or run; ask whoever publishes it")
+    };
+    sealock_sandbox::inspect(&bytes).map_err(|error| refused(&error))
+}
+
+fn keep(verified: Verified) -> Result<(), Failure> {
+    verified.keep().map_err(|error| Failure::registry(&error))
+}
