@@ -24,6 +24,8 @@ const LOOP_RATIO_MAX: f64 = 3.0;
 const PLAN_MAX: Duration = Duration::from_millis(50);
 /// Ten thousand hermetic steps, journaled.
 const STEPS_MAX: Duration = Duration::from_secs(2);
+/// What the GitHub Action adds to `run: sealock run` in a workflow.
+const ACTION_MAX: Duration = Duration::from_millis(100);
 /// Of the whole process at its peak.
 const STEPS_MIB_MAX: u64 = 150;
 
@@ -35,7 +37,8 @@ struct Scene {
 fn main() {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
     let rounds = if is_quick { 5 } else { 31 };
-    let held = [one(rounds), hundred(rounds.min(11)), plan(rounds), ten_thousand(rounds.min(5))];
+    let held =
+        [one(rounds), action(rounds.min(15)), hundred(rounds.min(11)), plan(rounds), ten_thousand(rounds.min(5))];
     assert!(held.iter().all(|held| *held), "a bound does not hold: see the figures above");
 }
 
@@ -64,6 +67,44 @@ fn one(rounds: usize) -> bool {
         ms(theirs),
     );
     ours <= ONE_MAX && ratio <= ACT_RATIO_MAX
+}
+
+/// A workflow that uses the action, and one that calls the binary; the workflow runner is the same.
+fn action(rounds: usize) -> bool {
+    let sealock = given("SEALOCK_BINARY");
+    let with = format!("uses: sealock/sealock@v1\n        with: {{ binary: {} }}", sealock.display());
+    let plain = format!("run: {} run --format github", sealock.display());
+    let scenes = [with, plain].map(|step| {
+        let scene = Scene::new("name: one\nstages:\n  only: { steps: [{ run: \"true\" }] }\n");
+        let head =
+            "on: push\njobs:\n  only:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n";
+        scene.write(".github/workflows/one.yml", format!("{head}      - {step}\n"));
+        scene.commit();
+        scene
+    });
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder of the project");
+    let copy = TempDir::new().expect("there is room for a scratch folder");
+    let mut copied = Command::new("cp");
+    copied.arg("-R").arg(project.join("action.yml")).arg(project.join("action")).arg(copy.path());
+    timed(copied);
+    let act = given("SEALOCK_ACT");
+    let in_workflow = |scene: &Scene| {
+        let mut command = Command::new(&act);
+        command.args(["-P", "ubuntu-latest=-self-hosted", "--container-daemon-socket", "-", "--local-repository"]);
+        command.arg(format!("sealock/sealock@v1={}", copy.path().display())).arg("push").current_dir(scene.repo());
+        command.env("XDG_CACHE_HOME", scene.folder.path()).env("SEALOCK_STATE", scene.folder.path().join("state"));
+        command
+    };
+    let [ours, theirs] = medians(rounds, [&|| in_workflow(&scenes[0]), &|| in_workflow(&scenes[1])]);
+    let overhead = ours.saturating_sub(theirs);
+    println!(
+        "{{\"action_ms\":{:.1},\"run_sealock_run_ms\":{:.1},\"overhead_ms\":{:.1},\"overhead_ms_max\":{}}}",
+        ms(ours),
+        ms(theirs),
+        ms(overhead),
+        ACTION_MAX.as_millis()
+    );
+    overhead <= ACTION_MAX
 }
 
 /// A hundred `run: "true"` in one stage, and a shell that starts a hundred shells.

@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::Repository;
 use crate::program::{ask, must};
 use crate::rig::{binary, cache, search_path, tests_folder, tool};
+use crate::{Repository, Rig};
 
 /// What the workflow calls the action.
 const NAME: &str = "sealock/sealock@v1";
@@ -84,13 +84,53 @@ impl Workflow {
             indented(with, 10),
             indented(steps, 6)
         );
-        self.repository.write(".github/workflows/ci.yml", &text);
+        self.write_whole(&text);
+    }
+
+    /// Writes the workflow as it stands.
+    pub fn write_whole(&self, text: &str) {
+        self.repository.write(".github/workflows/ci.yml", text);
         self.repository.commit("Use the action");
     }
 
     /// `with` for the built binary, whose compiled plugins are kept from scenario to scenario.
     pub fn binary(&self) -> String {
         format!("binary: {}\nargs: --cache '{}'\n", binary().display(), cache().display())
+    }
+
+    /// Gives the workflow what a delivery to the rig's targets needs: its secrets, and the engine.
+    ///
+    /// # Panics
+    /// When the rig's key cannot be read.
+    pub fn set_rig(&mut self, rig: &Rig) {
+        let key = std::fs::read_to_string(rig.setting("SSH_KEY")).expect("the rig's key can be read");
+        self.set_secret("DEPLOY_KEY", &key);
+        self.set_secret("REGISTRY_PASSWORD", &rig.setting("REGISTRY_PASSWORD"));
+        self.set_secret("DB_PASSWORD", "canary-db-password-e91c7d55");
+        self.set_secret("SECRET_KEY", "canary-secret-key-e91c7d55");
+        self.set_variable("DOCKER_HOST", &rig.setting("DOCKER_HOST"));
+    }
+
+    /// The lines of the action's input `secrets` for all of them.
+    pub fn secrets(&self) -> String {
+        self.secrets
+            .iter()
+            .map(|(name, _)| format!("  {name}=${{{{ secrets.{name} }}}}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// Asserts that no line of a secret was told, or is on the disk.
+    ///
+    /// # Panics
+    /// When one is.
+    #[track_caller]
+    pub fn assert_kept(&self, told: &Told) {
+        let lines = self.secrets.iter().flat_map(|(_, value)| value.lines());
+        for line in lines.filter(|line| line.len() >= 12 && !line.starts_with("-----")) {
+            assert!(!told.text.contains(line), "a secret was told:\n{}", told.text);
+            assert!(!self.home_holds(line), "a secret is on the disk");
+        }
     }
 
     /// What the workflow runner does for this event, with more arguments of its own.

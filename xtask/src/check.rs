@@ -1,5 +1,5 @@
 //! `cargo xtask check`: what a reviewer should not have to say. Format, lint, documentation, dependencies, shell
-//! scripts, schemas.
+//! scripts, workflows, schemas.
 //!
 //! Every check runs, whatever the one before it found; what failed is listed at the end.
 
@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::checkout::Checkout;
 use crate::failure::Failure;
-use crate::{program, schema};
+use crate::rig::Rig;
+use crate::{program, schema, setup};
 
 /// Where cargo-deny has its advisories from.
 const ADVISORIES: &str = "https://github.com/rustsec/advisory-db";
@@ -21,7 +22,7 @@ const MANIFESTS: [&str; 2] = ["Cargo.toml", "plugins/Cargo.toml"];
 
 type Check = fn(&Checkout) -> Result<String, Failure>;
 
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("format", format),
     ("schemas", schemas),
     ("shell scripts", shell_scripts),
@@ -29,6 +30,7 @@ const CHECKS: [(&str, Check); 7] = [
     ("advisories", advisories),
     ("lint", lint),
     ("documentation", documentation),
+    ("workflows", workflows),
 ];
 
 /// Runs every check and prints one closing line for each.
@@ -85,6 +87,24 @@ fn is_script(checkout: &Checkout, file: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
     let is_shell = ["#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash"].iter().any(|shell| first.starts_with(shell));
     is_shell || std::path::Path::new(file).extension().is_some_and(|end| end == "sh")
+}
+
+/// What GitHub reads: by the linter of its language, and by the one that looks for ways in. Nothing is asked of the network. The
+/// programs are built once, which may take the rig's engine.
+fn workflows(checkout: &Checkout) -> Result<String, Failure> {
+    setup::for_rig(checkout)?;
+    let _rig = Rig::up(checkout)?;
+    let tool = |name: &str| -> Result<Command, Failure> {
+        let path = program::answer(checkout.command(checkout.path("tests/rig/tool")).arg(name))?;
+        Ok(checkout.command(path.trim()))
+    };
+    let files =
+        program::answer(checkout.command("git").args(["ls-files", ".github/workflows", "action.yml", "action/*.yml"]))?;
+    let files: Vec<&str> = files.lines().collect();
+    let of_github = files.iter().filter(|file| file.starts_with(".github"));
+    program::run(tool("actionlint")?.arg("-no-color").args(of_github))?;
+    program::run(tool("zizmor")?.args(["--offline", "--no-progress", "--pedantic"]).args(&files))?;
+    Ok(format!("{} clean", files.len()))
 }
 
 fn dependencies(checkout: &Checkout) -> Result<String, Failure> {

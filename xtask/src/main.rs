@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod checkout;
 mod demo;
+mod dist;
 mod failure;
 mod http;
 mod program;
@@ -31,8 +32,9 @@ usage: cargo xtask COMMAND
   setup             look for what is missing, get what can be got, list the rest
   demo              a whole delivery on services of its own: good release, bad release, rollback
   test [--fast]     start the rig and run every test; --fast runs what needs no rig
-  check             format, lint, documentation, dependencies, shell scripts, schemas
+  check             format, lint, documentation, dependencies, shell scripts, workflows, schemas
   schema [--check]  write pipelines/schema.json and docs/events.schema.json, or compare them
+  dist              a release's archive for this system, with its line of action/checksums.txt
   bench [--quick]   run the benches and write their figures to docs/benchmarks.md
 ";
 
@@ -45,6 +47,7 @@ enum Request {
     Test { is_fast: bool },
     Check,
     Schema { is_check: bool },
+    Dist,
     Bench { is_quick: bool },
 }
 
@@ -71,6 +74,7 @@ fn request(arguments: &[String]) -> Result<Request, Failure> {
         ["check"] => Ok(Request::Check),
         ["schema"] => Ok(Request::Schema { is_check: false }),
         ["schema", "--check"] => Ok(Request::Schema { is_check: true }),
+        ["dist"] => Ok(Request::Dist),
         ["bench"] => Ok(Request::Bench { is_quick: false }),
         ["bench", "--quick"] => Ok(Request::Bench { is_quick: true }),
         [] => Err(Failure::usage(format!("expected a command\n\n{USAGE}"))),
@@ -91,6 +95,7 @@ fn act(request: Request) -> Result<(), Failure> {
         Request::Test { is_fast } => test::run(&checkout, is_fast),
         Request::Check => check::run(&checkout),
         Request::Schema { is_check } => schema::run(&checkout, is_check),
+        Request::Dist => dist::run(&checkout),
         Request::Bench { is_quick } => bench::run(&checkout, is_quick),
     }
 }

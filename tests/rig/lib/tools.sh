@@ -1,4 +1,5 @@
-# Programs that come as Go modules, each named by a `go.mod` of its own in `tools/`.
+# Programs that come as Go modules, each named by a `go.mod` of its own in `tools/`, or from the crate registry, named with its
+# version by a file `crate`.
 # shellcheck shell=bash
 
 GO_LEAST_MINOR=25
@@ -11,8 +12,27 @@ tool() {
   echo "$folder/$1"
 }
 
-# A copy of the module is built: the checkout stays as it is.
 tool_build() {
+  if [[ -f $RIG/tools/$1/crate ]]; then crate_build "$@"; else module_build "$@"; fi
+}
+
+# Unoptimised and without what only a debugger reads: it is built once, and looks at small files.
+crate_build() {
+  local name=$1 folder=$2 crate version build status=0
+  read -r crate version <"$RIG/tools/$name/crate"
+  build=$(mktemp -d "$RIG_BUILT/.build-$name-XXXXXX")
+  (
+    cd "$RIG" || exit
+    export CARGO_TARGET_DIR=$build CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
+    cargo install --locked --debug --no-default-features --root "$build/root" "$crate@$version" &&
+      mv "$build/root/bin/$name" "$folder/$name"
+  ) || status=$?
+  rm -rf "$build"
+  return "$status"
+}
+
+# A copy of the module is built: the checkout stays as it is.
+module_build() {
   local name=$1 folder=$2 go module
   go=$(go_command)
   module=$(mktemp -d)

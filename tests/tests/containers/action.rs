@@ -120,6 +120,27 @@ fn a_report_is_uploaded_where_it_is_asked_for_and_nothing_is_downloaded_where_no
     told.not_saying("hijacked").not_saying(SECRET).not_saying("| .sealock-upload-report");
 }
 
+/// The first thing that somebody pastes.
+#[test]
+fn the_readmes_workflow_runs_as_it_stands_but_for_the_binary() {
+    let workflow = workflow();
+    let readme = std::fs::read_to_string(e2e::rig::tests_folder().join("../README.md")).expect("the README");
+    let (_, rest) = readme.split_once("```yaml\n# .github/workflows/").expect("a workflow");
+    let (text, _) = rest.split_once("```").expect("its end");
+    let (_, text) = text.split_once('\n').expect("its name stands first");
+    let (before, after) = text.split_once("          version: source").expect("a version");
+    let (_, after) = after.split_once('\n').expect("its line ends");
+    let binary: Vec<String> = workflow.binary().lines().map(|line| format!("          {line}\n")).collect();
+    let binary = binary.concat();
+    let pipeline = PIPELINE.replace("KEY", "DEPLOY_KEY");
+    workflow.repository().write("pipelines/main.yml", &pipeline);
+    workflow.write_whole(&format!("{before}{binary}{after}"));
+    workflow
+        .run(&["push", "-P", "ubuntu-24.04=-self-hosted", "-s", &format!("DEPLOY_KEY={SECRET}")])
+        .expect(0)
+        .saying("key ***");
+}
+
 /// An archive of the built binary as a release of this version, and its line of the table.
 fn release(workflow: &Workflow, version: &str) -> (std::path::PathBuf, String) {
     let folder = workflow.folder().join("release");
