@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::artifact::{Config, Descriptor, INDEX_TYPE};
 use crate::challenge::{self, Challenge, ChallengeError};
 use crate::patience::{DOCUMENT_BYTES, REFERRERS, TAG_PAGES, TAGS, TOKEN_BYTES};
+use crate::signature::is_bundle;
 use crate::transport::{Answer, Question, Transport, Url};
 use crate::{Artifact, Login, Logins, Patience, Reference, RegistryError, Repository, Store, Verified};
 
@@ -147,8 +148,20 @@ impl Registry {
             found = self.again(|| self.index(repository, &by_tag)).await?;
         }
         let mut found = found.unwrap_or_default();
+        // Whoever may push could push anything a hundred times, and no signature is to be hidden behind it.
+        found.sort_by_key(|descriptor| !is_bundle(descriptor));
         found.truncate(REFERRERS);
         Ok(found)
+    }
+
+    /// Whether the registry itself lists what refers to a manifest.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say.
+    pub(crate) async fn lists_referrers(&self, repository: &Repository, of: Digest) -> Result<bool, RegistryError> {
+        let own = url(repository, &format!("referrers/{of}"))?;
+        Ok(self.again(|| self.index(repository, &own)).await?.is_some())
     }
 
     /// A manifest byte for byte, held to its digest where the reference has one.

@@ -1,84 +1,113 @@
-//! Who signed a plugin: what is gathered from a registry, and who judges it.
+//! Signatures of plugins: who signed a manifest, and whether that is who the machine's policy asks for.
 //!
-//! A [`Verifier`] holds the machine's policy. It is given the plugin's manifest and what refers to it, all of it bounded and
-//! held to its digests, and needs no network of its own.
+//! Two forms are read and written. A *bundle* of Sigstore holds a signed statement about the manifest's digest and refers
+//! to the manifest (`cosign` from version 3 on). The older *simple* form is a small document beside the manifest, under the
+//! tag `sha256-….sig` (`cosign` 1 and 2). A signature is made with a key, or keyless: with a certificate for an identity,
+//! which an authority gave out for some minutes and a public log holds.
+//!
+//! # Invariants
+//!
+//! - Checking needs the manifest, the signatures, and the policy's [`Trust`]; never the network.
+//! - What is signed is the manifest's digest. What the registry says about a signature (annotations, hints) decides nothing.
+//! - Keyless, everything counts that the trust root names: its logs, its certificate logs, its authorities for time.
+//! - Text of a signature that gets into a message is short and has no control characters.
 
-use bytes::Bytes;
+mod attach;
+mod bundle;
+mod claim;
+mod gather;
+mod kept;
+mod key;
+mod keyless;
+mod provider;
+mod sealed_key;
+mod signing;
+mod simple;
+mod trust;
+
+pub use bundle::BUNDLE_TYPE;
+pub(crate) use gather::is_bundle;
+pub use kept::Kept;
+pub use key::{KeyError, PublicKey};
+pub use keyless::{TrustRoot, TrustRootError};
+pub use signing::{SigningKey, SigningKeyError};
+pub use simple::{SIMPLE_TYPE, Simple};
+pub use trust::{Accepted, IdentityPattern, Rule, SignatureError, Trust};
+
+use std::fmt;
+
 use sealock_contract::Digest;
+use serde::{Deserialize, Serialize};
 
-use crate::{Artifact, Descriptor, Reference, Registry, RegistryError};
+use crate::Repository;
 
-/// What is known of one version before it is trusted.
-#[derive(Clone, Debug)]
-pub struct Evidence<'a> {
-    /// As the pipeline names it.
-    pub reference: &'a Reference,
-    /// By digest, with the bytes of its manifest.
-    pub artifact: &'a Artifact,
-    /// What refers to that manifest.
-    pub referrers: Vec<Referrer>,
+/// Characters of a stranger's text that a message repeats.
+const SHOWN_CHARS: usize = 160;
+
+/// Who made a signature that was found good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// The holder of a key, by the digest of the public key.
+    Key(Digest),
+    /// Who an authority vouched for.
+    Keyless {
+        /// Whom the certificate names: an address, or a workflow.
+        identity: String,
+        /// Who knew them.
+        issuer: String,
+    },
 }
 
-/// Something that refers to a manifest, such as a signature.
-#[derive(Clone, Debug)]
-pub struct Referrer {
-    /// As the registry lists it.
-    pub descriptor: Descriptor,
-    /// Its own manifest.
-    pub manifest: Bytes,
+/// A signature as it was found, or is kept: nothing about it is known yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signed {
+    /// A bundle, as its JSON text.
+    Bundle(String),
+    /// The older form.
+    Simple(Simple),
 }
 
-/// Judges by whom a plugin has to be signed.
-pub trait Verifier: Send + Sync {
-    /// Whether the policy says anything of this plugin: evidence is gathered only then.
-    fn asks_for(&self, reference: &Reference) -> bool;
-
-    /// Who signed it, in the words that the lockfile keeps.
-    ///
-    /// # Errors
-    ///
-    /// When nobody did whom the policy names: a valid signature by somebody else is a refusal, too.
-    fn verify(&self, evidence: &Evidence<'_>) -> Result<Option<String>, RegistryError>;
-}
-
-/// No policy asks for signatures.
-#[derive(Clone, Copy, Debug)]
-pub struct NoPolicy;
-
-impl Verifier for NoPolicy {
-    fn asks_for(&self, _: &Reference) -> bool {
-        false
+impl Signed {
+    /// A bundle in which `key` signs the manifest with this digest.
+    pub fn bundle(key: &SigningKey, manifest: Digest) -> Self {
+        Self::Bundle(bundle::sign(key, manifest))
     }
 
-    fn verify(&self, _: &Evidence<'_>) -> Result<Option<String>, RegistryError> {
-        Ok(None)
+    /// The older form, in which `key` signs the manifest with this digest, of `repository`.
+    pub fn simple(key: &SigningKey, repository: &Repository, manifest: Digest) -> Self {
+        Self::Simple(Simple::sign(key, &repository.to_string(), manifest))
     }
 }
 
-impl Registry {
-    /// Who signed `artifact`, where the verifier's policy asks.
-    ///
-    /// # Errors
-    ///
-    /// When the evidence cannot be had, or the verifier refuses.
-    pub async fn signer(
-        &self,
-        reference: &Reference,
-        artifact: &Artifact,
-        verifier: &dyn Verifier,
-    ) -> Result<Option<String>, RegistryError> {
-        if !verifier.asks_for(reference) {
-            return Ok(None);
+/// What looking at one signature with one rule of the policy gave.
+enum Verdict {
+    /// It is good, and of whom the rule accepts.
+    Accepted(Signer),
+    /// It is of somebody else.
+    Other(String),
+    /// It is none.
+    Broken(String),
+    /// It says something about the plugin, but signs nothing.
+    Unrelated,
+}
+
+impl fmt::Display for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(digest) => write!(f, "key {digest}"),
+            Self::Keyless { identity, issuer } => write!(f, "{} by {}", shown(identity), shown(issuer)),
         }
-        let repository = reference.repository();
-        let mut referrers = Vec::new();
-        for descriptor in self.referrers(repository, artifact.manifest).await? {
-            let integrity = |why| RegistryError::Integrity { reference: reference.to_string(), why };
-            let digest: Digest =
-                descriptor.digest.parse().map_err(|_| integrity("a referrer has no digest".to_owned()))?;
-            let manifest = self.manifest(&repository.pinned(digest)).await?;
-            referrers.push(Referrer { descriptor, manifest });
-        }
-        verifier.verify(&Evidence { reference, artifact, referrers })
     }
+}
+
+/// A stranger's text, fit for a message.
+fn shown(text: &str) -> String {
+    let is_plain = |c: char| !c.is_control() && !c.is_whitespace();
+    text.chars().map(|c| if is_plain(c) { c } else { '?' }).take(SHOWN_CHARS).collect()
+}
+
+/// A sentence with a stranger's text in it, fit for a message.
+fn shown_words(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(2 * SHOWN_CHARS).collect()
 }

@@ -1,0 +1,83 @@
+//! The signatures of a manifest, as its repository holds them.
+
+use bytes::Bytes;
+use sealock_contract::Digest;
+use serde::Deserialize;
+
+use super::trust::SIGNATURES_MAX;
+use super::{SIMPLE_TYPE, Signed, Simple};
+use crate::{Descriptor, Registry, RegistryError, Repository};
+
+/// What every type of a bundle begins with, whatever its version.
+const BUNDLE_TYPES: &str = "application/vnd.dev.sigstore.bundle";
+
+/// What refers to a manifest, as far as it matters.
+#[derive(Deserialize)]
+struct Holder {
+    #[serde(default)]
+    layers: Vec<Descriptor>,
+}
+
+impl Registry {
+    /// The signatures of `manifest`: those that refer to it, and those beside it by the older tag. What is no signature is
+    /// passed over; nothing here says that one is good.
+    ///
+    /// # Errors
+    ///
+    /// When the registry does not give them.
+    pub async fn signatures(&self, repository: &Repository, manifest: Digest) -> Result<Vec<Signed>, RegistryError> {
+        let mut found = Vec::new();
+        for referrer in self.referrers(repository, manifest).await? {
+            if let Ok(digest) = referrer.digest.parse() {
+                self.add(&mut found, repository, &repository.pinned(digest)).await?;
+            }
+        }
+        self.add(&mut found, repository, &repository.tagged(&tag(manifest))).await?;
+        Ok(found)
+    }
+
+    async fn add(
+        &self,
+        found: &mut Vec<Signed>,
+        repository: &Repository,
+        holder: &crate::Reference,
+    ) -> Result<(), RegistryError> {
+        let bytes = match self.manifest(holder).await {
+            Err(RegistryError::Missing { .. }) => return Ok(()),
+            bytes => bytes?,
+        };
+        let Ok(Holder { layers }) = serde_json::from_slice(&bytes) else { return Ok(()) };
+        for layer in layers.into_iter().filter(is_signature) {
+            if found.len() == SIGNATURES_MAX {
+                return Ok(());
+            }
+            let Ok(digest) = layer.digest.parse() else { continue };
+            let bytes = self.blob(repository, digest, layer.size).await?;
+            found.extend(signed(layer, &bytes));
+        }
+        Ok(())
+    }
+}
+
+/// The tag under which signatures of the older form lie.
+pub(super) fn tag(manifest: Digest) -> String {
+    format!("sha256-{}.sig", manifest.hex())
+}
+
+/// Whether a descriptor is of a kind that can be a signature.
+pub(crate) fn is_bundle(descriptor: &Descriptor) -> bool {
+    let kind = descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type);
+    kind.starts_with(BUNDLE_TYPES)
+}
+
+fn is_signature(layer: &Descriptor) -> bool {
+    layer.media_type.starts_with(BUNDLE_TYPES) || layer.media_type == SIMPLE_TYPE
+}
+
+fn signed(layer: Descriptor, bytes: &Bytes) -> Option<Signed> {
+    let text = String::from_utf8(bytes.to_vec()).ok()?;
+    if layer.media_type == SIMPLE_TYPE {
+        return Some(Signed::Simple(Simple { payload: text, annotations: layer.annotations }));
+    }
+    Some(Signed::Bundle(text))
+}
