@@ -38,7 +38,8 @@ impl Registry {
         let digest = Digest::of(manifest);
         let accepted = Accepted::Key(key.public().clone());
         let there = self.signatures(repository, digest).await?;
-        let is_done = |is_form: fn(&Signed) -> bool| there.iter().any(|own| is_form(own) && accepted.accepts(own, manifest));
+        let is_done =
+            |is_form: fn(&Signed) -> bool| there.iter().any(|own| is_form(own) && accepted.accepts(own, manifest));
         if !is_done(|own| matches!(own, Signed::Bundle(_))) {
             self.attach_bundle(repository, manifest, &super::bundle::sign(key, digest), now).await?;
         }
@@ -87,9 +88,10 @@ impl Registry {
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         let tagged = repository.tagged(&manifest.to_string().replace(':', "-"));
-        let mut list = self.document(&tagged).await?.unwrap_or_else(|| {
-            json!({ "schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [] })
-        });
+        let mut list = self
+            .document(&tagged)
+            .await?
+            .unwrap_or_else(|| json!({ "schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [] }));
         let mut own = descriptor(MANIFEST_TYPE, holder);
         own["artifactType"] = BUNDLE_TYPE.into();
         own["annotations"] = annotations(now);
@@ -100,7 +102,12 @@ impl Registry {
     }
 
     /// Puts a signature of the older form beside those that are there.
-    async fn attach_simple(&self, repository: &Repository, manifest: Digest, key: &SigningKey) -> Result<(), RegistryError> {
+    async fn attach_simple(
+        &self,
+        repository: &Repository,
+        manifest: Digest,
+        key: &SigningKey,
+    ) -> Result<(), RegistryError> {
         let signed = super::Simple::sign(key, &repository.to_string(), manifest);
         let tagged = repository.tagged(&gather::tag(manifest));
         let there = self.document(&tagged).await?;

@@ -1,6 +1,8 @@
 //! Who signed what: by keys, by an authority of our own, and by Sigstore's public service.
 
+mod attached;
 mod authority;
+mod registry;
 
 use authority::{Authority, ISSUER, Signing};
 use sealock_contract::Digest;
@@ -51,6 +53,13 @@ fn by_acme(authority: &Authority) -> Trust {
 
 fn signer(trust: &Trust, signed: &[Signed]) -> Result<Signer, SignatureError> {
     trust.signer(&reference(), MANIFEST, signed).map(|signer| signer.expect("the policy asks for this plugin"))
+}
+
+/// Who signed a plugin of another registry, when `key` is asked for.
+fn signer_at(reference: &Reference, key: &SigningKey, signed: &[Signed]) -> Result<Signer, SignatureError> {
+    let plugins = vec![ImagePattern("**".to_owned())];
+    let trust = Trust::new(vec![Rule { plugins, accepted: Accepted::Key(key.public().clone()) }]);
+    trust.signer(reference, MANIFEST, signed).map(|signer| signer.expect("the policy asks for all plugins"))
 }
 
 fn code(trust: &Trust, signed: &[Signed]) -> &'static str {
