@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_contract::{Digest, Manifest};
 use sealock_plan::{Catalogue, CatalogueError, PlannedPlugin, PluginOrigin, Wanted};
-use sealock_registry::{Locked, Lockfile, Store};
+use sealock_registry::signature::Trust;
+use sealock_registry::{Locked, Lockfile, Reference, ReferenceError, Store};
 
 use crate::failure::Failure;
-use crate::lock;
 use crate::shell::Shell;
+use crate::{lock, policy};
+
+/// How the codes begin that say whose signature is missing: no registry mends that.
+const SIGNATURE_CODES: &str = "E-SIG-";
 
 /// Builtins, components below the repository's root, and what its lockfile pins.
 pub(crate) struct Plugins {
@@ -17,12 +21,15 @@ pub(crate) struct Plugins {
     store: Option<Store>,
     /// Why it cannot be read is told only where it is needed.
     lockfile: Result<Lockfile, Failure>,
+    /// So is why this one cannot.
+    trust: Result<Trust, Failure>,
 }
 
 impl Plugins {
     /// Of the repository at `root`.
     pub(crate) fn of(shell: &Shell, root: &Path) -> Self {
-        Self { root: root.to_owned(), store: lock::store(shell).ok(), lockfile: lock::read(root) }
+        let trust = policy::load(shell).and_then(|policy| policy.trust());
+        Self { root: root.to_owned(), store: lock::store(shell).ok(), lockfile: lock::read(root), trust }
     }
 
     /// Fetches what is needed, locked, and not here. What is not locked is told where it stands in the file.
@@ -35,7 +42,14 @@ impl Plugins {
             return Ok(());
         };
         let locked = needs.keys().filter_map(|need| lockfile.plugins.get_key_value(need));
-        let absent: Vec<_> = locked.filter(|(need, _)| self.pinned(need).is_err()).collect();
+        let mut absent = Vec::new();
+        for (need, locked) in locked {
+            match self.pinned(need) {
+                Ok(_) => {}
+                Err(error) if error.code.starts_with(SIGNATURE_CODES) => return Err(Failure::catalogue(error)),
+                Err(_) => absent.push((need, locked)),
+            }
+        }
         if absent.is_empty() {
             return Ok(());
         }
@@ -76,7 +90,7 @@ impl Plugins {
         std::fs::read(&file).map_err(|error| refused(error.to_string()))
     }
 
-    /// What the lockfile pins for a reference, and its component.
+    /// What the lockfile pins for a reference, and its component: signed as the policy wants.
     fn pinned(&self, reference: &str) -> Result<(&Locked, Vec<u8>), CatalogueError> {
         let refused = |failure: &Failure| failure.in_catalogue();
         let lockfile = self.lockfile.as_ref().map_err(refused)?;
@@ -90,7 +104,12 @@ impl Plugins {
         let store = self.store.as_ref().ok_or_else(absent)?;
         let bytes =
             store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error).in_catalogue())?;
-        Ok((locked, bytes.ok_or_else(absent)?))
+        let bytes = bytes.ok_or_else(absent)?;
+        let trust = self.trust.as_ref().map_err(refused)?;
+        let wrong = |error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string()).in_catalogue();
+        let parsed: Reference = reference.parse().map_err(wrong)?;
+        let is_signed = lock::hold(trust, store, &parsed, locked).map_err(|failure| failure.in_catalogue())?;
+        if is_signed { Ok((locked, bytes)) } else { Err(absent()) }
     }
 
     fn component_file(&self, path: &str) -> PathBuf {

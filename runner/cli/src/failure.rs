@@ -37,6 +37,11 @@ impl Failure {
         Self::new(error.code(), chain(error)).maybe_help(error.help())
     }
 
+    /// A plugin is not signed as the policy wants.
+    pub(crate) fn signature(error: &sealock_registry::signature::SignatureError) -> Self {
+        Self::new(error.code(), error.to_string()).help(error.help())
+    }
+
     /// What is wrong with a plugin, where no file is at hand.
     pub(crate) fn catalogue(error: CatalogueError) -> Self {
         Self::new(error.code, error.message).maybe_help(error.help)

@@ -18,6 +18,7 @@ mod file;
 mod lock;
 mod native;
 mod output;
+mod password;
 mod planning;
 mod policy;
 mod programs;

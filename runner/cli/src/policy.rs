@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use sealock_broker::confine::Wall;
 use sealock_diagnostics::Diagnostic;
 use sealock_plan::{Plan, Policy};
+use sealock_registry::signature::Trust;
 use serde_json::{Map, Value as Json};
 
 use crate::failure::Failure;
 use crate::shell::Shell;
-use crate::wall;
+use crate::{lock, wall};
 
 /// Where the machine's own policy is.
 const MACHINE: &str = "/etc/sealock/policy.toml";
@@ -85,6 +86,16 @@ impl Found {
         );
         Err(Failure::new("E-POLICY-WALL", message)
             .help("run on a machine with a higher wall: `sealock version` tells it"))
+    }
+
+    /// Whose signatures it wants on plugins of registries.
+    ///
+    /// # Errors
+    ///
+    /// `E-SIG-TRUST`, when a key or a trust root that it names cannot be read.
+    pub(crate) fn trust(&self) -> Result<Trust, Failure> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        lock::trust(&self.policy.signatures, folder)
     }
 
     /// Takes out the warnings of a file about networks that the policy names.

@@ -9,6 +9,7 @@ use sealock_diagnostics::{Diagnostic, Source};
 
 use crate::args::{Global, When};
 use crate::failure::Failure;
+use crate::password::Password;
 use crate::workflow::Workflow;
 
 /// What commands know of the process they run in.
@@ -32,6 +33,8 @@ pub(crate) struct Surroundings {
     pub extra_roots: Option<PathBuf>,
     /// Whether nobody sits in front of this.
     pub is_ci: bool,
+    /// What opens the key that a publisher signs with.
+    pub sign_password: Option<Password>,
     /// The moment that a repeatable build is dated to, as it was written.
     pub source_date: Option<String>,
 }
@@ -66,6 +69,7 @@ impl Shell {
             docker_config: docker.map(|folder| folder.join("config.json")),
             extra_roots: path("SEALOCK_CA_FILE"),
             is_ci: variable("CI").is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false")),
+            sign_password: variable("SEALOCK_SIGN_PASSWORD").or_else(|| variable("COSIGN_PASSWORD")).map(Password::new),
             source_date: variable("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()),
         };
         Ok(Self { global, directory, state, cache, no_color, workflow, surroundings })

@@ -40,7 +40,7 @@ pub use catalogue::{Catalogue, CatalogueError, Wanted};
 pub use deploys::{Refusal, refuse_branch, refuse_dirty};
 pub use frozen::*;
 pub use not_yet::not_yet;
-pub use policy::Policy;
+pub use policy::{Policy, RequiredSigner, SignatureRule};
 pub use request::{Facts, Request, Review, Unset};
 pub use stages::{Planned, environment, plan, review};
 pub use steps::SHELL;

@@ -12,6 +12,8 @@
 //! - Nothing here reads a file: who has the text says what stands in it.
 //! - What is not understood is an error, so that a misspelt cap does not pass for one.
 
+mod signatures;
+
 use std::collections::BTreeMap;
 
 use sealock_contract::Grant;
@@ -19,12 +21,14 @@ use sealock_contract::grant::{ImagePattern, NetworkGrant, Reach};
 use sealock_diagnostics::near;
 use serde_json::{Map, Value as Json};
 
+pub use signatures::{RequiredSigner, SignatureRule};
+
 use crate::{Plan, PlannedStage, evaluate};
 
 /// The strongest tier that there is.
 const TIER_MAX: u64 = 3;
 /// What a policy may hold.
-const KEYS: [&str; 3] = ["min-wall", "networks", "allow"];
+const KEYS: [&str; 4] = ["min-wall", "networks", "allow", "signatures"];
 /// What its `allow` may hold.
 const ALLOW_KEYS: [&str; 6] = ["network", "exec", "secrets", "containers", "targets", "reveal"];
 /// What its `containers` may hold.
@@ -37,6 +41,8 @@ pub struct Policy {
     pub min_wall: u8,
     /// Groups of hosts that pipelines may name.
     pub networks: BTreeMap<String, Vec<NetworkGrant>>,
+    /// Plugins of registries that have to be signed.
+    pub signatures: Vec<SignatureRule>,
     caps: Caps,
 }
 
@@ -65,7 +71,12 @@ impl Policy {
         let min_wall = file.get("min-wall").map_or(0, |value| reader.tier(value));
         let networks = file.get("networks").map(|value| reader.networks(value)).unwrap_or_default();
         let caps = file.get("allow").map(|value| reader.caps(value, &networks)).unwrap_or_default();
-        if reader.problems.is_empty() { Ok(Self { min_wall, networks, caps }) } else { Err(reader.problems) }
+        let signatures = file.get("signatures").map(|value| reader.signatures(value)).unwrap_or_default();
+        if reader.problems.is_empty() {
+            Ok(Self { min_wall, networks, signatures, caps })
+        } else {
+            Err(reader.problems)
+        }
     }
 
     /// What steps of `plan` may do that this policy does not let them, each with its place.

@@ -67,10 +67,19 @@ impl Store {
 
     /// A file to write what comes.
     pub(crate) fn begin(&self) -> Result<Incoming, RegistryError> {
+        Ok(Incoming { file: self.partial()?, hash: Sha256::new(), size: 0 })
+    }
+
+    /// A file in this folder that has no name yet.
+    pub(crate) fn partial(&self) -> Result<NamedTempFile, RegistryError> {
         let failed = |source| RegistryError::Store { path: self.folder.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
-        let file = tempfile::Builder::new().prefix(PARTIAL_PREFIX).tempfile_in(&self.folder).map_err(failed)?;
-        Ok(Incoming { file, hash: Sha256::new(), size: 0 })
+        tempfile::Builder::new().prefix(PARTIAL_PREFIX).tempfile_in(&self.folder).map_err(failed)
+    }
+
+    /// Where what is kept beside the components lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn path(&self, digest: Digest) -> PathBuf {

@@ -2,6 +2,7 @@
 
 mod needs;
 mod registries;
+mod signatures;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
@@ -16,6 +17,7 @@ use crate::shell::Shell;
 
 pub(crate) use needs::{Needs, all, references};
 pub(crate) use registries::{Pinned, Registries};
+pub(crate) use signatures::{hold, signing_key, trust};
 
 /// What is pinned at the repository's `root`; nothing where there is no file.
 ///

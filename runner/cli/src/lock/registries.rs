@@ -2,14 +2,16 @@
 
 use jiff::Timestamp;
 use sealock_contract::Manifest;
+use sealock_registry::signature::{Kept, Signer, Trust};
 use sealock_registry::{
-    Age, Asks, Locked, Login, Logins, NoPolicy, Reference, ReferenceError, Registry, RegistrySettings, Resolved, Store,
+    Age, Artifact, Asks, Locked, Login, Logins, Reference, ReferenceError, Registry, RegistrySettings, Resolved, Store,
     Verified,
 };
 use sealock_sandbox::Inspection;
 use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
+use crate::policy;
 use crate::shell::Shell;
 
 /// Registries, spoken to from commands that wait for nothing else.
@@ -17,6 +19,7 @@ pub(crate) struct Registries {
     runtime: Runtime,
     registry: Registry,
     store: Store,
+    trust: Trust,
 }
 
 /// A version that was chosen, looked at, and kept.
@@ -32,20 +35,21 @@ pub(crate) struct Pinned {
 }
 
 impl Registries {
-    /// With this machine's logins.
+    /// With this machine's logins and policy, to take plugins from.
+    ///
+    /// # Errors
+    ///
+    /// When the policy, or the certificates that the operator names, cannot be read.
+    pub(crate) fn open(shell: &Shell) -> Result<Self, Failure> {
+        let trust = policy::load(shell)?.trust()?;
+        Ok(Self { trust, ..Self::open_as(shell, None)? })
+    }
+
+    /// With a login for one host before this machine's, to give plugins to.
     ///
     /// # Errors
     ///
     /// When the certificates that the operator names cannot be read.
-    pub(crate) fn open(shell: &Shell) -> Result<Self, Failure> {
-        Self::open_as(shell, None)
-    }
-
-    /// With a login for one host before this machine's.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::open`].
     pub(crate) fn open_as(shell: &Shell, given: Option<(String, Login)>) -> Result<Self, Failure> {
         let around = shell.surroundings();
         let extra_roots = around.extra_roots.as_ref().map(std::fs::read).transpose();
@@ -58,7 +62,7 @@ impl Registries {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
-        Ok(Self { runtime, registry: Registry::new(settings), store: super::store(shell)? })
+        Ok(Self { runtime, registry: Registry::new(settings), store: super::store(shell)?, trust: Trust::default() })
     }
 
     /// Waits for what a registry is asked.
@@ -73,13 +77,18 @@ impl Registries {
     ///
     /// # Errors
     ///
-    /// When the registry does not give it, or it is no component that can be a step.
+    /// When the registry does not give it, it is no component that can be a step, or it is not signed as the policy wants.
     pub(crate) fn fetch(&self, reference: &str, locked: &Locked) -> Result<bool, Failure> {
-        let here = self.store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error))?;
-        if here.is_some() {
-            return Ok(false);
-        }
         let parsed = parse(reference)?;
+        let here = self.store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error))?;
+        // What is refused by what is kept may have been signed since.
+        let is_signed = super::hold(&self.trust, &self.store, &parsed, locked).unwrap_or(false);
+        if !is_signed {
+            self.keep_signatures(&parsed, locked)?;
+        }
+        if here.is_some() {
+            return Ok(!is_signed);
+        }
         let verified = self.wait(async |registry| registry.locked(&parsed, locked, &self.store).await)?;
         let manifest = inspect(reference, &verified)?.manifest;
         super::check_requests(reference, locked, manifest.as_ref()).map_err(Failure::catalogue)?;
@@ -98,21 +107,47 @@ impl Registries {
     ///
     /// # Errors
     ///
-    /// When the registry does not give it, or it is no component that can be a step.
+    /// When the registry does not give it, it is no component that can be a step, or it is not signed as the policy wants.
     pub(crate) fn pin(&self, reference: &str) -> Result<Pinned, Failure> {
         let parsed = parse(reference)?;
         let resolved = self.wait(async |registry| registry.resolve(&parsed, Timestamp::now()).await)?;
         let artifact = &resolved.artifact;
-        let signer = self.wait(async |registry| registry.signer(&parsed, artifact, &NoPolicy).await)?;
+        let kept = self.signatures(&parsed, artifact)?;
+        let signer = kept.as_ref().map(|kept| self.signer(&parsed, kept)).transpose()?.flatten();
         let repository = parsed.repository();
         let verified = self.wait(async |registry| registry.component(repository, artifact, &self.store).await)?;
         let manifest = inspect(reference, &verified)?.manifest;
         keep(verified)?;
+        kept.iter().try_for_each(|kept| self.store.keep_signatures(kept)).map_err(|error| Failure::registry(&error))?;
         Ok(pinned(resolved, signer, manifest.as_ref()))
+    }
+
+    /// The signatures of a version, where the policy asks for them.
+    fn signatures(&self, reference: &Reference, artifact: &Artifact) -> Result<Option<Kept>, Failure> {
+        if !self.trust.asks_for(reference) {
+            return Ok(None);
+        }
+        let repository = reference.repository();
+        let signatures = self.wait(async |registry| registry.signatures(repository, artifact.manifest).await)?;
+        Ok(Some(Kept { manifest: artifact.bytes.clone(), signatures }))
+    }
+
+    fn signer(&self, reference: &Reference, kept: &Kept) -> Result<Option<Signer>, Failure> {
+        let signer = self.trust.signer(reference, &kept.manifest, &kept.signatures);
+        signer.map_err(|error| Failure::signature(&error))
+    }
+
+    /// Keeps the signatures of a locked plugin, when they are those that the policy wants.
+    fn keep_signatures(&self, reference: &Reference, locked: &Locked) -> Result<(), Failure> {
+        let pinned = reference.repository().pinned(locked.manifest);
+        let artifact = self.wait(async |registry| registry.artifact(&pinned).await)?;
+        let Some(kept) = self.signatures(reference, &artifact)? else { return Ok(()) };
+        self.trust.check(reference, locked, &kept).map_err(|error| Failure::signature(&error))?;
+        self.store.keep_signatures(&kept).map_err(|error| Failure::registry(&error))
     }
 }
 
-fn pinned(resolved: Resolved, signer: Option<String>, manifest: Option<&Manifest>) -> Pinned {
+fn pinned(resolved: Resolved, signer: Option<Signer>, manifest: Option<&Manifest>) -> Pinned {
     let asks = Asks::of(manifest);
     let own = manifest.map(|manifest| manifest.version.clone());
     let locked = Locked {
@@ -121,7 +156,7 @@ fn pinned(resolved: Resolved, signer: Option<String>, manifest: Option<&Manifest
         component: resolved.artifact.component,
         size: resolved.artifact.size,
         requests: asks.digest(),
-        signer,
+        signer: signer.map(|signer| signer.to_string()),
     };
     Pinned { locked, asks, age: resolved.age, passed_over: resolved.passed_over }
 }

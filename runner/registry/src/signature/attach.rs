@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Accepted, BUNDLE_TYPE, SIMPLE_TYPE, Signed, SigningKey, gather};
 use crate::artifact::{CREATED, INDEX_TYPE, MANIFEST_TYPE};
-use crate::{Descriptor, Registry, RegistryError, Repository};
+use crate::{Descriptor, Reference, Registry, RegistryError, Repository};
 
 /// The type of a configuration that says nothing.
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
@@ -23,18 +23,13 @@ const CONTENT: &str = "dev.sigstore.bundle.content";
 const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
 
 impl Registry {
-    /// Signs a manifest that is in the repository, in both forms. What this key signed before is not signed again.
+    /// Signs the manifest that `pinned` names, in both forms. What this key signed before is not signed again.
     ///
     /// # Errors
     ///
-    /// When the registry does not take a signature. The manifest itself is there unsigned, then.
-    pub async fn sign(
-        &self,
-        repository: &Repository,
-        manifest: &Bytes,
-        key: &SigningKey,
-        now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    /// When the registry does not have the manifest, or does not take a signature.
+    pub async fn sign(&self, pinned: &Reference, key: &SigningKey, now: Timestamp) -> Result<(), RegistryError> {
+        let (repository, manifest) = (pinned.repository(), &self.manifest(pinned).await?);
         let digest = Digest::of(manifest);
         let accepted = Accepted::Key(key.public().clone());
         let there = self.signatures(repository, digest).await?;
@@ -129,7 +124,7 @@ impl Registry {
     }
 
     /// A manifest or a list as JSON; nothing where there is none.
-    async fn document(&self, reference: &crate::Reference) -> Result<Option<Json>, RegistryError> {
+    async fn document(&self, reference: &Reference) -> Result<Option<Json>, RegistryError> {
         match self.manifest(reference).await {
             Err(RegistryError::Missing { .. }) => Ok(None),
             Err(error) => Err(error),

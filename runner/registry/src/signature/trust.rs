@@ -7,8 +7,9 @@ use sealock_contract::grant::ImagePattern;
 use sigstore_verify::types::Bundle;
 
 use super::claim::Meaning;
-use super::{PublicKey, Signed, Signer, Simple, TrustRoot, Verdict, bundle, keyless};
-use crate::Reference;
+use super::{Kept, PublicKey, Signed, Signer, Simple, TrustRoot, Verdict, bundle, keyless};
+use crate::artifact::MANIFEST_TYPE;
+use crate::{Artifact, Locked, Reference};
 
 /// Signatures of one plugin that are looked at; more would make every check of it slow.
 pub(crate) const SIGNATURES_MAX: usize = 64;
@@ -101,6 +102,18 @@ impl SignatureError {
             Self::Broken { .. } => "E-SIG-BROKEN",
         }
     }
+
+    /// What to do next.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => {
+                "ask whoever publishes it to sign it: `sealock plugin publish --sign-key`, `cosign sign`"
+            }
+            Self::Signer { .. } => "nothing of it runs here; whose signature counts stands in the policy",
+            Self::Broken { .. } => "nothing of it runs here; ask whoever publishes it",
+            Self::Moved { .. } => "look at the change with `sealock update`, and take it with `--accept`",
+        }
+    }
 }
 
 impl Trust {
@@ -114,7 +127,8 @@ impl Trust {
         self.rules.iter().any(|rule| rule.names(reference))
     }
 
-    /// Who signed the plugin whose manifest is `manifest`, when the policy wants to know that.
+    /// Who signed the plugin whose manifest is `manifest`, when the policy wants to know that: of several, who stands first
+    /// in the policy.
     ///
     /// # Errors
     ///
@@ -125,21 +139,54 @@ impl Trust {
         manifest: &[u8],
         signatures: &[Signed],
     ) -> Result<Option<Signer>, SignatureError> {
-        let rules: Vec<&Rule> = self.rules.iter().filter(|rule| rule.names(reference)).collect();
-        if rules.is_empty() {
-            return Ok(None);
+        Ok(self.signers(reference, manifest, signatures)?.into_iter().next())
+    }
+
+    /// Checks what is kept of a plugin that was locked: no network is needed.
+    ///
+    /// # Errors
+    ///
+    /// When no signature is of whom the policy wants, when the lockfile names another signer, or when what was signed is not
+    /// the component that was locked.
+    pub fn check(&self, reference: &Reference, locked: &Locked, kept: &Kept) -> Result<(), SignatureError> {
+        let signers = self.signers(reference, &kept.manifest, &kept.signatures)?;
+        let broken = |why: &str| SignatureError::Broken { reference: reference.to_string(), why: why.to_owned() };
+        let artifact = Artifact::read(&kept.manifest, Digest::of(&kept.manifest), Some(MANIFEST_TYPE));
+        let artifact = artifact.map_err(|why| broken(&why))?;
+        if artifact.manifest != locked.manifest || artifact.component != locked.component {
+            return Err(broken("what is signed is not what the lockfile names"));
         }
-        let mut refusal = Refusal::default();
-        for signed in signatures.iter().take(SIGNATURES_MAX) {
-            for rule in &rules {
+        match (&locked.signer, signers.first()) {
+            (Some(locked), Some(found)) if !signers.iter().any(|signer| signer.to_string() == *locked) => {
+                let (found, locked) = (found.to_string(), super::shown_words(locked));
+                Err(SignatureError::Moved { reference: reference.to_string(), found, locked })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All who signed and may, in the policy's order; nobody where it asks for nobody.
+    fn signers(
+        &self,
+        reference: &Reference,
+        manifest: &[u8],
+        signatures: &[Signed],
+    ) -> Result<Vec<Signer>, SignatureError> {
+        let rules: Vec<&Rule> = self.rules.iter().filter(|rule| rule.names(reference)).collect();
+        let (mut signers, mut refusal) = (Vec::new(), Refusal::default());
+        for rule in &rules {
+            for signed in signatures.iter().take(SIGNATURES_MAX) {
                 match rule.accepted.judge(signed, manifest) {
-                    Verdict::Accepted(signer) => return Ok(Some(signer)),
+                    Verdict::Accepted(signer) => signers.push(signer),
                     verdict => refusal.add(verdict),
                 }
             }
         }
-        let wanted: Vec<String> = rules.iter().map(|rule| rule.accepted.to_string()).collect();
-        Err(refusal.told(reference, &wanted.join(", or of ")))
+        if signers.is_empty() && !rules.is_empty() {
+            let wanted: Vec<String> = rules.iter().map(|rule| rule.accepted.to_string()).collect();
+            return Err(refusal.told(reference, &wanted.join(", or of ")));
+        }
+        Ok(signers)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Signatures in a repository: put there by us, and found there.
 
-use bytes::Bytes;
 use sealock_contract::Digest;
 use sealock_registry::signature::{SIMPLE_TYPE, Signed, Signer, SigningKey};
 use sealock_registry::{Reference, Registry, RegistrySettings};
@@ -27,8 +26,8 @@ impl Scene {
     }
 
     fn sign(&self, key: &SigningKey) {
-        let (repository, manifest) = (self.reference.repository(), Bytes::from_static(MANIFEST));
-        let signing = self.registry.sign(repository, &manifest, key, jiff::Timestamp::UNIX_EPOCH);
+        let pinned = self.reference.repository().pinned(Digest::of(MANIFEST));
+        let signing = self.registry.sign(&pinned, key, jiff::Timestamp::UNIX_EPOCH);
         self.runtime.block_on(signing).expect("the registry takes signatures");
     }
 

@@ -2,14 +2,15 @@
 
 mod attached;
 mod authority;
+mod kept;
 mod registry;
 
 use authority::{Authority, ISSUER, Signing};
 use sealock_contract::Digest;
 use sealock_contract::grant::ImagePattern;
 use sealock_registry::signature::{
-    Accepted, IdentityPattern, Kept, PublicKey, Rule, SignatureError, Signed, Signer, SigningKey, SigningKeyError,
-    Simple, Trust, TrustRoot,
+    Accepted, IdentityPattern, PublicKey, Rule, SignatureError, Signed, Signer, SigningKey, SigningKeyError, Simple,
+    Trust, TrustRoot,
 };
 use sealock_registry::{Reference, Repository};
 use serde_json::Value as Json;
@@ -358,15 +359,6 @@ fn a_signature_of_sigstores_public_service_is_found_good_without_a_network() {
     let own = Authority::new();
     let refused = by_acme(&own).signer(&reference(), signed, std::slice::from_ref(&public));
     assert_eq!(refused.expect_err("another authority").code(), "E-SIG-BROKEN");
-}
-
-#[test]
-fn what_is_kept_reads_back_and_what_is_torn_does_not() {
-    let kept = Kept { manifest: MANIFEST.to_vec(), signatures: both(&key(P256), MANIFEST).to_vec() };
-    let json = kept.to_json();
-    assert_eq!(Kept::read(&json), Some(kept));
-    assert_eq!(Kept::read(&json[..json.len() - 1]), None);
-    assert_eq!(Kept::read(b"{}"), None);
 }
 
 #[test]

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 use sealock_contract::limits::COMPONENT_BYTES;
+use sealock_registry::signature::SigningKey;
 use sealock_registry::{Login, Publication, Reference, ReferenceError};
 use zeroize::Zeroizing;
 
 use crate::exit_code;
 use crate::failure::Failure;
-use crate::lock::Registries;
+use crate::lock::{self, Registries};
+use crate::password::Password;
 use crate::shell::Shell;
 
 /// No registry takes a longer password; a pipe without an end must not fill memory.
@@ -25,6 +27,10 @@ pub(crate) struct Publish {
     /// The component; the only `.wasm` file of the folder without it
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Sign it with this private key, so that `cosign` and the policies of others know whose it is; SEALOCK_SIGN_PASSWORD
+    /// opens a key of `cosign`
+    #[arg(long, value_name = "FILE", env = "SEALOCK_SIGN_KEY", hide_env = true)]
+    sign_key: Option<PathBuf>,
     /// Log in as this user, not as Docker's files say
     #[arg(long, value_name = "NAME", requires = "password_stdin", env = "SEALOCK_USERNAME", hide_env = true)]
     username: Option<String>,
@@ -46,12 +52,20 @@ impl Publish {
             let message = format!("`{to}` has a digest, which is known only when it is published");
             return Err(Failure::new("E-PLUGIN-NAME", message).help("give a tag, such as `:1.2.0`"));
         }
+        let key = self.sign_key.as_ref().map(|path| key(shell, path)).transpose()?;
         let publication = self.publication(shell)?;
         self.warn_of_version(shell, &to, &publication);
         let registries = Registries::open_as(shell, self.login(&to)?)?;
         let published = registries.wait(async |registry| registry.publish(&to, &publication).await)?;
         shell.answer(&format!("{}@{}\n", to.repository(), published.manifest));
         shell.tell(&format!("published {to}: {} bytes, {}\n", publication.component.len(), published.component));
+        if let Some(key) = key {
+            let pinned = to.repository().pinned(published.manifest);
+            registries
+                .wait(async |registry| registry.sign(&pinned, &key, publication.created).await)
+                .map_err(|failure| failure.help("it is published, and not signed: publish it again"))?;
+            shell.tell(&format!("signed with the key {}\n", key.public().digest()));
+        }
         Ok(exit_code::SUCCESS)
     }
 
@@ -91,6 +105,11 @@ impl Publish {
         let password = Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned());
         Ok(Some((to.repository().host().to_owned(), Login::Password { user, password })))
     }
+}
+
+fn key(shell: &Shell, path: &Path) -> Result<SigningKey, Failure> {
+    let password = shell.surroundings().sign_password.as_ref();
+    lock::signing_key(&shell.path(path), password.map(Password::reveal))
 }
 
 /// Now, or when the environment says that it was built.
