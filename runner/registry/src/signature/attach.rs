@@ -12,7 +12,7 @@ use crate::artifact::{CREATED, INDEX_TYPE, MANIFEST_TYPE};
 use crate::{Descriptor, Reference, Registry, RegistryError, Repository};
 
 /// The type of a configuration that says nothing.
-const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
+pub(super) const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 /// A configuration that says nothing.
 const EMPTY: &[u8] = b"{}";
 /// The type of the configuration beside signatures of the older form.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sealock_contract::Digest;
 use serde::Deserialize;
 
+use super::attach::EMPTY_TYPE;
 use super::trust::SIGNATURES_MAX;
 use super::{SIMPLE_TYPE, Signed, Simple};
 use crate::{Descriptor, Registry, RegistryError, Repository};
@@ -64,10 +65,10 @@ pub(super) fn tag(manifest: Digest) -> String {
     format!("sha256-{}.sig", manifest.hex())
 }
 
-/// Whether a descriptor is of a kind that can be a signature.
+/// Whether a referrer's type says that it is a bundle, or says nothing: so `cosign` 2 lists its own.
 pub(crate) fn is_bundle(descriptor: &Descriptor) -> bool {
-    let kind = descriptor.artifact_type.as_deref().unwrap_or(&descriptor.media_type);
-    kind.starts_with(BUNDLE_TYPES)
+    let kind = descriptor.artifact_type.as_deref().unwrap_or(EMPTY_TYPE);
+    kind.starts_with(BUNDLE_TYPES) || kind == EMPTY_TYPE
 }
 
 fn is_signature(layer: &Descriptor) -> bool {
