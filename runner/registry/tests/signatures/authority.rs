@@ -105,8 +105,8 @@ impl Authority {
         let log = Digest::of(&self.log.subject_public_key_info());
         let time = jiff::Timestamp::now().as_second() + 60 * signing.logged;
         let canonical = format!(r#"{{"body":"{body}","integratedTime":{time},"logID":"{}","logIndex":0}}"#, log.hex());
-        let promise = BASE64.encode(self.log.sign(canonical.as_bytes()).expect("a signature"));
-        Promise { body, log, time, promise }
+        let signed = BASE64.encode(self.log.sign(canonical.as_bytes()).expect("a signature"));
+        Promise { body, log, time, signed }
     }
 
     /// A bundle about `manifest`.
@@ -150,7 +150,7 @@ impl Authority {
             "logId": { "keyId": BASE64.encode(promise.log.as_bytes()) },
             "kindVersion": { "kind": "dsse", "version": signing.entry_version },
             "integratedTime": promise.time.to_string(),
-            "inclusionPromise": { "signedEntryTimestamp": promise.promise },
+            "inclusionPromise": { "signedEntryTimestamp": promise.signed },
             "inclusionProof": {
                 "logIndex": "0", "rootHash": root, "treeSize": "1", "hashes": [],
                 "checkpoint": { "envelope": format!("{head}\n— log.example {named}\n") },
@@ -176,8 +176,8 @@ impl Authority {
                 "publicKey": { "content": BASE64.encode(leaf.certificate.pem()) },
             },
         });
-        let Promise { body, log, time, promise } = self.promise(signing, "hashedrekord", &entry);
-        let logged = json!({ "SignedEntryTimestamp": promise,
+        let Promise { body, log, time, signed } = self.promise(signing, "hashedrekord", &entry);
+        let logged = json!({ "SignedEntryTimestamp": signed,
             "Payload": { "body": body, "integratedTime": time, "logIndex": 0, "logID": log.hex() } });
         let annotations = [
             ("dev.cosignproject.cosign/signature", BASE64.encode(&signature)),
@@ -193,5 +193,5 @@ struct Promise {
     body: String,
     log: Digest,
     time: i64,
-    promise: String,
+    signed: String,
 }
