@@ -9,6 +9,7 @@
 mod args;
 mod audit;
 mod catalogue;
+mod changes;
 mod commands;
 mod environment;
 mod event;
@@ -67,6 +68,7 @@ fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {
         Command::Check(check) => check.run(shell),
         Command::Plan(plan) => plan.run(shell, &process()?),
         Command::Run(run) => run.run(shell, process()?),
+        Command::Resume(resume) => resume.run(shell, process()?),
         Command::Eval(eval) => eval.run(shell),
         Command::Allow(allow) => allow.run(shell),
         Command::Runs(runs) => runs.run(shell),

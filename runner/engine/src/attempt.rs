@@ -106,6 +106,9 @@ async fn perform(
     attempt: Attempt,
     stop: &CancellationToken,
 ) -> Result<(Outcome, Taken), Cause> {
+    if may_write(&attempt.grant) {
+        room.before_writing(shared)?;
+    }
     let folder = TryFolder::make(shared, room, &attempt).map_err(|error| disk(&error))?;
     let handover =
         attempt.runs_commands().then(|| Handover::make(&folder.path)).transpose().map_err(|error| disk(&error))?;
@@ -135,7 +138,12 @@ async fn perform(
     }
 }
 
-fn desk(
+/// Whether a step with this grant may write into the workspace.
+pub(crate) fn may_write(grant: &Grant) -> bool {
+    !grant.files.write.is_empty() || !grant.exec.is_empty() || !grant.containers.run.is_empty()
+}
+
+pub(crate) fn desk(
     shared: &Shared,
     room: &Room,
     attempt: &Attempt,
@@ -150,7 +158,7 @@ fn desk(
         name: attempt.name.clone(),
         epoch: attempt.epoch,
         limits: attempt.limits,
-        workspace: room.workspace.clone(),
+        workspace: room.workspace(),
         temporary: folder.path.clone(),
         env,
         secret_inputs: attempt.prepared.secrets.clone(),
@@ -160,7 +168,7 @@ fn desk(
 }
 
 /// The call, and the copies of files that must live as long as it.
-fn call(
+pub(crate) fn call(
     shared: &Shared,
     room: &Room,
     attempt: &Attempt,
@@ -252,6 +260,11 @@ fn settle(
     let redactor = shared.broker.vault().redactor();
     let taken = handover.take(&|text| redactor.redact_text(text).into_owned())?;
     scripts::check_sizes(&taken.outputs)?;
+    if !taken.env.is_empty() || !taken.path.is_empty() {
+        let (stage, step) = (attempt.name.stage.clone(), attempt.name.step.clone());
+        let (env, path) = (taken.env.clone(), taken.path.clone());
+        shared.recorder.tell(EventKind::HandedOn { stage, step, env, path });
+    }
     let clean = |text: &String| redactor.redact_text(text).into_owned();
     let outputs =
         taken.outputs.iter().map(|(name, value)| Note::Output { name: clean(name), value: Value::Text(clean(value)) });
@@ -290,14 +303,14 @@ async fn done(shared: &Shared, attempt: &Attempt, outcome: &Outcome) -> Result<(
 ///
 /// Making and removing folders is half of what a hermetic step costs: one that such a step left empty is kept for
 /// the next step of its stage. Nothing but the step itself, through `/tmp`, could write there.
-struct TryFolder<'room> {
+pub(crate) struct TryFolder<'room> {
     path: PathBuf,
     /// Where it may go when it is empty.
     spare: Option<&'room SpareFolders>,
 }
 
 impl<'room> TryFolder<'room> {
-    fn make(shared: &Shared, room: &'room Room, attempt: &Attempt) -> std::io::Result<Self> {
+    pub(crate) fn make(shared: &Shared, room: &'room Room, attempt: &Attempt) -> std::io::Result<Self> {
         let spare = (attempt.is_hermetic() && !attempt.runs_commands()).then_some(&room.spare_folders);
         if let Some(path) = spare.and_then(SpareFolders::take) {
             return Ok(Self { path, spare });

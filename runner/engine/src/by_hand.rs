@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::closing::{self, Went};
 use crate::deployments::{self, Way};
 use crate::driver::{Driver, Verdict};
-use crate::machine::{Deployment, RolledBack, StageId};
+use crate::machine::{Deployment, DeploymentEnd, RolledBack, StageId};
 use crate::outcome::cause_of;
 use crate::room::Room;
 use crate::shared::Shared;
@@ -55,7 +55,7 @@ async fn transaction(shared: &Arc<Shared>, to: Option<&str>, stop: &Cancellation
     let environment = spec.environment.clone().ok_or_else(no_deployment)?;
     let (inputs, _kept) = mpsc::unbounded_channel();
     let room = Arc::new(Room::open(shared, spec, Vec::new(), inputs).await?);
-    let begun = deployments::begin(shared, &room, &environment, stop).await?;
+    let begun = deployments::begin(shared, &room, &environment, None, stop).await?;
     let result = Box::pin(back(shared, &room, &mut driver, to, begun)).await;
     drop(driver);
     let (settled, release) = match &result {
@@ -63,7 +63,11 @@ async fn transaction(shared: &Arc<Shared>, to: Option<&str>, stop: &Cancellation
         Err(_) => (DeploymentResult::Unchanged, None),
     };
     let went = Went { settled: Some(settled), release, ..Went::default() };
-    let (_, closing) = closing::close(shared, room, went).await;
+    let (stage, environment) = (room.stage.clone(), environment.name);
+    let (ended, closing) = closing::close(shared, room, went).await;
+    if let Some(DeploymentEnd { result, release, live, url }) = ended {
+        shared.recorder.tell(EventKind::DeploymentFinished { stage, environment, result, release, live, url });
+    }
     let (_, back) = result?;
     match (back.result, closing) {
         (DeploymentResult::Verified, None) => Ok(()),

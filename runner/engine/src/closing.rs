@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use sealock_events::{Cause, DeploymentResult, EventKind};
+use sealock_events::{Cause, DeploymentResult};
 use sealock_plan::evaluate::Maps;
 
 use crate::deployments;
+use crate::machine::DeploymentEnd;
 use crate::prepare;
 use crate::room::Room;
 use crate::shared::Shared;
@@ -25,24 +26,19 @@ pub(crate) struct Went {
 }
 
 /// Ends everything of a stage. Gives what its deployment came to, and why ending failed.
-pub(crate) async fn close(
-    shared: &Arc<Shared>,
-    room: Arc<Room>,
-    went: Went,
-) -> (Option<DeploymentResult>, Option<Cause>) {
+pub(crate) async fn close(shared: &Arc<Shared>, room: Arc<Room>, went: Went) -> (Option<DeploymentEnd>, Option<Cause>) {
     let Some(mut room) = sole(room).await else {
         return (None, Some(bug()));
     };
+    if went.settled == Some(DeploymentResult::Interrupted) {
+        room.keep_workspace();
+    }
     let ended = end_deployment(shared, &mut room, went).await;
     room.close(shared).await;
     ended
 }
 
-async fn end_deployment(
-    shared: &Arc<Shared>,
-    room: &mut Room,
-    went: Went,
-) -> (Option<DeploymentResult>, Option<Cause>) {
+async fn end_deployment(shared: &Arc<Shared>, room: &mut Room, went: Went) -> (Option<DeploymentEnd>, Option<Cause>) {
     let Some(deployment) = room.deployment.get().cloned() else {
         return (None, None);
     };
@@ -62,16 +58,7 @@ async fn end_deployment(
         (None, true, Ok(())) => DeploymentResult::Verified,
         _ => DeploymentResult::Unchanged,
     };
-    let kind = EventKind::DeploymentFinished {
-        stage: room.stage.clone(),
-        environment: room.environment().unwrap_or_default().to_owned(),
-        result,
-        release,
-        live,
-        url: url(shared, room),
-    };
-    shared.recorder.tell(kind);
-    (Some(result), told.err())
+    (Some(DeploymentEnd { result, release, live, url: url(shared, room) }), told.err())
 }
 
 fn url(shared: &Shared, room: &Room) -> Option<String> {

@@ -70,11 +70,12 @@ pub(crate) async fn begin(
     shared: &Arc<Shared>,
     room: &Arc<Room>,
     environment: &PlannedEnvironment,
+    begun: Option<&machine::Deployment>,
     stop: &CancellationToken,
 ) -> Result<machine::Deployment, Cause> {
     refuse(shared, environment)?;
     let facts = RunFacts {
-        run: shared.run.clone(),
+        run: locked_as(&shared.run, room.generation),
         who: shared.settings.who.clone(),
         commit: shared.plan.github.get("sha").and_then(|sha| sha.as_str()).map(str::to_owned),
         dirty: shared.settings.dirty_files > 0,
@@ -83,12 +84,47 @@ pub(crate) async fn begin(
     let spec = DeploymentSpec { targets, facts, limits: SshLimits::default(), patience: room.patience() };
     let tell = |event| tell_lock(shared, &room.stage, event);
     let deployment = Deployment::begin(spec, &tell, stop).await.map_err(|error| cause_of(error.into()))?;
+    if let Some(begun) = begun
+        && let Some(cause) = superseded(&deployment, begun, &locked_as(&shared.run, room.generation))
+    {
+        deployment.finish().await;
+        return Err(cause);
+    }
     let deployment = Arc::new(deployment);
     let begun = described(&deployment, environment, highest_epoch(&deployment));
     let verify = Arc::new(Verifying { shared: Arc::downgrade(shared), room: Arc::downgrade(room) });
     shared.targets.begin(&room.stage, deployment.clone(), verify);
     let _ = room.deployment.set(deployment);
     Ok(begun)
+}
+
+/// Under what name a run holds its targets: a stage that was started again makes another release.
+fn locked_as(run: &str, generation: u32) -> String {
+    if generation == 0 { run.to_owned() } else { format!("{run}.{generation}") }
+}
+
+/// Why a deployment that was interrupted must not go on: another run has changed a target since.
+fn superseded(deployment: &Deployment, begun: &machine::Deployment, run: &str) -> Option<Cause> {
+    let by = |name: &String| {
+        let state = deployment.state(name)?;
+        let records = state.ledger.records();
+        let is_ours = |record: &sealock_deploy::Record| record.run == run;
+        let ours = records.iter().position(is_ours);
+        let since = ours.map_or(&[][..], |first| &records[first..]);
+        // A release is numbered above everything that its targets have seen.
+        let number = |id: &str| id.strip_prefix('r').and_then(|digits| digits.parse::<u64>().ok()).unwrap_or(0);
+        let newer = records.iter().filter(|record| number(&record.release) > number(&begun.release));
+        since.iter().chain(newer).find(|record| !is_ours(record)).map(|record| (name.clone(), record.run.clone()))
+    };
+    let found = deployment.names().iter().find_map(by);
+    let renumbered = || deployment.names().first().map(|name| (name.clone(), "another run".to_owned()));
+    let (target, other) = found.or_else(|| renumbered().filter(|_| deployment.release() != begun.release))?;
+    Some(Cause {
+        code: "E-DEPLOY-SUPERSEDED".into(),
+        message: format!("{target} was changed by run {other} since this run was interrupted; it is left as it is"),
+        help: Some(format!("look with `sealock status {}`, and start a new run", begun.environment)),
+        exit: 7,
+    })
 }
 
 fn described(deployment: &Deployment, environment: &PlannedEnvironment, fence: u64) -> machine::Deployment {
@@ -168,11 +204,12 @@ pub(crate) struct Way {
 
 /// Goes back: undoes effects, runs the stage's own rollback steps, verifies what is live then.
 pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) -> RolledBack {
-    let Some(deployment) = room.deployment.get() else {
-        return RolledBack { result: DeploymentResult::Unchanged, live: Vec::new(), duration_ms: 0 };
-    };
     let started = Instant::now();
     let mut undone = undo(shared, room, way).await;
+    let Some(deployment) = room.deployment.get() else {
+        let result = if undone { DeploymentResult::Unchanged } else { DeploymentResult::RollbackFailed };
+        return RolledBack { result, live: Vec::new(), duration_ms: elapsed_ms(started) };
+    };
     undone &= leave_none_current(deployment).await;
     let back = back(deployment).await;
     let failed = Some(deployment.release());
@@ -376,7 +413,9 @@ fn elapsed_ms(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Marks an effect: the same in every attempt, in `probe`, and in `rollback`.
-pub(crate) fn effect_key(run: &str, stage: &str, step: &str) -> String {
-    sealock_contract::Digest::of(format!("{run}\n{stage}\n{step}").as_bytes()).hex()[..32].to_owned()
+/// Marks an effect: the same in every attempt, in `probe`, and in `rollback`; another one when its stage was started
+/// again from its first step.
+pub(crate) fn effect_key(run: &str, stage: &str, step: &str, generation: u32) -> String {
+    let again = if generation == 0 { String::new() } else { format!("\n{generation}") };
+    sealock_contract::Digest::of(format!("{run}\n{stage}\n{step}{again}").as_bytes()).hex()[..32].to_owned()
 }

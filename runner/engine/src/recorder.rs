@@ -87,13 +87,19 @@ pub(crate) struct Recording {
 }
 
 impl Recorder {
-    /// Starts the thread for `run`.
-    pub(crate) fn start(run: String, journal: Journal, log: RunLog, sinks: FanOut, vault: &Vault) -> (Self, Recording) {
+    /// Starts the thread for `run`, whose last event, if it goes on, had the number `seq`.
+    pub(crate) fn start(
+        (run, seq): (String, u64),
+        journal: Journal,
+        log: RunLog,
+        sinks: FanOut,
+        vault: &Vault,
+    ) -> (Self, Recording) {
         let (tell, told) = channel();
         let (keeps, keeping) = watch::channel(Keeping::All);
         let cleaning = Cleaning::new(vault);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let mut writer = Writer { run, journal, log, sinks, cleaning, seq: 0, sub: 0, keeps, waiting: waiting.clone() };
+        let mut writer = Writer { run, journal, log, sinks, cleaning, seq, sub: 0, keeps, waiting: waiting.clone() };
         let thread = std::thread::spawn(move || {
             writer.write_all(&told);
             writer.sinks.take_retired()

@@ -35,7 +35,7 @@ use crate::verifying::Ready;
 pub(crate) struct Room {
     pub(crate) id: StageId,
     pub(crate) stage: String,
-    pub(crate) workspace: Arc<WorkspaceDir>,
+    workspace: Mutex<Arc<WorkspaceDir>>,
     pub(crate) place: Arc<dyn Place>,
     /// `needs`, settled when the stage started.
     pub(crate) needs: Map<String, Json>,
@@ -46,6 +46,8 @@ pub(crate) struct Room {
     pub(crate) deployment: OnceLock<Arc<Deployment>>,
     plan: Arc<PlannedStage>,
     pub(crate) spare_folders: SpareFolders,
+    /// Why the workspace of a stage that goes on is not as its last finished step left it.
+    fresh: Option<String>,
     verifiers: Mutex<Vec<Ready>>,
     handed_on: Mutex<HandedOn>,
     env: Vec<(String, EnvText)>,
@@ -57,6 +59,8 @@ pub(crate) struct Room {
     scope: Arc<Scope>,
     services: Option<Services>,
     inputs: mpsc::UnboundedSender<Input>,
+    /// How often the stage was started again from its first step.
+    pub(crate) generation: u32,
     _held: Vec<Held>,
 }
 
@@ -79,9 +83,8 @@ impl Room {
         held: Vec<Held>,
         inputs: mpsc::UnboundedSender<Input>,
     ) -> Result<Self, Cause> {
-        let view =
-            View::create(&shared.checkout, &shared.folder, &spec.stage).map_err(|error| cause(error.code(), &error))?;
-        let workspace = Arc::new(WorkspaceDir::open(view.path()).map_err(|error| disk(&error))?);
+        let (view, fresh) = open_view(shared, &spec)?;
+        let workspace = Mutex::new(Arc::new(WorkspaceDir::open(view.path()).map_err(|error| disk(&error))?));
         let home = shared.home_folder(&spec.stage);
         std::fs::create_dir_all(&home).map_err(|error| disk(&error))?;
         let scope = Scope::new(&shared.engine, shared.run.clone());
@@ -92,7 +95,9 @@ impl Room {
         let services = open_services(shared, &scope, &spec, network.as_ref()).await?;
         let container = open_container(shared, &scope, &spec, &view, network).await?;
         let in_container = container.is_some();
-        Ok(Self {
+        let generation = spec.generation;
+        let kept = spec.goes_on.filter(|_| fresh.is_none()).map(|own| own.handed_on).unwrap_or_default();
+        let room = Self {
             id: spec.id,
             context: context(&view, services.as_ref()),
             place: match container {
@@ -107,6 +112,7 @@ impl Room {
             deployment: OnceLock::new(),
             plan: spec.plan,
             spare_folders: SpareFolders::default(),
+            fresh,
             verifiers: Mutex::default(),
             handed_on: Mutex::default(),
             env: spec.env,
@@ -115,8 +121,11 @@ impl Room {
             scope,
             services,
             inputs,
+            generation,
             _held: held,
-        })
+        };
+        kept.into_iter().for_each(|taken| room.keep(taken));
+        Ok(room)
     }
 
     /// Ends container and services.
@@ -129,6 +138,31 @@ impl Room {
         if let Err(error) = self.scope.close().await {
             tracing::warn!(%error, stage = self.stage, "containers of the stage were not removed");
         }
+    }
+
+    /// Why the workspace of a stage that goes on is not as its last finished step left it.
+    pub(crate) fn fresh(&self) -> Option<String> {
+        self.fresh.clone()
+    }
+
+    /// The workspace, as it is mounted now.
+    pub(crate) fn workspace(&self) -> Arc<WorkspaceDir> {
+        self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what steps wrote so far apart from what the next one writes.
+    pub(crate) fn before_writing(&self, shared: &Shared) -> Result<(), Cause> {
+        let is_new = self.view.before_step(&shared.checkout, self.in_container).map_err(|error| disk(&error))?;
+        if is_new {
+            let opened = WorkspaceDir::open(self.view.path()).map_err(|error| disk(&error))?;
+            *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
+        }
+        Ok(())
+    }
+
+    /// Leaves the workspace for whoever resumes the run.
+    pub(crate) fn keep_workspace(&self) {
+        self.view.keep();
     }
 
     /// How long its locks are waited for: as long as the stage itself may take.
@@ -184,7 +218,7 @@ impl Room {
             }
         }
         env.extend(shared.fact_env());
-        env.insert("GITHUB_WORKSPACE".to_owned(), EnvText::Plain(self.workspace.path().display().to_string()));
+        env.insert("GITHUB_WORKSPACE".to_owned(), EnvText::Plain(self.view.path().display().to_string()));
         env.extend(self.env.iter().cloned());
         env.extend(handed_on.env.into_iter().map(|(name, value)| (name, EnvText::Plain(value))));
         env.into_iter().collect()
@@ -263,6 +297,24 @@ impl Files for Room {
     fn hash(&self, patterns: &[String]) -> Result<String, String> {
         let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
         self.view.hash_files(&patterns).map_err(|error| error.to_string())
+    }
+}
+
+/// The stage's workspace; in a stage that goes on the one that it had, or why it could not be that.
+fn open_view(shared: &Shared, spec: &StageSpec) -> Result<(View, Option<String>), Cause> {
+    let reopened = spec.goes_on.as_ref().map(|own| {
+        let interrupted = own.written_by.is_some();
+        View::reopen(&shared.checkout, &shared.folder, &spec.stage, interrupted).ok_or_else(|| match &own.written_by {
+            Some(step) => format!("what `{step}` wrote before it was interrupted cannot be told from the rest"),
+            None => "its workspace is not there any more".to_owned(),
+        })
+    });
+    match reopened {
+        Some(Ok(view)) => Ok((view, None)),
+        fresh => {
+            let view = View::create(&shared.checkout, &shared.folder, &spec.stage);
+            Ok((view.map_err(|error| cause(error.code(), &error))?, fresh.and_then(Result::err)))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use sealock_broker::process::Host;
 use sealock_broker::{Broker, Family};
 use sealock_contract::limits::EPOCH_TICK_MS;
 use sealock_deploy::TargetsHandler;
-use sealock_events::{Cause, EventKind, FanOut, PlannedStage, PlannedStep, Retired, RunResult, Waiting, Wall};
+use sealock_events::{Cause, EventKind, FanOut, Goal, PlannedStage, PlannedStep, Retired, RunResult, Waiting, Wall};
 use sealock_journal::{Journal, RunLog};
 use sealock_plan::Plan;
 use sealock_sandbox::{CancellationToken, Program, Sandbox};
@@ -21,6 +21,7 @@ use sealock_workspace::{Checkout, RunFolder};
 use crate::addresses::Addresses;
 use crate::driver::{Driver, Verdict};
 use crate::groups::{self, Held, Taken};
+use crate::past::Past;
 use crate::recorder::Recorder;
 use crate::shared::{Settings, Shared};
 use crate::telling::Teller;
@@ -56,6 +57,8 @@ pub struct RunSpec {
     pub extra_roots: Vec<u8>,
     /// What native commands are given: search path, tool chains.
     pub host_env: Vec<(String, String)>,
+    /// What it is for.
+    pub goal: Goal,
     /// How it was asked for.
     pub settings: Settings,
     /// How many stages run at once.
@@ -75,15 +78,40 @@ pub struct RunEnd {
 
 /// Runs to the end. `cancel` asks for it; `kill` ends at once and leaves the run as it is.
 pub async fn run(spec: RunSpec, cancel: &CancellationToken, kill: &CancellationToken) -> RunEnd {
-    let jobs = spec.jobs;
+    let (jobs, wall) = (spec.jobs, spec.wall.clone());
     let act = async |shared: &Arc<Shared>| {
         let asked = cancel.child_token();
         match take_group(shared, &asked).await {
-            Ok(_held) => Driver::new(shared.clone(), jobs).drive(&asked, kill).await,
+            Ok(_held) => Driver::new(shared.clone(), jobs).drive(wall, &asked, kill).await,
             Err(cause) => Verdict::early(cause),
         }
     };
-    Box::pin(within(spec, act)).await
+    Box::pin(within(spec, None, act)).await
+}
+
+/// Goes on with a run where its record ends. The journal of `spec` goes on with that run; its folder holds what its stages
+/// had written.
+pub async fn resume(spec: RunSpec, past: Past, cancel: &CancellationToken, kill: &CancellationToken) -> RunEnd {
+    let (jobs, wall) = (spec.jobs, spec.wall.clone());
+    let past = Arc::new(past);
+    let own = past.clone();
+    let act = async |shared: &Arc<Shared>| {
+        let asked = cancel.child_token();
+        let driver = match Driver::resumed(shared.clone(), jobs, own) {
+            Ok(driver) => driver,
+            Err(error) => return Verdict::early(unfit(&error)),
+        };
+        match take_group(shared, &asked).await {
+            Ok(_held) => driver.drive(wall, &asked, kill).await,
+            Err(cause) => Verdict::early(cause),
+        }
+    };
+    Box::pin(within(spec, Some(&past), act)).await
+}
+
+fn unfit(error: &machine::ReplayError) -> Cause {
+    let exit = sealock_diagnostics::codes::exit("E-RUN-RECORD");
+    Cause { code: "E-RUN-RECORD".into(), message: error.to_string(), help: None, exit }
 }
 
 /// Takes the pipeline's own concurrency group, if it has one. A newer run that asks for it fires `asked`.
@@ -118,17 +146,23 @@ async fn take_group(shared: &Arc<Shared>, asked: &CancellationToken) -> Result<O
 /// Brings the environment of the plan's only deployment back to `to`, or to its last other verified release: the same
 /// transaction as in a run.
 pub async fn roll_back(spec: RunSpec, to: Option<String>, cancel: &CancellationToken) -> RunEnd {
-    Box::pin(within(spec, async |shared: &Arc<Shared>| by_hand::roll_back(shared, to.as_deref(), cancel).await)).await
+    let act = async |shared: &Arc<Shared>| by_hand::roll_back(shared, to.as_deref(), cancel).await;
+    Box::pin(within(spec, None, act)).await
 }
 
-/// Records what `act` does, from the run's first event to its last.
-async fn within(spec: RunSpec, act: impl AsyncFnOnce(&Arc<Shared>) -> Verdict) -> RunEnd {
+/// Records what `act` does, from the run's first event, or from where its record ends, to its last.
+async fn within(mut spec: RunSpec, past: Option<&Past>, act: impl AsyncFnOnce(&Arc<Shared>) -> Verdict) -> RunEnd {
     let started = Instant::now();
     let run = spec.folder.run().to_owned();
-    let (recorder, recording) = Recorder::start(run.clone(), spec.journal, spec.log, spec.sinks, &spec.vault);
+    // Sinks see the whole run, but for what steps printed before.
+    past.into_iter().flat_map(|past| &past.events).for_each(|event| spec.sinks.send(event));
+    let last = (run.clone(), past.map_or(0, Past::last_seq));
+    let (recorder, recording) = Recorder::start(last, spec.journal, spec.log, spec.sinks, &spec.vault);
     let plan = Arc::new(spec.plan);
-    recorder.tell(run_started(&plan, &spec.settings));
-    recorder.tell(planned(&plan, spec.wall));
+    if past.is_none() {
+        recorder.tell(run_started(&plan, &spec.settings, spec.goal));
+        recorder.tell(planned(&plan, spec.wall));
+    }
     let targets = Arc::new(TargetsHandler::new());
     let engine = spec.engine;
     let http = Http::new(Arc::new(SystemResolver), Arc::new(Addresses::of(&plan)), spec.extra_roots);
@@ -167,7 +201,7 @@ async fn within(spec: RunSpec, act: impl AsyncFnOnce(&Arc<Shared>) -> Verdict) -
     let folder = Arc::into_inner(shared).map(|shared| shared.folder);
     drop(recorder);
     let retired = tokio::task::spawn_blocking(move || recording.finish()).await.unwrap_or_default();
-    if let Some(folder) = folder
+    if let Some(folder) = folder.filter(|_| !verdict.result.is_open())
         && let Err(error) = folder.discard()
     {
         tracing::warn!(%error, "workspaces of the run were not removed");
@@ -200,6 +234,7 @@ impl Ticking {
 async fn finish(recorder: &Recorder, run: &str, verdict: &Verdict, started: Instant) -> Option<Cause> {
     let next = match (verdict.result, &verdict.cause) {
         (RunResult::Success, _) | (_, None) => None,
+        (result, _) if result.is_open() => Some(format!("sealock resume {run}")),
         (_, Some(_)) => Some(format!("sealock show {run}")),
     };
     let kind = EventKind::RunFinished {
@@ -212,7 +247,7 @@ async fn finish(recorder: &Recorder, run: &str, verdict: &Verdict, started: Inst
     recorder.commit(kind).await.err().map(crate::shared::unrecorded)
 }
 
-fn run_started(plan: &Plan, settings: &Settings) -> EventKind {
+fn run_started(plan: &Plan, settings: &Settings, goal: Goal) -> EventKind {
     let fact = |name: &str| {
         plan.github.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty()).map(str::to_owned)
     };
@@ -223,6 +258,7 @@ fn run_started(plan: &Plan, settings: &Settings) -> EventKind {
         reference: fact("ref"),
         dirty_files: settings.dirty_files,
         plan: plan.digest().to_string(),
+        goal,
     }
 }
 

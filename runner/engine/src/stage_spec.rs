@@ -14,8 +14,9 @@ use sealock_plan::{
 };
 use serde_json::{Map, Value as Json};
 
-use crate::machine::StageId;
+use crate::machine::{Deployment, StageId};
 use crate::prepare;
+use crate::scripts::Taken;
 
 /// What a stage needs before its first step.
 pub(crate) struct StageSpec {
@@ -32,6 +33,24 @@ pub(crate) struct StageSpec {
     pub(crate) environment: Option<PlannedEnvironment>,
     pub(crate) environment_secrets: Vec<(String, SecretText)>,
     pub(crate) plan: Arc<PlannedStage>,
+    /// In a stage that was interrupted.
+    pub(crate) goes_on: Option<GoesOn>,
+    /// How often the stage was started again from its first step.
+    pub(crate) generation: u32,
+}
+
+/// What an interrupted stage goes on with.
+pub(crate) struct GoesOn {
+    /// The step that may have been writing into the workspace when the run was interrupted.
+    pub(crate) written_by: Option<String>,
+    /// What finished steps gave to those behind them.
+    pub(crate) handed_on: Vec<Taken>,
+    /// The deployment that it had begun.
+    pub(crate) deployment: Option<Deployment>,
+    /// Whether an effect was begun.
+    pub(crate) has_effects: bool,
+    /// Whether the deployment came to its end: then no target is locked again.
+    pub(crate) is_settled: bool,
 }
 
 /// The image of native commands.

@@ -6,7 +6,8 @@
 //!
 //! # Invariants
 //!
-//! - Every `…-started` has exactly one `…-finished`, also after a trap, a kill, or a cancel.
+//! - Every `…-started` has exactly one `…-finished`, also after a trap, a kill, or a cancel. What a killed process could
+//!   not write down, the one that resumes the run does, as an interruption; `run-resumed` then starts the run once more.
 //! - An event is handed to sinks only after it is durable: in the journal, or, for what is
 //!   [transient](EventKind::is_transient), in the run's log file.
 //! - A sink that fails is retired and reported once; the run goes on.
@@ -22,8 +23,8 @@ use serde::{Deserialize, Serialize};
 
 pub use fan_out::FanOut;
 pub use kind::{
-    Cause, Conclusion, DeploymentResult, EventKind, LogLevel, Place, PlannedStage, PlannedStep, RunResult,
-    ServiceState, Waiting, Wall,
+    Cause, Conclusion, DeploymentResult, EventKind, Goal, INTERRUPTED, LogLevel, NEEDS_RECOVERY, Place, PlannedStage,
+    PlannedStep, ProbeState, RunResult, ServiceState, Waiting, Wall,
 };
 pub use sink::{Retired, Sink, SinkError};
 pub use time::Timestamp;

@@ -261,6 +261,10 @@ fn move_tail(connection: &Connection, run: &str, from: (u64, &Hash), to: (u64, &
 
 /// What `runs` lists of a run that is over.
 fn note_end(connection: &Connection, event: &Event) -> rusqlite::Result<()> {
+    if let EventKind::RunResumed { .. } = &event.kind {
+        let text = "UPDATE runs SET result = NULL, exit = NULL, duration_ms = NULL WHERE run = ?1";
+        connection.prepare_cached(text)?.execute([&event.run])?;
+    }
     let EventKind::RunFinished { result, exit, duration_ms, .. } = &event.kind else { return Ok(()) };
     let result = serde_json::to_string(result).unwrap_or_default();
     let text = "UPDATE runs SET result = ?2, exit = ?3, duration_ms = ?4 WHERE run = ?1";

@@ -58,6 +58,7 @@ impl<W: Write + Send> Plain<W> {
         }
         let lines = match kind {
             EventKind::RunStarted { .. } => telling::header(&self.story, usize::MAX),
+            EventKind::RunResumed { who, .. } => vec![telling::resumed(who)],
             EventKind::Plan { wall, .. } => telling::wall(wall),
             kind => self.stage_lines(kind),
         };
@@ -92,6 +93,7 @@ impl<W: Write + Send> Plain<W> {
             | EventKind::GrantUsed { .. }
             | EventKind::EffectIntent { .. }
             | EventKind::EffectDone { .. } => self.closely(kind),
+            EventKind::EffectProbed { .. } | EventKind::StageRestarted { .. } => telling::resumption(kind),
             kind => telling::deployment(&self.story, kind),
         }
     }

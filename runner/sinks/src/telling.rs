@@ -123,6 +123,24 @@ pub(crate) fn denial(story: &Story, kind: &EventKind, columns: usize) -> Vec<Lin
     lines
 }
 
+/// Where a run goes on that another process began.
+pub(crate) fn resumed(who: &str) -> Line {
+    Line::of(Tone::Busy, "↻ ").put(Tone::Strong, "resumed").put(Tone::Plain, " by ").put(Tone::Plain, who)
+}
+
+/// What is found and decided when a run goes on.
+pub(crate) fn resumption(kind: &EventKind) -> Vec<Line> {
+    let told = |text: &str, why: &str| vec![Line::of(Tone::Busy, "↻ ").put(Tone::Plain, text).put(Tone::Dim, why)];
+    match kind {
+        EventKind::EffectProbed { step, state, why, .. } => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            told(&format!("{step}: its effect is {}", state.word()), &why)
+        }
+        EventKind::StageRestarted { why, .. } => told("starts again from its first step", &format!(": {why}")),
+        _ => Vec::new(),
+    }
+}
+
 /// What happened in a deployment.
 pub(crate) fn deployment(story: &Story, kind: &EventKind) -> Vec<Line> {
     match kind {

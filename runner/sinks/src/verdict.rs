@@ -87,7 +87,7 @@ impl<'s> Verdict<'s> {
             RunResult::Success => results.next().is_some(),
             RunResult::Failure => results.any(|(state, result)| state == failed || is_bad(result)),
             RunResult::Cancelled => results.any(|(_, result)| is_bad(result)),
-            RunResult::NeedsRecovery => false,
+            RunResult::NeedsRecovery | RunResult::Interrupted => false,
         }
     }
 
@@ -153,6 +153,10 @@ impl<'s> Verdict<'s> {
             RunResult::Cancelled => {
                 let text = format!("{pipeline} was cancelled.{}", self.nothing_deployed());
                 self.timed(Line::of(Tone::Warn, "✗ ").put(Tone::Strong, &text))
+            }
+            RunResult::Interrupted => {
+                let text = format!("{pipeline} was interrupted.");
+                self.timed(Line::of(Tone::Warn, "! ").put(Tone::Strong, &text))
             }
             RunResult::NeedsRecovery => {
                 let text = format!("{pipeline} needs recovery{}.", self.where_and_why());
@@ -235,7 +239,10 @@ impl<'s> Verdict<'s> {
     /// The first environment of which it is not clear that all is well.
     fn unsettled(&self) -> Option<&'s str> {
         let is_unclear = |result| {
-            matches!(result, None | Some(DeploymentResult::RollbackFailed | DeploymentResult::RolledBackUnverified))
+            !matches!(
+                result,
+                Some(DeploymentResult::Verified | DeploymentResult::RolledBackVerified | DeploymentResult::Unchanged)
+            )
         };
         self.story.deployments().find(|(_, own)| is_unclear(own.result)).map(|(_, own)| own.environment.as_str())
     }
@@ -306,6 +313,7 @@ fn what_is_true(own: &Deployment, result: Option<DeploymentResult>) -> String {
         Some(DeploymentResult::RollbackFailed) => "the rollback failed too.".to_owned(),
         Some(DeploymentResult::Verified) => "it is live and verified.".to_owned(),
         Some(DeploymentResult::Unchanged) => format!("nothing was changed, {}.", still_on(own)),
+        Some(DeploymentResult::Interrupted) => "it is not settled yet.".to_owned(),
         None => "what is live now is not known.".to_owned(),
     }
 }

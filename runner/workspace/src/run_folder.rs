@@ -1,7 +1,9 @@
 //! A run's own folder in the state directory, and the lock that says that the run lives.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -98,11 +100,35 @@ impl RunFolder {
         &self.run
     }
 
+    /// Writes down of which repository the run is.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written.
+    pub fn note_repository(&self, root: &Path) -> io::Result<()> {
+        fs::write(self.path.join("repository"), root.as_os_str().as_bytes())
+    }
+
+    /// The root of the repository that `run` is of, when that was written down.
+    pub fn repository(state: &Path, run: &str) -> Option<PathBuf> {
+        let noted = is_run_name(run).then(|| fs::read(state.join("runs").join(run).join("repository")).ok())?;
+        noted.map(|bytes| PathBuf::from(OsString::from_vec(bytes)))
+    }
+
     /// Whether `run` is one of this state directory whose process is gone, however it ended. A run that is not known here
     /// may be another state directory's.
     pub fn is_abandoned(state: &Path, run: &str) -> bool {
         let path = state.join("runs").join(run);
         is_run_name(run) && path.is_dir() && !is_live(&path)
+    }
+
+    /// Removes the folders of steps that a killed process of the run left.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub fn clear_steps(&self) -> io::Result<()> {
+        files::remove(&self.path.join("steps"))
     }
 
     /// Removes the workspaces of a run that is over, its stages, the folders of its steps, their home, and its layer, and
@@ -115,6 +141,7 @@ impl RunFolder {
         files::remove(&self.path.join("stages"))?;
         files::remove(&self.path.join("steps"))?;
         files::remove(&self.path.join("home"))?;
+        files::remove(&self.path.join("layer.notes"))?;
         files::remove(&self.path.join("layer"))
     }
 }

@@ -320,7 +320,7 @@ fn a_run_is_held_by_one_process() {
 fn a_run_that_is_over_leaves_its_log_alone() {
     let scene = Scene::new();
     let folder = scene.run("r1");
-    let mut view = View::create(&scene.checkout(&folder), &folder, "test").unwrap();
+    let view = View::create(&scene.checkout(&folder), &folder, "test").unwrap();
     view.keep();
     let (upper, log) = (view.upper(), folder.path().join("log.jsonl"));
     drop(view);

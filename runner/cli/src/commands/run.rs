@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use sealock_broker::containers::Engine;
-use sealock_engine::{RunEnd, RunSpec, Settings};
-use sealock_events::FanOut;
+use sealock_engine::{Past, RunEnd, RunSpec, Settings};
+use sealock_events::{FanOut, Goal as Purpose};
 use sealock_journal::{FullDisk, Journal, RunHead, RunLog};
 use sealock_plan::Plan;
 use sealock_sandbox::Sandbox;
 use sealock_secrets::Vault;
 use sealock_workspace::{Checkout, Repository as Git, RunFolder, Uncommitted, View};
 
+use super::runs::tell_unfinished;
 use crate::catalogue::Plugins;
 use crate::environment::Process;
 use crate::failure::{Failure, chain};
@@ -43,6 +44,18 @@ pub(crate) enum Goal {
         /// The release.
         to: Option<String>,
     },
+    /// Go on with a run where its record ends.
+    Resume(Box<Begun>),
+}
+
+/// A run that is begun in the state directory.
+pub(crate) struct Begun {
+    /// Its folder, which is ours.
+    pub folder: RunFolder,
+    /// Its journal.
+    pub journal: Journal,
+    /// Its record so far, when it goes on.
+    pub past: Option<Past>,
 }
 
 /// How to run a plan.
@@ -135,7 +148,7 @@ impl RunArgs {
     }
 
     /// Nothing of a run that cannot be finished is started.
-    fn refuse(&self, prepared: &Prepared) -> Result<(), Failure> {
+    pub(crate) fn refuse(&self, prepared: &Prepared) -> Result<(), Failure> {
         let Prepared { plan, uncommitted, .. } = prepared;
         let dirty_files = if self.no_dirty || self.allow_dirty { 0 } else { uncommitted.count() };
         let unconfined = refusals::unconfined_network(plan).filter(|_| !self.unconfined_network);
@@ -181,11 +194,17 @@ impl RunArgs {
         let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
         let programs = programs::load(shell, &plan, &Plugins::of(shell, repository.root()), &sandbox, !self.no_cache)?;
 
-        let run = ulid::Ulid::generate().to_string();
-        let folder = RunFolder::create(&state, &run).map_err(|error| in_state(error.code(), &error, &state))?;
+        let purpose = if matches!(goal, Goal::RollBack { .. }) { Purpose::RollBack } else { Purpose::Plan };
         let uncommitted = Some(&uncommitted).filter(|_| !self.no_dirty);
-        let checkout = check_out(shell, &git, &folder, uncommitted, &state)?;
-        let (journal, log) = begin_record(&state, &run, &plan)?;
+        let (begun, to) = match goal {
+            Goal::Resume(begun) => (*begun, None),
+            Goal::Run => (begin(shell, &state, repository.root(), &plan)?, None),
+            Goal::RollBack { to } => (begin(shell, &state, repository.root(), &plan)?, Some(to)),
+        };
+        let Begun { folder, journal, past } = begun;
+        let checkout = check_out(shell, &git, &folder, (past.as_ref(), uncommitted), &state)?;
+        let run = folder.run().to_owned();
+        let log = RunLog::open(&state, &run).map_err(|error| in_state(error.code(), &error, &state))?;
 
         let native = Native::from(|name| process.variable(name));
         let engine = self.engine()?;
@@ -205,10 +224,11 @@ impl RunArgs {
             engine,
             extra_roots: process.extra_roots(),
             host_env: native.env,
-            settings: self.settings(&process, uncommitted),
+            goal: purpose,
+            settings: self.settings(&process, past.as_ref(), uncommitted),
             jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
         };
-        let end = reach(goal, spec).await;
+        let end = reach(spec, past, to).await;
         tell_losses(shell, &end);
         if self.audit && self.format != Format::Jsonl {
             tell_audit(shell, &state, &run)?;
@@ -231,11 +251,13 @@ impl RunArgs {
             .map_err(|error| Failure::new("E-DOCKER-HOST", error.to_string()).maybe_help(error.help.clone()))
     }
 
-    fn settings(&self, process: &Process, uncommitted: Option<&Uncommitted>) -> Settings {
+    fn settings(&self, process: &Process, past: Option<&Past>, uncommitted: Option<&Uncommitted>) -> Settings {
+        let now = uncommitted.map_or(0, Uncommitted::count);
         Settings {
             unconfined_network: self.unconfined_network,
-            allow_dirty: self.allow_dirty,
-            dirty_files: uncommitted.map_or(0, Uncommitted::count),
+            // What was deployed with them once was allowed.
+            allow_dirty: self.allow_dirty || past.is_some_and(Past::has_deployed),
+            dirty_files: past.map_or(now, |past| past.start().1),
             who: process.who(),
             ssh_agent: process.variable("SSH_AUTH_SOCK").map(PathBuf::from),
         }
@@ -243,7 +265,7 @@ impl RunArgs {
 }
 
 /// The state folder, made where it is not there yet, without what a killed run left mounted in it.
-fn state_folder(shell: &mut Shell) -> Result<PathBuf, Failure> {
+pub(crate) fn state_folder(shell: &mut Shell) -> Result<PathBuf, Failure> {
     let state = shell.state()?;
     std::fs::create_dir_all(&state)
         .map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
@@ -253,36 +275,51 @@ fn state_folder(shell: &mut Shell) -> Result<PathBuf, Failure> {
     Ok(state)
 }
 
-/// What is run, with what is not committed where that is wanted.
+/// What is run, with what is not committed where that is wanted. A run that goes on has what it had.
 fn check_out(
     shell: &mut Shell,
     git: &Git,
     folder: &RunFolder,
-    uncommitted: Option<&Uncommitted>,
+    (past, uncommitted): (Option<&Past>, Option<&Uncommitted>),
     state: &Path,
 ) -> Result<Checkout, Failure> {
-    let checkout =
-        Checkout::prepare(git, folder, uncommitted).map_err(|error| in_state(error.code(), &error, state))?;
+    let failed = |error: sealock_workspace::CheckoutError| in_state(error.code(), &error, state);
+    if let Some(past) = past {
+        if let Some(checkout) = Checkout::reopen(git, folder).map_err(failed)? {
+            return Ok(checkout);
+        }
+        if past.start().1 > 0 {
+            let message = "the run had taken uncommitted changes along, and they are not there any more";
+            return Err(Failure::new("E-RUN-CHANGED", message).help("start a new run"));
+        }
+        return Checkout::prepare(git, folder, None).map_err(failed);
+    }
+    let checkout = Checkout::prepare(git, folder, uncommitted).map_err(failed)?;
     for warning in checkout.warnings() {
         shell.tell(&format!("warning: {}\n", output::warning(warning)));
     }
     Ok(checkout)
 }
 
-/// The journal, in which the run has begun, and the log of its steps.
-fn begin_record(state: &Path, run: &str, plan: &Plan) -> Result<(Journal, RunLog), Failure> {
+/// A new run, with its folder and its place in the journal.
+fn begin(shell: &mut Shell, state: &Path, repository: &Path, plan: &Plan) -> Result<Begun, Failure> {
+    let run = ulid::Ulid::generate().to_string();
+    let folder = RunFolder::create(state, &run).map_err(|error| in_state(error.code(), &error, state))?;
+    folder.note_repository(repository).map_err(|error| Failure::new("E-DISK", error.to_string()))?;
     let mut journal = Journal::open(state).map_err(|error| in_state(error.code(), &error, state))?;
-    journal.begin(&head(run, plan)).map_err(|error| in_state(error.code(), &error, state))?;
-    let log = RunLog::open(state, run).map_err(|error| in_state(error.code(), &error, state))?;
-    Ok((journal, log))
+    let unread = |error: sealock_journal::ReadError| Failure::new(error.code(), chain(&error));
+    tell_unfinished(shell, &journal, repository).map_err(unread)?;
+    journal.begin(&head(&run, plan)).map_err(|error| in_state(error.code(), &error, state))?;
+    Ok(Begun { folder, journal, past: None })
 }
 
-/// Runs, or brings back, until the end or a signal.
-async fn reach(goal: Goal, spec: RunSpec) -> RunEnd {
+/// Runs, goes on, or brings back, until the end or a signal.
+async fn reach(spec: RunSpec, past: Option<Past>, to: Option<Option<String>>) -> RunEnd {
     let (cancel, kill) = signals::tokens();
-    match goal {
-        Goal::Run => sealock_engine::run(spec, &cancel, &kill).await,
-        Goal::RollBack { to } => sealock_engine::roll_back(spec, to, &cancel).await,
+    match (past, to) {
+        (Some(past), _) => sealock_engine::resume(spec, past, &cancel, &kill).await,
+        (None, Some(to)) => sealock_engine::roll_back(spec, to, &cancel).await,
+        (None, None) => sealock_engine::run(spec, &cancel, &kill).await,
     }
 }
 
@@ -303,7 +340,7 @@ fn tell_audit(shell: &mut Shell, state: &Path, run: &str) -> Result<(), Failure>
 }
 
 /// Something in the state directory could not be made or read. A full disk is told as such, whatever hit it first.
-fn in_state(code: &'static str, error: &(dyn std::error::Error + 'static), state: &Path) -> Failure {
+pub(crate) fn in_state(code: &'static str, error: &(dyn std::error::Error + 'static), state: &Path) -> Failure {
     if code == "E-DISK-FULL" {
         let message = format!("nothing was started: {}", FullDisk::at(state));
         return Failure::new(code, message).help(FullDisk::HELP);

@@ -1,5 +1,7 @@
 //! `sealock runs`
 
+use std::path::Path;
+
 use clap::{Args, ValueEnum};
 use sealock_events::RunResult;
 use sealock_journal::{Journal, ReadError, RunSummary};
@@ -10,6 +12,9 @@ use serde_json::json;
 use crate::exit_code;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
+
+/// Newest runs that are looked at for one that is not over: more cost the start of the next run.
+const LOOKED_AT: usize = 50;
 
 /// List the runs of this machine, the newest first.
 #[derive(Debug, Args)]
@@ -51,8 +56,33 @@ impl Runs {
             Format::Text => runs.iter().map(line).collect(),
         };
         shell.answer(&text);
+        if self.format == Format::Text {
+            let open = runs.iter().filter(|(_, standing)| *standing == Standing::Interrupted);
+            open.for_each(|(run, _)| shell.tell(&what_to_type(run)));
+        }
         Ok(exit_code::SUCCESS)
     }
+}
+
+/// Says which runs of `repository` are not over and have nobody who goes on with them: the newest few.
+///
+/// # Errors
+///
+/// When the journal cannot be read.
+pub(crate) fn tell_unfinished(shell: &mut Shell, journal: &Journal, repository: &Path) -> Result<(), ReadError> {
+    for mut run in journal.runs(LOOKED_AT)? {
+        let is_open = run.result.is_none_or(RunResult::is_open);
+        let is_here = || RunFolder::repository(journal.state(), &run.run).as_deref() == Some(repository);
+        if is_open && is_here() && Standing::of(&mut run, journal)? == Standing::Interrupted {
+            shell.tell(&what_to_type(&run));
+        }
+    }
+    Ok(())
+}
+
+fn what_to_type(run: &RunSummary) -> String {
+    let what = if run.result == Some(RunResult::NeedsRecovery) { "needs recovery" } else { "was interrupted" };
+    format!("run {} of {} {what}: sealock resume {}\n", run.run, run.pipeline, run.run)
 }
 
 /// Where a run is.
@@ -63,7 +93,7 @@ pub(crate) enum Standing {
     Finished,
     /// A process holds it.
     Running,
-    /// It has no end, and no process that could still record one: it was killed, or the machine went down.
+    /// It is not over, and no process goes on with it: it was killed, the machine went down, or it needs recovery.
     Interrupted,
 }
 
@@ -74,13 +104,14 @@ impl Standing {
     ///
     /// When the journal cannot be read.
     pub(crate) fn of(run: &mut RunSummary, journal: &Journal) -> Result<Self, ReadError> {
-        if run.result.is_none() {
+        if run.result.is_none_or(RunResult::is_open) {
             if RunFolder::is_held(journal.state(), &run.run) {
                 return Ok(Self::Running);
             }
             *run = journal.run(&run.run)?;
         }
-        Ok(if run.result.is_some() { Self::Finished } else { Self::Interrupted })
+        let is_over = run.result.is_some_and(|result| !result.is_open());
+        Ok(if is_over { Self::Finished } else { Self::Interrupted })
     }
 }
 
@@ -94,12 +125,12 @@ fn object((run, standing): &(RunSummary, Standing)) -> serde_json::Value {
 
 fn line((run, standing): &(RunSummary, Standing)) -> String {
     let result = match run.result {
+        _ if *standing == Standing::Running => "… running",
         Some(RunResult::Success) => "✓ success",
         Some(RunResult::Failure) => "✗ failure",
         Some(RunResult::Cancelled) => "– cancelled",
         Some(RunResult::NeedsRecovery) => "! needs recovery",
-        None if *standing == Standing::Running => "… running",
-        None => "! interrupted",
+        Some(RunResult::Interrupted) | None => "! interrupted",
     };
     let commit = run.commit.as_deref().map_or("-------", |commit| &commit[..commit.len().min(7)]);
     let seconds = run.duration_ms.map_or_else(String::new, |ms| format!("{:.1} s", Milliseconds(ms).seconds()));

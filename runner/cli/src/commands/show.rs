@@ -42,10 +42,8 @@ impl Show {
         match Standing::of(&mut found, &journal).map_err(|error| Failure::new(error.code(), chain(&error)))? {
             Standing::Finished => {}
             Standing::Running => shell.tell(&format!("run {} goes on\n", found.run)),
-            Standing::Interrupted => shell.tell(&format!(
-                "run {} was interrupted: its process was killed before it could record an end\n",
-                found.run
-            )),
+            Standing::Interrupted => shell
+                .tell(&format!("run {} was interrupted, and goes on with: sealock resume {}\n", found.run, found.run)),
         }
         Ok(exit_code::SUCCESS)
     }

@@ -1,6 +1,6 @@
 //! What goes into the machine and what comes out.
 
-use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind};
+use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind, ProbeState};
 use serde_json::{Map, Value as Json};
 
 /// A stage's place in the machine's list.
@@ -80,6 +80,19 @@ pub struct RolledBack {
     pub duration_ms: u64,
 }
 
+/// The end of a deployment, whose locks are released.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeploymentEnd {
+    /// What is true now.
+    pub result: DeploymentResult,
+    /// The release that was being made.
+    pub release: String,
+    /// What is live, by target.
+    pub live: Vec<(String, Option<String>)>,
+    /// The environment's `url`.
+    pub url: Option<String>,
+}
+
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -98,6 +111,8 @@ pub enum Input {
         stage: StageId,
         /// For a stage with an environment.
         deployment: Option<super::Deployment>,
+        /// Why the workspace is not as the last finished step left it, in a stage that goes on.
+        fresh: Option<String>,
     },
     /// They could not be had.
     StageRefused {
@@ -145,7 +160,7 @@ pub enum Input {
         /// The stage's outputs.
         outputs: Map<String, Json>,
         /// What its deployment came to.
-        deployment: Option<DeploymentResult>,
+        deployment: Option<DeploymentEnd>,
         /// Why closing failed.
         cause: Option<Cause>,
     },
@@ -156,8 +171,28 @@ pub enum Input {
     },
     /// A person asks for the end.
     CancelAsked,
-    /// A person asked twice: what ran has been killed, and nothing is taken back.
-    Killed,
+    /// A person asked twice, or the run was found without a process: nothing runs any more, and nothing is taken back.
+    Interrupted,
+    /// The run goes on.
+    Resumed {
+        /// Stages that are run again from their first step, with what is behind them.
+        again: Vec<StageId>,
+        /// Who goes on with it, and behind which wall.
+        by: (String, sealock_events::Wall),
+    },
+    /// A step whose effect was begun before an interruption says how far it got.
+    Probed {
+        /// Which stage.
+        stage: StageId,
+        /// Which step.
+        step: usize,
+        /// How far.
+        state: ProbeState,
+        /// More, in words.
+        why: Option<String>,
+        /// What it gave, beside what was told before the interruption.
+        outputs: Map<String, Json>,
+    },
 }
 
 /// Something to do.
@@ -174,6 +209,8 @@ pub enum Command {
     OpenStage {
         /// Which.
         stage: StageId,
+        /// Whether it goes on after an interruption.
+        resumed: bool,
     },
     /// Stop getting what a stage needs.
     StopOpening {
@@ -189,6 +226,13 @@ pub enum Command {
     },
     /// Run one try of a step.
     StartStep {
+        /// Which stage.
+        stage: StageId,
+        /// Which try.
+        attempt: Attempt,
+    },
+    /// Ask a step how far its effect got that was begun before an interruption.
+    ProbeStep {
         /// Which stage.
         stage: StageId,
         /// Which try.
@@ -231,8 +275,8 @@ pub enum Command {
         stage: StageId,
         /// Whether it succeeded: then its release is verified.
         succeeded: bool,
-        /// What its rollback came to, when there was one.
-        rolled_back: Option<DeploymentResult>,
+        /// What its deployment came to, when that is known already: by its rollback, or because it is left as it is.
+        settled: Option<DeploymentResult>,
     },
     /// The run is over.
     Finish {

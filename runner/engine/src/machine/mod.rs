@@ -1,19 +1,26 @@
 //! Decides everything about a run, and touches nothing.
 //!
 //! [`Machine::step`] is a pure function from an [`Input`] to [`Command`]s: no clock, no tasks, no files. The
-//! driver carries commands out and feeds results back. So a run can be replayed from its journal,
-//! simulated under a seed, and driven by another engine.
+//! driver carries commands out and feeds results back. So a run can be simulated under a seed, and driven by another
+//! engine. What is recorded changes the state in one place (`fold.rs`): [`Machine::replay`] takes the events of a
+//! record and is where the run was.
 //!
 //! # Invariants
 //!
 //! - Every stage that starts is closed exactly once, and every step that starts finishes exactly once.
 //! - After `Finish` there is no further command.
-//! - A deployment that began an effect ends verified, rolled back, or as a failed rollback: never between.
+//! - A deployment that began an effect ends verified, rolled back, as a failed rollback, or interrupted, to be resumed:
+//!   never between without saying so.
+//! - An effect that was begun before an interruption is asked for before it is made again.
 
-mod killing;
+mod fold;
+mod interruption;
 mod messages;
+mod resumption;
 mod rollback;
 mod schedule;
+#[cfg(test)]
+mod simulation;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -27,7 +34,8 @@ use serde_json::{Map, Value as Json};
 
 use self::verdict::Failure;
 
-pub use messages::{Attempt, Command, Ended, Input, RolledBack, StageId, Timer, Why};
+pub use fold::ReplayError;
+pub use messages::{Attempt, Command, DeploymentEnd, Ended, Input, RolledBack, StageId, Timer, Why};
 pub(crate) use rollback::cancelled;
 pub use stage::{Deployment, Phase, Stage, StepState, StepStatus};
 pub(crate) use stage::{backoff_ms, is_retried, timeout as stage_timeout};
@@ -35,6 +43,8 @@ pub(crate) use stage::{backoff_ms, is_retried, timeout as stage_timeout};
 /// The state of a run.
 pub struct Machine {
     plan: Plan,
+    /// What commands that are told to a person call the run.
+    run: String,
     /// In the plan's order; cells made at run time take the place of their template.
     stages: Vec<Stage>,
     /// The places of each stage's cells, by id.
@@ -48,9 +58,18 @@ pub struct Machine {
     /// Failures in the order in which they happened.
     failures: Vec<Failure>,
     /// What each deployment came to.
-    deployments: Vec<sealock_events::DeploymentResult>,
+    deployments: BTreeMap<StageId, sealock_events::DeploymentResult>,
+    /// Stages that stopped because nobody knows how far an effect of theirs got. Nothing new is started then.
+    unsettled: BTreeMap<StageId, sealock_events::Cause>,
+    /// Stages by the names that events use.
+    names: BTreeMap<String, StageId>,
     finished: bool,
+    /// Whether it came to its end once, and was not only interrupted.
+    has_ended: bool,
 }
+
+/// Why everything that is left of a cancelled run is.
+const RUN_CANCELLED: &str = "the run is being cancelled";
 
 impl Machine {
     /// Ready to run `plan`, with at most `jobs` stages at once.
@@ -62,15 +81,31 @@ impl Machine {
         }
         Self {
             plan,
+            run: "RUN".to_owned(),
+            names: fold::names(&stages),
             stages,
             places,
             may_start: true,
             jobs: jobs.max(1),
             cancelled: false,
             failures: Vec::new(),
-            deployments: Vec::new(),
+            deployments: BTreeMap::new(),
+            unsettled: BTreeMap::new(),
             finished: false,
+            has_ended: false,
         }
+    }
+
+    /// Calls the run so where a person is told what to type.
+    #[must_use]
+    pub fn called(mut self, run: &str) -> Self {
+        run.clone_into(&mut self.run);
+        self
+    }
+
+    /// The stages that there are by now.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
     }
 
     /// The plan.
@@ -86,7 +121,7 @@ impl Machine {
     /// Takes one input and says what to do.
     pub fn step(&mut self, input: Input) -> Vec<Command> {
         let mut commands = Vec::new();
-        if self.finished {
+        if self.finished && !matches!(input, Input::Resumed { .. }) {
             return commands;
         }
         self.take(input, &mut commands);
@@ -102,7 +137,7 @@ impl Machine {
         match input {
             Input::Start => {}
             Input::CellsMade { stage, cells } => self.cells_made(stage, cells, out),
-            Input::StageReady { stage, deployment } => self.stage_ready(stage, deployment, out),
+            Input::StageReady { stage, deployment, fresh } => self.stage_ready(stage, deployment, fresh, out),
             Input::StageRefused { stage, cause } => self.stage_refused(stage, cause, out),
             Input::StepDecided { stage, step, decision } => self.step_decided(stage, step, decision, out),
             Input::EffectBegan { stage } => self.effect_began(stage),
@@ -116,7 +151,9 @@ impl Machine {
                 self.cancel_stage(stage, "a newer run asked for its concurrency group", out);
             }
             Input::CancelAsked => self.cancel(out),
-            Input::Killed => self.killed(out),
+            Input::Interrupted => self.interrupted(out),
+            Input::Resumed { again, by } => self.resumed(again, by, out),
+            Input::Probed { stage, step, state, why, outputs } => self.probed(stage, step, (state, why), outputs, out),
         }
     }
 
@@ -188,14 +225,10 @@ impl Machine {
         if self.cancelled {
             return;
         }
-        self.cancelled = true;
-        self.may_start = true;
+        let told = EventKind::Cancelling { stage: None, why: RUN_CANCELLED.to_owned(), cause: None };
+        self.tell(told, out);
         for place in 0..self.stages.len() {
-            self.cancel_stage(StageId(place), "the run is being cancelled", out);
+            self.halt(StageId(place), out);
         }
-    }
-
-    fn record(out: &mut Vec<Command>, kind: EventKind) {
-        out.push(Command::Record(Box::new(kind)));
     }
 }

@@ -4,12 +4,13 @@ use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind};
 use serde_json::{Map, Value as Json};
 
 use super::Machine;
-use super::messages::{Command, RolledBack, StageId};
+use super::messages::{Command, DeploymentEnd, RolledBack, StageId};
 use super::stage::Phase;
-use super::verdict::Failure;
 
+/// A bug, and an outcome that is unknown.
+const GRAVE_EXITS: [u8; 2] = [70, 12];
 /// Another run holds the environment.
-const EXIT_FENCED: u8 = 7;
+pub(super) const EXIT_FENCED: u8 = 7;
 
 impl Machine {
     /// No step is left: a deployment that began an effect and did not succeed goes back.
@@ -21,82 +22,95 @@ impl Machine {
         if stage.deployment.is_some() && stage.is_saga && failed && !fenced {
             return self.roll_back(id, out);
         }
+        if stage.deployment.is_none() && stage.half_done.is_some() {
+            return self.go_back(id, out);
+        }
         self.close(id, out);
     }
 
-    fn roll_back(&mut self, id: StageId, out: &mut Vec<Command>) {
-        let stage = &mut self.stages[id.0];
-        stage.phase = Phase::RollingBack;
+    pub(super) fn roll_back(&mut self, id: StageId, out: &mut Vec<Command>) {
+        let stage = &self.stages[id.0];
         let cause = stage.failure.clone().unwrap_or_else(cancelled);
-        let steps: Vec<usize> = stage.effects.iter().rev().copied().collect();
         if let Some(deployment) = &stage.deployment {
             let kind = EventKind::RollbackStarted {
                 stage: stage.plan.name.clone(),
                 environment: deployment.environment.clone(),
                 release: deployment.release.clone(),
-                cause: cause.clone(),
+                cause,
             };
-            Self::record(out, kind);
+            self.tell(kind, out);
         }
+        self.go_back(id, out);
+    }
+
+    /// Takes back what was begun; in a run that is resumed, once more from the newest.
+    fn go_back(&mut self, id: StageId, out: &mut Vec<Command>) {
+        let stage = &mut self.stages[id.0];
+        stage.phase = Phase::RollingBack;
+        let cause = stage.failure.clone().unwrap_or_else(cancelled);
+        let is_saga = stage.deployment.is_some();
+        let half = |step: &usize| is_saga || stage.half_done == Some(*step);
+        let steps: Vec<usize> = stage.effects.iter().rev().copied().filter(half).collect();
         out.push(Command::RollBack { stage: id, steps, cause });
     }
 
     pub(super) fn rolled_back(&mut self, id: StageId, result: RolledBack, out: &mut Vec<Command>) {
-        let stage = &mut self.stages[id.0];
+        let stage = &self.stages[id.0];
         if let Some(deployment) = &stage.deployment {
             let kind = EventKind::RollbackFinished {
                 stage: stage.plan.name.clone(),
                 environment: deployment.environment.clone(),
                 result: result.result,
-                live: result.live.clone(),
+                live: result.live,
                 duration_ms: result.duration_ms,
             };
-            Self::record(out, kind);
+            self.tell(kind, out);
+        } else if result.result == DeploymentResult::RollbackFailed {
+            self.stages[id.0].refusal = Some(stuck_between());
         }
-        stage.rolled_back = Some(result);
         self.close(id, out);
     }
 
     pub(super) fn close(&mut self, id: StageId, out: &mut Vec<Command>) {
         let stage = &mut self.stages[id.0];
         stage.phase = Phase::Closing;
-        let succeeded = !stage.has_failed() && !stage.is_cancelled();
-        let rolled_back = stage.rolled_back.as_ref().map(|own| own.result);
-        out.push(Command::CloseStage { stage: id, succeeded, rolled_back });
+        let is_whole = stage.unclear.is_none() && stage.refusal.is_none();
+        let succeeded = !stage.has_failed() && !stage.is_cancelled() && is_whole;
+        let left = stage.unclear.as_ref().map(|_| DeploymentResult::Interrupted);
+        let settled = stage.rolled_back.as_ref().map(|own| own.result).or(left);
+        out.push(Command::CloseStage { stage: id, succeeded, settled });
     }
 
     pub(super) fn stage_closed(
         &mut self,
         id: StageId,
         outputs: Map<String, Json>,
-        deployment: Option<DeploymentResult>,
+        deployment: Option<DeploymentEnd>,
         cause: Option<Cause>,
         out: &mut Vec<Command>,
     ) {
-        if let Some(cause) = cause {
-            self.stages[id.0].failure.get_or_insert_with(|| cause.clone());
-            self.failures.push(Failure { stage: id, cause });
+        let name = self.stages[id.0].plan.name.clone();
+        if let Some(DeploymentEnd { result, release, live, url }) = deployment {
+            let environment = self.stages[id.0].plan.environment.clone().unwrap_or_default();
+            let kind = EventKind::DeploymentFinished { stage: name.clone(), environment, result, release, live, url };
+            self.tell(kind, out);
         }
-        self.deployments.extend(deployment);
-        let stage = &mut self.stages[id.0];
-        stage.outputs = outputs;
-        let result = if stage.has_failed() {
+        if let Some(cause) = self.stages[id.0].unclear.clone() {
+            return self.interrupt_stage(id, cause, out);
+        }
+        let stage = &self.stages[id.0];
+        // Who holds the targets of a deployment now answers for them.
+        let fence = stage.refusal.clone().filter(|refusal| stage.is_saga && refusal.exit == EXIT_FENCED);
+        let failure = fence.or_else(|| worse(worse(stage.failure.clone(), stage.refusal.clone()), cause));
+        let result = if failure.is_some() || stage.has_failed() {
             Conclusion::Failure
         } else if stage.is_cancelled() {
             Conclusion::Cancelled
         } else {
             Conclusion::Success
         };
-        self.end(id, result);
-        let stage = &self.stages[id.0];
-        let cause = stage.failure.clone().or_else(|| stage.cancelled.as_ref().map(|why| cancelled_because(why)));
-        out.push(Command::Record(Box::new(EventKind::StageFinished {
-            stage: stage.plan.name.clone(),
-            result,
-            outputs: stage.outputs.clone(),
-            cause,
-            duration_ms: 0,
-        })));
+        let cause = failure.or_else(|| stage.cancelled.as_ref().map(|why| cancelled_because(why)));
+        self.tell(EventKind::StageFinished { stage: name, result, outputs, cause, duration_ms: 0 }, out);
         self.fail_fast(id, out);
     }
 
@@ -113,6 +127,24 @@ impl Machine {
                 self.cancel_stage(StageId(place), &why, out);
             }
         }
+    }
+}
+
+/// The first failure, unless what happened while the stage was closed is graver than any step's.
+fn worse(first: Option<Cause>, closing: Option<Cause>) -> Option<Cause> {
+    match (first, closing) {
+        (Some(first), Some(closing)) if !GRAVE_EXITS.contains(&closing.exit) => Some(first),
+        (first, closing) => closing.or(first),
+    }
+}
+
+/// A part of an effect happened, and it could not be taken back.
+fn stuck_between() -> Cause {
+    Cause {
+        code: "E-OUTCOME-UNKNOWN".into(),
+        message: "a part of an effect happened before the run was interrupted, and taking it back failed".into(),
+        help: Some("look at what the step changes, and put it right by hand".into()),
+        exit: 12,
     }
 }
 

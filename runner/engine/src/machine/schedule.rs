@@ -7,7 +7,6 @@ use serde_json::{Map, Value as Json};
 use super::Machine;
 use super::messages::{Command, StageId};
 use super::stage::{Phase, Stage};
-use super::verdict::Failure;
 use crate::contexts;
 
 /// What becomes of a stage whose needs have finished.
@@ -21,9 +20,14 @@ impl Machine {
     /// Settles every stage whose needs have finished, until nothing changes. Stages stand after what they need,
     /// so that one pass sees most of what it brings about.
     pub(super) fn schedule(&mut self, out: &mut Vec<Command>) {
+        if !self.unsettled.is_empty() {
+            return;
+        }
         while std::mem::take(&mut self.may_start) {
             for place in 0..self.stages.len() {
-                if self.is_ready(place) {
+                if self.stages[place].phase == Phase::Interrupted && self.has_room(&self.stages[place]) {
+                    self.reopen(StageId(place), out);
+                } else if self.is_ready(place) {
                     self.settle(place, out);
                 }
             }
@@ -50,7 +54,7 @@ impl Machine {
     }
 
     fn has_room(&self, stage: &Stage) -> bool {
-        let is_active = |other: &&Stage| !matches!(other.phase, Phase::Waiting | Phase::Done);
+        let is_active = |other: &&Stage| !matches!(other.phase, Phase::Waiting | Phase::Interrupted | Phase::Done);
         let active = self.stages.iter().filter(is_active);
         let same_matrix = active.clone().filter(|other| other.plan.id == stage.plan.id).count();
         let most = stage.plan.max_parallel.map_or(usize::MAX, |most| most as usize);
@@ -99,30 +103,22 @@ impl Machine {
             out.push(Command::MakeCells { stage: id });
             return;
         }
-        stage.phase = Phase::Opening;
-        Self::record(out, EventKind::StageStarted { stage: stage.plan.name.clone() });
-        out.push(Command::OpenStage { stage: id });
+        let stage = stage.plan.name.clone();
+        self.tell(EventKind::StageStarted { stage }, out);
+        out.push(Command::OpenStage { stage: id, resumed: false });
     }
 
     fn skip(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
-        let cancelled = self.cancelled || self.stages[id.0].is_cancelled();
-        self.end(id, if cancelled { Conclusion::Cancelled } else { Conclusion::Skipped });
-        let name = self.stages[id.0].plan.name.clone();
-        Self::record(out, EventKind::Skipped { stage: name, step: None, why: why.to_owned() });
+        let stage = self.stages[id.0].plan.name.clone();
+        self.tell(EventKind::Skipped { stage, step: None, why: why.to_owned() }, out);
     }
 
     fn refuse(&mut self, id: StageId, cause: Cause, out: &mut Vec<Command>) {
-        self.failures.push(Failure { stage: id, cause: cause.clone() });
-        self.end(id, Conclusion::Failure);
-        let stage = &mut self.stages[id.0];
-        stage.failure = Some(cause.clone());
-        let name = stage.plan.name.clone();
-        Self::record(out, EventKind::StageStarted { stage: name.clone() });
+        let stage = self.stages[id.0].plan.name.clone();
+        self.tell(EventKind::StageStarted { stage: stage.clone() }, out);
         let (result, outputs) = (Conclusion::Failure, Map::new());
-        Self::record(
-            out,
-            EventKind::StageFinished { stage: name, result, outputs, cause: Some(cause), duration_ms: 0 },
-        );
+        let cause = Some(cause);
+        self.tell(EventKind::StageFinished { stage, result, outputs, cause, duration_ms: 0 }, out);
     }
 
     /// Cells made at run time take their template's place.
@@ -132,29 +128,13 @@ impl Machine {
         cells: Result<Vec<Map<String, Json>>, Cause>,
         out: &mut Vec<Command>,
     ) {
-        let cells = match cells {
-            Ok(cells) => cells,
-            Err(cause) => return self.refuse(id, cause, out),
-        };
-        let template = self.stages[id.0].plan.clone();
-        let count = cells.len();
-        let mut made = cells.into_iter().enumerate().map(|(index, cell)| {
-            let mut plan = template.clone();
-            plan.name = sealock_plan::matrix::cell_name(&plan.id, &cell);
-            (plan.late_matrix, plan.cell, plan.cells, plan.matrix) = (None, index, count, cell);
-            self.plan.settle_titles(&mut plan);
-            Stage::new(plan)
-        });
-        // Numbers of other stages must not change: the first cell replaces the template, the rest go to the end.
-        if let Some(first) = made.next() {
-            self.stages[id.0] = first;
+        match cells {
+            Ok(cells) => {
+                let stage = self.stages[id.0].plan.name.clone();
+                self.tell(EventKind::Cells { stage, cells }, out);
+            }
+            Err(cause) => self.refuse(id, cause, out),
         }
-        let places = self.places.entry(template.id.clone()).or_default();
-        for stage in made {
-            places.push(self.stages.len());
-            self.stages.push(stage);
-        }
-        self.may_start = true;
     }
 }
 

@@ -1,11 +1,13 @@
 //! One stage of a run, and its steps.
 
-use sealock_events::{Cause, Conclusion, EventKind, Place};
+use std::collections::HashMap;
+
+use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind, Place};
 use sealock_plan::{PlannedStage, Retry, RetryKind};
 use serde_json::{Map, Value as Json, json};
 
 use super::messages::{Attempt, Command, Ended, StageId, Timer, Why};
-use super::verdict::Failure;
+use super::rollback::EXIT_FENCED;
 use super::{Machine, RolledBack};
 
 /// How far a stage is.
@@ -23,6 +25,8 @@ pub enum Phase {
     RollingBack,
     /// It is being cleaned up.
     Closing,
+    /// It was ended by an interruption, and goes on when the run does.
+    Interrupted,
     /// It is over.
     Done,
 }
@@ -51,17 +55,25 @@ pub enum StepStatus {
     Running,
     /// It waits for another try.
     Waiting,
+    /// Its last try was ended by an interruption.
+    Interrupted,
     /// It is over.
     Done,
 }
 
 /// One step of a stage.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StepState {
     /// How far it is.
     pub status: StepStatus,
     /// Tries so far.
     pub attempts: u32,
+    /// Tries that an interruption ended: they do not count among those that its author allows.
+    pub interruptions: u32,
+    /// Whether an effect of it was begun.
+    pub has_intent: bool,
+    /// Whether that effect happened, as far as it is recorded.
+    pub done: Option<bool>,
     /// How it ended.
     pub outcome: Option<Conclusion>,
     /// What the run makes of it.
@@ -97,21 +109,48 @@ pub struct Stage {
     pub cancelled: Option<String>,
     /// The first failure.
     pub failure: Option<Cause>,
+    /// Whether its targets are locked.
+    pub holds_locks: bool,
+    /// The step of which a part happened, after an interruption.
+    pub half_done: Option<usize>,
+    /// Why it is left as it is: nobody knows what is true of its effects.
+    pub unclear: Option<Cause>,
+    /// Whether its deployment is being taken back, or was.
+    pub goes_back: bool,
+    /// Whether a rollback was begun that has no end yet.
+    pub undoes: bool,
+    /// What went wrong while it was opened or closed: recorded with its end.
+    pub refusal: Option<Cause>,
     /// What its rollback came to.
     pub rolled_back: Option<RolledBack>,
+    /// What its deployment came to, once its locks are released.
+    pub settled: Option<DeploymentResult>,
+    /// How often it was started again from its first step: effects of another generation are other effects.
+    pub generation: u32,
+    /// Steps by their keys.
+    pub(super) keys: HashMap<String, usize>,
+}
+
+impl Default for StepState {
+    fn default() -> Self {
+        Self {
+            status: StepStatus::Pending,
+            attempts: 0,
+            interruptions: 0,
+            has_intent: false,
+            done: None,
+            outcome: None,
+            conclusion: None,
+            outputs: Map::new(),
+        }
+    }
 }
 
 impl Stage {
     pub(super) fn new(plan: PlannedStage) -> Self {
-        let step = StepState {
-            status: StepStatus::Pending,
-            attempts: 0,
-            outcome: None,
-            conclusion: None,
-            outputs: Map::new(),
-        };
         Self {
-            steps: vec![step; plan.steps.len()],
+            steps: vec![StepState::default(); plan.steps.len()],
+            keys: plan.steps.iter().enumerate().map(|(place, step)| (step.key.clone(), place)).collect(),
             plan,
             phase: Phase::Waiting,
             result: None,
@@ -123,8 +162,20 @@ impl Stage {
             effects: Vec::new(),
             cancelled: None,
             failure: None,
+            holds_locks: false,
+            half_done: None,
+            unclear: None,
+            goes_back: false,
+            undoes: false,
+            refusal: None,
             rolled_back: None,
+            settled: None,
+            generation: 0,
         }
+    }
+
+    pub(super) fn place_of(&self, key: &str) -> Option<usize> {
+        self.keys.get(key).copied()
     }
 
     /// The `steps` context: what finished steps with an id gave.
@@ -150,6 +201,54 @@ impl Stage {
         self.failure.is_some() || self.steps.iter().any(|step| step.conclusion == Some(Conclusion::Failure))
     }
 
+    /// Whether its deployment is being taken back, or was.
+    pub(super) fn is_going_back(&self) -> bool {
+        self.goes_back
+    }
+
+    /// Whether it is too late to cancel it.
+    pub(super) fn is_beyond_cancel(&self) -> bool {
+        let has_run = || self.steps.iter().all(|step| step.status == StepStatus::Done);
+        match self.phase {
+            Phase::RollingBack | Phase::Closing | Phase::Done => true,
+            Phase::Running | Phase::Interrupted => self.goes_back || has_run(),
+            Phase::Waiting | Phase::MakingCells | Phase::Opening => false,
+        }
+    }
+
+    /// The step that an interruption ended.
+    pub(super) fn interrupted_step(&self) -> Option<usize> {
+        self.steps.iter().position(|step| step.status == StepStatus::Interrupted)
+    }
+
+    pub(super) fn take_start(&mut self, step: usize, attempt: u32) {
+        self.phase = Phase::Running;
+        let state = &mut self.steps[step];
+        // What an effect told before an interruption may be all that there is to know of it.
+        if !(state.status == StepStatus::Interrupted && state.has_intent) {
+            state.outputs.clear();
+            (state.has_intent, state.done) = (false, None);
+        }
+        (state.status, state.attempts) = (StepStatus::Running, attempt);
+    }
+
+    pub(super) fn take_output(&mut self, step: usize, name: &str, value: &Json) {
+        let state = &mut self.steps[step];
+        if state.status == StepStatus::Running {
+            state.outputs.insert(name.to_owned(), value.clone());
+        }
+    }
+
+    pub(super) fn take_done(&mut self, step: usize, applied: bool) {
+        self.steps[step].done = Some(applied);
+    }
+
+    pub(super) fn settle(&mut self, step: usize, outcome: Conclusion, conclusion: Conclusion) {
+        self.phase = Phase::Running;
+        let state = &mut self.steps[step];
+        (state.status, state.outcome, state.conclusion) = (StepStatus::Done, Some(outcome), Some(conclusion));
+    }
+
     pub(super) fn running(&self) -> Option<Attempt> {
         let step = self.steps.iter().position(|step| step.status == StepStatus::Running)?;
         Some(Attempt { step, number: self.steps[step].attempts })
@@ -157,35 +256,42 @@ impl Stage {
 }
 
 impl Machine {
-    pub(super) fn stage_ready(&mut self, id: StageId, deployment: Option<Deployment>, out: &mut Vec<Command>) {
-        let stage = &mut self.stages[id.0];
-        stage.phase = Phase::Running;
-        stage.deployment = deployment;
-        if let Some(own) = &stage.deployment {
+    pub(super) fn stage_ready(
+        &mut self,
+        id: StageId,
+        deployment: Option<Deployment>,
+        fresh: Option<String>,
+        out: &mut Vec<Command>,
+    ) {
+        if let Some(own) = deployment {
             let kind = EventKind::DeploymentStarted {
-                stage: stage.plan.name.clone(),
-                environment: own.environment.clone(),
-                release: own.release.clone(),
+                stage: self.stages[id.0].plan.name.clone(),
+                environment: own.environment,
+                release: own.release,
                 fence: own.fence,
-                targets: own.targets.clone(),
-                previous: own.previous.clone(),
+                targets: own.targets,
+                previous: own.previous,
             };
-            Self::record(out, kind);
+            self.tell(kind, out);
         }
-        out.push(Command::SetTimer { timer: Timer::StageTimeout(id), ms: stage.plan.timeout_ms });
-        self.next_step(id, out);
+        self.stages[id.0].phase = Phase::Running;
+        out.push(Command::SetTimer { timer: Timer::StageTimeout(id), ms: self.stages[id.0].plan.timeout_ms });
+        self.go_on(id, fresh, out);
     }
 
     pub(super) fn stage_refused(&mut self, id: StageId, cause: Cause, out: &mut Vec<Command>) {
-        if !self.stages[id.0].is_cancelled() {
-            self.stages[id.0].failure.get_or_insert_with(|| cause.clone());
-            self.failures.push(Failure { stage: id, cause });
+        let stage = &mut self.stages[id.0];
+        let is_between = stage.is_saga && stage.settled.is_none() && cause.exit != EXIT_FENCED;
+        if is_between {
+            stage.unclear = Some(super::resumption::between(stage.deployment.as_ref(), cause));
+        } else if !stage.is_cancelled() {
+            stage.refusal = Some(cause);
         }
         self.close(id, out);
     }
 
     /// Starts the next step, or ends the stage.
-    fn next_step(&mut self, id: StageId, out: &mut Vec<Command>) {
+    pub(super) fn next_step(&mut self, id: StageId, out: &mut Vec<Command>) {
         let stage = &mut self.stages[id.0];
         match stage.steps.iter().position(|step| step.status == StepStatus::Pending) {
             Some(step) => out.push(Command::DecideStep { stage: id, step }),
@@ -207,64 +313,60 @@ impl Machine {
                 self.next_step(id, out);
             }
             Err(cause) => {
-                self.undecided(id, step, &cause, out);
-                self.fail(id, cause);
+                self.undecided(id, step, cause, out);
                 self.next_step(id, out);
             }
         }
     }
 
     /// A step whose condition cannot be evaluated has failed before it began.
-    fn undecided(&mut self, id: StageId, step: usize, cause: &Cause, out: &mut Vec<Command>) {
+    fn undecided(&mut self, id: StageId, step: usize, cause: Cause, out: &mut Vec<Command>) {
         let attempt = self.begin_step(id, step, out);
-        let stage = &mut self.stages[id.0];
-        let state = &mut stage.steps[step];
-        state.status = StepStatus::Done;
-        state.outcome = Some(Conclusion::Failure);
-        state.conclusion = Some(Conclusion::Failure);
-        let (stage, step) = (stage.plan.name.clone(), stage.plan.steps[step].key.clone());
-        let failure = Conclusion::Failure;
-        let kind = EventKind::StepFinished {
-            stage,
-            step,
+        let kind = self.step_end(id, attempt, Conclusion::Failure, Some(cause));
+        self.tell(kind, out);
+    }
+
+    /// The end of a try of which nothing more is known.
+    pub(super) fn step_end(
+        &self,
+        id: StageId,
+        attempt: Attempt,
+        conclusion: Conclusion,
+        cause: Option<Cause>,
+    ) -> EventKind {
+        let stage = &self.stages[id.0];
+        EventKind::StepFinished {
+            stage: stage.plan.name.clone(),
+            step: stage.plan.steps[attempt.step].key.clone(),
             attempt: attempt.number,
-            outcome: failure,
-            conclusion: failure,
-            cause: Some(cause.clone()),
+            outcome: conclusion,
+            conclusion,
+            cause,
             duration_ms: 0,
             log_bytes: 0,
             retrying: false,
-        };
-        Self::record(out, kind);
+        }
     }
 
     fn skip_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) {
-        let stage = &mut self.stages[id.0];
+        let stage = &self.stages[id.0];
         let why = match (&stage.cancelled, &stage.plan.steps[step].condition) {
             (Some(why), _) => why.clone(),
             (None, Some(condition)) => format!("its condition is false: {condition}"),
             (None, None) => "a step before it failed".to_owned(),
         };
-        let state = &mut stage.steps[step];
-        state.status = StepStatus::Done;
-        state.outcome = Some(Conclusion::Skipped);
-        state.conclusion = Some(Conclusion::Skipped);
-        let (stage_name, key) = (stage.plan.name.clone(), stage.plan.steps[step].key.clone());
-        Self::record(out, EventKind::Skipped { stage: stage_name, step: Some(key), why });
+        let (stage, key) = (stage.plan.name.clone(), stage.plan.steps[step].key.clone());
+        self.tell(EventKind::Skipped { stage, step: Some(key), why }, out);
     }
 
-    fn start_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) {
+    pub(super) fn start_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) {
         let attempt = self.begin_step(id, step, out);
         out.push(Command::StartStep { stage: id, attempt });
     }
 
-    fn begin_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) -> Attempt {
-        let file = self.plan.file.clone();
-        let stage = &mut self.stages[id.0];
-        let state = &mut stage.steps[step];
-        state.status = StepStatus::Running;
-        state.attempts += 1;
-        let attempt = Attempt { step, number: state.attempts };
+    pub(super) fn begin_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) -> Attempt {
+        let stage = &self.stages[id.0];
+        let attempt = Attempt { step, number: stage.steps[step].attempts + 1 };
         let plan = &stage.plan.steps[step];
         let kind = EventKind::StepStarted {
             stage: stage.plan.name.clone(),
@@ -272,18 +374,18 @@ impl Machine {
             name: plan.title.clone(),
             plugin: plan.plugin.clone(),
             attempt: attempt.number,
-            at: Some(Place { file, line: plan.line }),
+            at: Some(Place { file: self.plan.file.clone(), line: plan.line }),
         };
-        Self::record(out, kind);
+        self.tell(kind, out);
         attempt
     }
 
     pub(super) fn effect_began(&mut self, id: StageId) {
         let stage = &mut self.stages[id.0];
         stage.is_saga = true;
-        if let Some(attempt) = stage.running()
-            && !stage.effects.contains(&attempt.step)
-        {
+        let Some(attempt) = stage.running() else { return };
+        (stage.steps[attempt.step].has_intent, stage.steps[attempt.step].done) = (true, None);
+        if !stage.effects.contains(&attempt.step) {
             stage.effects.push(attempt.step);
         }
     }
@@ -294,51 +396,31 @@ impl Machine {
         let outcome = if ended.skipped.is_some() { Conclusion::Skipped } else { ended.why.conclusion() };
         let forgiven = ended.allow_failure && outcome == Conclusion::Failure;
         let conclusion = if forgiven { Conclusion::Success } else { outcome };
+        stage.steps[step].outputs = ended.outputs;
+        let (name, key) = (stage.plan.name.clone(), stage.plan.steps[step].key.clone());
         let kind = EventKind::StepFinished {
-            stage: stage.plan.name.clone(),
-            step: stage.plan.steps[step].key.clone(),
+            stage: name.clone(),
+            step: key.clone(),
             attempt: ended.attempt,
             outcome,
             conclusion,
-            cause: ended.cause.clone(),
+            cause: ended.cause,
             duration_ms: ended.duration_ms,
             log_bytes: ended.log_bytes,
             retrying: retrying.is_some(),
         };
-        Self::record(out, kind);
+        self.tell(kind, out);
         if let Some(ms) = retrying {
             let attempt = Attempt { step, number: ended.attempt + 1 };
-            stage.steps[step].status = StepStatus::Waiting;
-            let key = stage.plan.steps[step].key.clone();
-            let (stage_name, waiting) = (stage.plan.name.clone(), sealock_events::Waiting::Retry { ms });
-            Self::record(out, EventKind::Waiting { stage: Some(stage_name), step: Some(key), waiting });
+            let waiting = sealock_events::Waiting::Retry { ms };
+            self.tell(EventKind::Waiting { stage: Some(name), step: Some(key), waiting }, out);
             out.push(Command::SetTimer { timer: Timer::Retry(id, attempt), ms });
             return;
         }
-        if let Some(why) = &ended.skipped {
-            let (stage_name, key) = (stage.plan.name.clone(), stage.plan.steps[step].key.clone());
-            Self::record(out, EventKind::Skipped { stage: stage_name, step: Some(key), why: why.clone() });
-        }
-        let state = &mut stage.steps[step];
-        state.status = StepStatus::Done;
-        state.outcome = Some(outcome);
-        state.conclusion = Some(conclusion);
-        state.outputs = ended.outputs;
-        if conclusion == Conclusion::Failure {
-            let cause = ended.cause.unwrap_or_else(|| Cause {
-                code: "E-STEP-FAILED".into(),
-                message: "the step failed".into(),
-                help: None,
-                exit: 1,
-            });
-            self.fail(id, cause);
+        if let Some(why) = ended.skipped {
+            self.tell(EventKind::Skipped { stage: name, step: Some(key), why }, out);
         }
         self.next_step(id, out);
-    }
-
-    fn fail(&mut self, id: StageId, cause: Cause) {
-        self.stages[id.0].failure.get_or_insert_with(|| cause.clone());
-        self.failures.push(Failure { stage: id, cause });
     }
 
     /// How long to wait before another try, when there is to be one.
@@ -346,7 +428,7 @@ impl Machine {
         let stage = &self.stages[id.0];
         let retry = stage.plan.steps[step].retry.as_ref()?;
         if !is_retried(retry, ended.why)
-            || ended.attempt >= retry.attempts
+            || ended.attempt - stage.steps[step].interruptions >= retry.attempts
             || stage.is_cancelled()
             || ended.effect && stage.deployment.is_some()
         {
@@ -363,9 +445,10 @@ impl Machine {
             }
             Timer::StageTimeout(id) if self.stages[id.0].phase == Phase::Running => {
                 let limit = self.stages[id.0].plan.timeout_ms;
-                let name = self.stages[id.0].plan.name.clone();
-                self.fail(id, timeout(&name, limit));
-                self.stop(id, "the stage's time is up", out);
+                let stage = self.stages[id.0].plan.name.clone();
+                let (why, cause) = ("the stage's time is up".to_owned(), Some(timeout(&stage, limit)));
+                self.tell(EventKind::Cancelling { stage: Some(stage), why, cause }, out);
+                self.stop(id, out);
             }
             Timer::Grace(..) | Timer::StageTimeout(_) => {}
         }
@@ -377,19 +460,17 @@ impl Machine {
             return;
         }
         if stage.is_cancelled() {
-            let state = &mut stage.steps[attempt.step];
-            state.status = StepStatus::Done;
-            state.outcome = Some(Conclusion::Cancelled);
-            state.conclusion = Some(Conclusion::Cancelled);
+            let why = stage.cancelled.clone().unwrap_or_default();
+            let (stage, key) = (stage.plan.name.clone(), stage.plan.steps[attempt.step].key.clone());
+            self.tell(EventKind::Skipped { stage, step: Some(key), why }, out);
             return self.next_step(id, out);
         }
         self.start_step(id, attempt.step, out);
     }
 
     /// Asks the running step to stop; what is behind it is decided by conditions.
-    pub(super) fn stop(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
+    fn stop(&mut self, id: StageId, out: &mut Vec<Command>) {
         let stage = &mut self.stages[id.0];
-        stage.cancelled.get_or_insert_with(|| why.to_owned());
         if let Some(attempt) = stage.running() {
             out.push(Command::StopStep { stage: id, attempt });
             let ms = sealock_contract::limits::CANCEL_GRACE_MS;
@@ -402,16 +483,22 @@ impl Machine {
 
     /// Has the stage stop, or never start, and say `why`.
     pub(super) fn cancel_stage(&mut self, id: StageId, why: &str, out: &mut Vec<Command>) {
+        let stage = &self.stages[id.0];
+        if stage.is_beyond_cancel() || stage.is_cancelled() {
+            return;
+        }
+        let (stage, why) = (Some(stage.plan.name.clone()), why.to_owned());
+        self.tell(EventKind::Cancelling { stage, why, cause: None }, out);
+        self.halt(id, out);
+    }
+
+    /// Stops what goes on in a stage that is cancelled.
+    pub(super) fn halt(&mut self, id: StageId, out: &mut Vec<Command>) {
         match self.stages[id.0].phase {
-            Phase::Running => self.stop(id, why, out),
-            Phase::Opening => {
-                self.stages[id.0].cancelled.get_or_insert_with(|| why.to_owned());
-                out.push(Command::StopOpening { stage: id });
-            }
-            Phase::MakingCells | Phase::Waiting => {
-                self.stages[id.0].cancelled.get_or_insert_with(|| why.to_owned());
-            }
-            Phase::RollingBack | Phase::Closing | Phase::Done => {}
+            Phase::Running => self.stop(id, out),
+            // A deployment that goes on after an interruption has to be opened, to be taken back.
+            Phase::Opening if !self.stages[id.0].is_saga => out.push(Command::StopOpening { stage: id }),
+            _ => {}
         }
     }
 }

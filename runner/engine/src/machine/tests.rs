@@ -9,7 +9,7 @@ use serde_json::Map;
 
 use super::*;
 
-fn step(key: &str) -> PlannedStep {
+pub(super) fn step(key: &str) -> PlannedStep {
     PlannedStep {
         key: key.into(),
         has_id: true,
@@ -27,7 +27,7 @@ fn step(key: &str) -> PlannedStep {
     }
 }
 
-fn stage(id: &str, needs: &[&str], steps: &[&str]) -> PlannedStage {
+pub(super) fn stage(id: &str, needs: &[&str], steps: &[&str]) -> PlannedStage {
     PlannedStage {
         id: id.into(),
         name: id.into(),
@@ -54,7 +54,7 @@ fn stage(id: &str, needs: &[&str], steps: &[&str]) -> PlannedStage {
     }
 }
 
-fn plan(stages: Vec<PlannedStage>) -> Plan {
+pub(super) fn plan(stages: Vec<PlannedStage>) -> Plan {
     Plan {
         version: sealock_plan::VERSION,
         name: "test".into(),
@@ -105,7 +105,7 @@ fn answer(
 ) {
     match command {
         Command::Record(kind) => told.extend(words(&kind)),
-        Command::OpenStage { stage } => {
+        Command::OpenStage { stage, .. } => {
             let deployment = machine.stage(stage).plan.environment.clone().map(|environment| Deployment {
                 environment,
                 release: "r2".into(),
@@ -113,7 +113,7 @@ fn answer(
                 targets: vec!["web1".into()],
                 previous: vec![("web1".into(), Some("r1".into()))],
             });
-            inputs.push_back(Input::StageReady { stage, deployment });
+            inputs.push_back(Input::StageReady { stage, deployment, fresh: None });
         }
         Command::DecideStep { stage, step } => {
             let own = machine.stage(stage);
@@ -133,20 +133,25 @@ fn answer(
                 result: RolledBack { result, live: Vec::new(), duration_ms: 1 },
             });
         }
-        Command::CloseStage { stage, succeeded, rolled_back } => {
+        Command::CloseStage { stage, succeeded, settled } => {
             let own = machine.stage(stage).plan.environment.is_some();
-            let deployment = own.then(|| {
-                rolled_back.unwrap_or(if succeeded { DeploymentResult::Verified } else { DeploymentResult::Unchanged })
-            });
+            let result =
+                settled.unwrap_or(if succeeded { DeploymentResult::Verified } else { DeploymentResult::Unchanged });
+            let deployment = own.then(|| at_its_end(result));
             inputs.push_back(Input::StageClosed { stage, outputs: Map::new(), deployment, cause: None });
         }
         Command::Finish { result, exit, .. } => told.push(format!("finish {result:?} {exit}")),
         Command::StopStep { .. }
         | Command::StopOpening { .. }
         | Command::KillStep { .. }
+        | Command::ProbeStep { .. }
         | Command::SetTimer { .. }
         | Command::MakeCells { .. } => {}
     }
+}
+
+fn at_its_end(result: DeploymentResult) -> DeploymentEnd {
+    DeploymentEnd { result, release: "r2".into(), live: Vec::new(), url: None }
 }
 
 fn start(machine: &Machine, world: &mut World, stage: StageId, attempt: Attempt, inputs: &mut VecDeque<Input>) {
@@ -303,7 +308,7 @@ fn a_fenced_run_touches_nothing_more_and_ends_with_seven() {
     let mut commands = Vec::new();
     for input in [
         Input::Start,
-        Input::StageReady { stage: id, deployment: Some(deployment) },
+        Input::StageReady { stage: id, deployment: Some(deployment), fresh: None },
         Input::StepDecided { stage: id, step: 0, decision: Ok(true) },
         Input::EffectBegan { stage: id },
         Input::StepEnded { stage: id, step: 0, ended: Box::new(ended) },
@@ -311,7 +316,7 @@ fn a_fenced_run_touches_nothing_more_and_ends_with_seven() {
         Input::StageClosed {
             stage: id,
             outputs: Map::new(),
-            deployment: Some(DeploymentResult::Unchanged),
+            deployment: Some(at_its_end(DeploymentResult::Unchanged)),
             cause: None,
         },
     ] {
@@ -334,7 +339,7 @@ fn an_unknown_outcome_that_was_rolled_back_is_what_its_rollback_came_to() {
     };
     for (result, wanted) in [(DeploymentResult::RollbackFailed, 11), (DeploymentResult::RolledBackVerified, 10)] {
         let mut machine = unknown();
-        machine.deployments = vec![result];
+        machine.deployments.insert(StageId(0), result);
         machine.stages[0].rolled_back = Some(RolledBack { result, live: Vec::new(), duration_ms: 0 });
         assert_eq!(machine.verdict().1, wanted);
     }
@@ -444,7 +449,7 @@ fn running(environment: Option<&str>) -> Machine {
         targets: vec!["web1".into()],
         previous: Vec::new(),
     });
-    machine.step(Input::StageReady { stage: StageId(0), deployment });
+    machine.step(Input::StageReady { stage: StageId(0), deployment, fresh: None });
     machine.step(Input::StepDecided { stage: StageId(0), step: 0, decision: Ok(true) });
     machine
 }
@@ -480,32 +485,32 @@ fn cancelling_does_not_wait_for_another_try() {
 }
 
 #[test]
-fn a_killed_run_tells_the_end_of_everything_that_began() {
+fn an_interrupted_run_tells_the_end_of_everything_that_began() {
     let mut machine = running(None);
-    let commands = machine.step(Input::Killed);
+    let commands = machine.step(Input::Interrupted);
     let finish = commands.last().cloned();
     assert!(matches!(finish, Some(Command::Finish { exit: 130, .. })), "{finish:?}");
     assert_eq!(recorded(commands), ["s cancelled", "[a] cancelled"]);
 }
 
 #[test]
-fn a_killed_deployment_needs_recovery_once_an_effect_has_begun() {
+fn an_interrupted_deployment_says_so_once_an_effect_has_begun() {
     let mut machine = running(Some("production"));
     machine.step(Input::EffectBegan { stage: StageId(0) });
-    let commands = machine.step(Input::Killed);
+    let commands = machine.step(Input::Interrupted);
     let Some(Command::Finish { exit, cause: Some(cause), .. }) = commands.last().cloned() else {
         panic!("{commands:?}");
     };
-    assert_eq!((exit, cause.code.as_str()), (12, "E-OUTCOME-UNKNOWN"));
+    assert_eq!((exit, cause.code.as_str()), (12, "E-INTERRUPTED"));
     let mut machine = running(Some("production"));
-    assert!(matches!(machine.step(Input::Killed).last(), Some(Command::Finish { exit: 130, .. })));
+    assert!(matches!(machine.step(Input::Interrupted).last(), Some(Command::Finish { exit: 130, .. })));
 }
 
 #[test]
 fn a_condition_that_cannot_be_evaluated_is_a_failed_step() {
     let mut machine = Machine::new(plan(vec![stage("a", &[], &["s"])]), 1);
     machine.step(Input::Start);
-    machine.step(Input::StageReady { stage: StageId(0), deployment: None });
+    machine.step(Input::StageReady { stage: StageId(0), deployment: None, fresh: None });
     let cause = Cause { code: "E-EXPR-EVALUATION".into(), message: "no".into(), help: None, exit: 2 };
     let commands = machine.step(Input::StepDecided { stage: StageId(0), step: 0, decision: Err(cause) });
     let starts =
@@ -522,7 +527,7 @@ fn a_bug_and_an_unknown_outcome_come_before_everything() {
     let cause = |exit: u8| Cause { code: "E-STEP-FAILED".into(), message: String::new(), help: None, exit };
     let failure = |exit: u8| Failure { stage: StageId(0), cause: cause(exit) };
     machine.failures = [1, 12, 70].map(failure).into();
-    machine.deployments = vec![DeploymentResult::RollbackFailed];
+    machine.deployments.insert(StageId(0), DeploymentResult::RollbackFailed);
     let mut out = Vec::new();
     machine.stages[0].phase = Phase::Done;
     machine.finish_when_done(&mut out);

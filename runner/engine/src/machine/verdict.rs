@@ -29,10 +29,19 @@ pub(super) struct Failure {
 
 impl Machine {
     pub(super) fn finish_when_done(&mut self, out: &mut Vec<Command>) {
-        if !self.stages.iter().all(|stage| stage.phase == Phase::Done) {
+        let is_over = |phase: Phase| match phase {
+            Phase::Done | Phase::Interrupted => true,
+            Phase::Waiting => !self.unsettled.is_empty(),
+            _ => false,
+        };
+        if !self.stages.iter().all(|stage| is_over(stage.phase)) {
             return;
         }
         self.finished = true;
+        if let Some(cause) = self.unsettled.values().next().cloned() {
+            let (result, exit) = (RunResult::NeedsRecovery, cause.exit);
+            return out.push(Command::Finish { result, exit, cause: Some(cause) });
+        }
         let (result, exit, cause) = self.verdict();
         out.push(Command::Finish { result, exit, cause });
     }
@@ -47,7 +56,7 @@ impl Machine {
             return (RunResult::Failure, cause.exit, Some(cause.clone()));
         }
         let first = self.failures.first().map(|own| own.cause.clone());
-        let came_to = |wanted: &[DeploymentResult]| self.deployments.iter().any(|result| wanted.contains(result));
+        let came_to = |wanted: &[DeploymentResult]| self.deployments.values().any(|result| wanted.contains(result));
         if came_to(&[DeploymentResult::RollbackFailed, DeploymentResult::RolledBackUnverified]) {
             return (RunResult::Failure, EXIT_ROLLBACK_FAILED, first.or_else(|| Some(cancelled())));
         }

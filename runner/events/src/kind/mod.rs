@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use parts::{
-    Cause, Conclusion, DeploymentResult, LogLevel, Place, PlannedStage, PlannedStep, RunResult, ServiceState, Waiting,
-    Wall,
+    Cause, Conclusion, DeploymentResult, Goal, INTERRUPTED, LogLevel, NEEDS_RECOVERY, Place, PlannedStage, PlannedStep,
+    ProbeState, RunResult, ServiceState, Waiting, Wall,
 };
 
 /// What happened. Stages are named as they are shown (`test (3.11)`), steps by their id or place.
@@ -29,6 +29,9 @@ pub enum EventKind {
         dirty_files: u64,
         /// The plan's digest.
         plan: String,
+        /// What the run is for.
+        #[serde(default, skip_serializing_if = "Goal::is_plan")]
+        goal: Goal,
     },
     /// What will run, and which wall native commands get.
     Plan {
@@ -37,7 +40,40 @@ pub enum EventKind {
         /// The wall.
         wall: Wall,
     },
-    /// A stage starts.
+    /// A run that was interrupted, that needed recovery, or that failed goes on. What comes behind this is told by
+    /// another process than what stands before.
+    RunResumed {
+        /// The process and machine: `ci@runner-1`.
+        who: String,
+        /// The wall that native commands get from here on.
+        wall: Wall,
+    },
+    /// The cells of a matrix that is made while the run goes on.
+    Cells {
+        /// The stage.
+        stage: String,
+        /// Its cells, in order.
+        cells: Vec<serde_json::Map<String, serde_json::Value>>,
+    },
+    /// Something is being stopped.
+    Cancelling {
+        /// The stage; the whole run without one.
+        stage: Option<String>,
+        /// Why, in words.
+        why: String,
+        /// What the stage fails with; without it the stage is cancelled.
+        cause: Option<Cause>,
+    },
+    /// A stage, or what is left of it, is run again from its first step.
+    StageRestarted {
+        /// The stage.
+        stage: String,
+        /// Why.
+        why: String,
+        /// Whether effects that happened are made again, too.
+        effects_again: bool,
+    },
+    /// A stage starts, or goes on after an interruption.
     StageStarted {
         /// The stage.
         stage: String,
@@ -126,6 +162,17 @@ pub enum EventKind {
         /// Its value.
         value: serde_json::Value,
     },
+    /// A script gave variables to the steps behind it.
+    HandedOn {
+        /// The stage.
+        stage: String,
+        /// The step.
+        step: String,
+        /// Variables.
+        env: Vec<(String, String)>,
+        /// Folders for the front of `PATH`.
+        path: Vec<String>,
+    },
     /// Markdown for the run's summary.
     Summary {
         /// The stage.
@@ -196,6 +243,19 @@ pub enum EventKind {
         /// Whether it happened.
         applied: bool,
     },
+    /// After an interruption, a step with an effect was asked how far it got.
+    EffectProbed {
+        /// The stage.
+        stage: String,
+        /// The step.
+        step: String,
+        /// The idempotency key.
+        key: String,
+        /// How far.
+        state: ProbeState,
+        /// More, in words.
+        why: Option<String>,
+    },
     /// A step ended.
     StepFinished {
         /// The stage.
@@ -262,6 +322,17 @@ pub enum EventKind {
         targets: Vec<String>,
         /// The release to go back to, by target.
         previous: Vec<(String, Option<String>)>,
+    },
+    /// A target is about to be switched; until `switched` nobody knows what it runs.
+    SwitchIntent {
+        /// The stage.
+        stage: String,
+        /// The environment.
+        environment: String,
+        /// The target.
+        target: String,
+        /// The release; empty for none.
+        release: String,
     },
     /// A target runs another release now.
     Switched {
@@ -354,9 +425,12 @@ impl EventKind {
         matches!(
             self,
             Self::RunStarted { .. }
+                | Self::RunResumed { .. }
                 | Self::EffectIntent { .. }
                 | Self::EffectDone { .. }
+                | Self::EffectProbed { .. }
                 | Self::DeploymentStarted { .. }
+                | Self::SwitchIntent { .. }
                 | Self::Switched { .. }
                 | Self::RollbackStarted { .. }
                 | Self::RollbackFinished { .. }
@@ -368,8 +442,13 @@ impl EventKind {
     /// The stage that it belongs to, when it belongs to one.
     pub fn stage(&self) -> Option<&str> {
         match self {
-            Self::RunStarted { .. } | Self::Plan { .. } | Self::RunFinished { .. } => None,
-            Self::Waiting { stage, .. } => stage.as_deref(),
+            Self::RunStarted { .. } | Self::RunResumed { .. } | Self::Plan { .. } | Self::RunFinished { .. } => None,
+            Self::Waiting { stage, .. } | Self::Cancelling { stage, .. } => stage.as_deref(),
+            Self::Cells { stage, .. }
+            | Self::StageRestarted { stage, .. }
+            | Self::HandedOn { stage, .. }
+            | Self::EffectProbed { stage, .. }
+            | Self::SwitchIntent { stage, .. } => Some(stage),
             Self::StageStarted { stage }
             | Self::StepStarted { stage, .. }
             | Self::Log { stage, .. }

@@ -56,6 +56,11 @@ pub struct Place {
     pub line: u64,
 }
 
+/// The code of whatever was ended by an interruption of the run: it goes on when the run is resumed.
+pub const INTERRUPTED: &str = "E-INTERRUPTED";
+/// The code of a stage that waits until somebody has found out how far an effect got.
+pub const NEEDS_RECOVERY: &str = "E-NEEDS-RECOVERY";
+
 /// Why something did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
@@ -67,6 +72,31 @@ pub struct Cause {
     pub help: Option<String>,
     /// What the process exits with when this is what ends the run.
     pub exit: u8,
+}
+
+impl Cause {
+    /// Whether what ended so is not over: it goes on when the run is resumed.
+    pub fn is_interruption(&self) -> bool {
+        self.code == INTERRUPTED || self.code == NEEDS_RECOVERY
+    }
+}
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goal {
+    /// To carry out its plan.
+    #[default]
+    Plan,
+    /// To bring an environment back, as a person asked.
+    RollBack,
+}
+
+impl Goal {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(crate) fn is_plan(&self) -> bool {
+        *self == Self::Plan
+    }
 }
 
 /// One stage of the plan.
@@ -167,6 +197,34 @@ pub enum DeploymentResult {
     RollbackFailed,
     /// Nothing was changed.
     Unchanged,
+    /// The run ended in the middle of it: what is true is found out when it is resumed.
+    Interrupted,
+}
+
+/// How far an effect got, as its plugin says after an interruption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeState {
+    /// It happened.
+    Applied,
+    /// It did not.
+    NotApplied,
+    /// A part of it did.
+    Partly,
+    /// Nobody can say.
+    Unknown,
+}
+
+impl ProbeState {
+    /// The word that people use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::NotApplied => "not applied",
+            Self::Partly => "partly applied",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// How a run ended.
@@ -181,4 +239,13 @@ pub enum RunResult {
     Cancelled,
     /// An effect's outcome is unknown.
     NeedsRecovery,
+    /// It was ended in the middle, and can be resumed.
+    Interrupted,
+}
+
+impl RunResult {
+    /// Whether the run stopped before everything in it had come to an end.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::NeedsRecovery | Self::Interrupted)
+    }
 }

@@ -280,5 +280,6 @@ fn result_word(result: RunResult) -> &'static str {
         RunResult::Failure => "failure",
         RunResult::Cancelled => "cancelled",
         RunResult::NeedsRecovery => "needs-recovery",
+        RunResult::Interrupted => "interrupted",
     }
 }

@@ -152,6 +152,7 @@ fn words(result: RunResult) -> &'static str {
         RunResult::Failure => "✗ failed",
         RunResult::Cancelled => "✗ cancelled",
         RunResult::NeedsRecovery => "! needs recovery",
+        RunResult::Interrupted => "! interrupted",
     }
 }
 
@@ -180,7 +181,7 @@ fn now(deployment: &Deployment) -> String {
         Some(DeploymentResult::RolledBackUnverified) => "✗ rolled back, not verified",
         Some(DeploymentResult::RollbackFailed) => "✗ the rollback failed",
         Some(DeploymentResult::Unchanged) => "unchanged",
-        None => "! not known",
+        Some(DeploymentResult::Interrupted) | None => "! not known",
     };
     if live.is_empty() { state.to_owned() } else { format!("{state} ({live})") }
 }

@@ -84,6 +84,7 @@ impl Story {
                 }
             }
             EventKind::StageStarted { stage } => self.open(stage).start(time),
+            EventKind::RunResumed { wall, .. } => self.wall = wall.clone(),
             EventKind::RunFinished { .. } => {}
             kind => {
                 if let Some(name) = kind.stage() {

@@ -127,6 +127,7 @@ impl<W: Write> Terminal<W> {
             self.is_over = true;
             return;
         }
+        self.is_over = false;
         let lines = self.lines(&event.kind, columns);
         self.settled.extend(lines);
     }
@@ -153,6 +154,10 @@ impl<W: Write> Terminal<W> {
             }
             _ if self.options.quiet => Vec::new(),
             EventKind::RunStarted { .. } => telling::header(&self.story, columns),
+            EventKind::RunResumed { who, .. } => telling::resumed(who).wrap(columns, 2),
+            EventKind::EffectProbed { .. } | EventKind::StageRestarted { .. } => {
+                telling::resumption(kind).into_iter().flat_map(|line| line.indent(2).wrap(columns, 4)).collect()
+            }
             EventKind::Plan { wall, .. } => {
                 let mut lines: Vec<Line> =
                     telling::wall(wall).into_iter().flat_map(|line| line.wrap(columns, 2)).collect();

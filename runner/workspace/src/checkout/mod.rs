@@ -2,8 +2,9 @@
 
 mod export;
 mod git_folder;
+mod kept;
 mod layer;
-mod notes;
+pub(crate) mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -16,6 +17,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::run_folder::{make_private, open_lock};
 use crate::{Repository, RepositoryError, RunFolder, Uncommitted, files};
+use kept::Kept;
 use notes::Notes;
 
 /// Something about the checkout that its user should know.
@@ -108,6 +110,7 @@ impl Checkout {
         let disk = |source| CheckoutError::Disk { path: folder.path().to_owned(), source };
 
         let layer = folder.path().join("layer");
+        Kept::forget(folder.path()).map_err(disk)?;
         files::remove(&layer).and_then(|()| fs::create_dir(&layer)).map_err(disk)?;
         let mut object_folders = Vec::new();
         if repository.is_git() {
@@ -116,21 +119,55 @@ impl Checkout {
         layer::take_along(repository.root(), &layer, uncommitted).map_err(disk)?;
         let hides_deleted = layer::hide(&layer, &uncommitted.deleted);
 
+        let is_link = |path: &&PathBuf| layer.join(path).is_symlink();
+        let kept = Kept {
+            deleted: uncommitted.deleted.clone(),
+            hides_deleted,
+            links: uncommitted.changed.iter().filter(is_link).cloned().collect(),
+            object_folders,
+        };
+        // Last: a layer that has its notes is complete.
+        kept.write(folder.path()).map_err(disk)?;
+        let nested = uncommitted.nested.iter().cloned();
+        Self::assemble(exported, layer, kept, nested).map_err(disk)
+    }
+
+    /// What [`Checkout::prepare`] made for this run in another process, since the machine was started; `None` when
+    /// it is gone.
+    ///
+    /// # Errors
+    ///
+    /// When the commit cannot be read, or the state directory cannot be written.
+    pub fn reopen(repository: &Repository, folder: &RunFolder) -> Result<Option<Self>, CheckoutError> {
+        let layer = folder.path().join("layer");
+        let Some(kept) = Kept::read(folder.path()).filter(|_| layer.is_dir()) else { return Ok(None) };
+        let commit = repository.facts().commit.as_ref().map_or("none", |commit| commit.id.as_str());
+        let exported = shared(repository, folder.state(), commit)?;
+        let disk = |source| CheckoutError::Disk { path: folder.path().to_owned(), source };
+        Self::assemble(exported, layer, kept, std::iter::empty()).map(Some).map_err(disk)
+    }
+
+    fn assemble(
+        exported: Shared,
+        layer: PathBuf,
+        kept: Kept,
+        nested: impl Iterator<Item = PathBuf>,
+    ) -> io::Result<Self> {
         let mut notes = exported.notes;
-        for path in uncommitted.changed.iter().filter(|path| layer.join(path).is_symlink()) {
-            notes.look_at_link(repository.root(), path.clone()).map_err(disk)?;
+        for path in kept.links {
+            notes.look_at_link(&layer, path)?;
         }
         let Notes { links, leaving, mut warnings, .. } = notes;
-        warnings.extend(uncommitted.nested.iter().cloned().map(Warning::NestedRepository));
+        warnings.extend(nested.map(Warning::NestedRepository));
         Ok(Self {
             tree: exported.tree,
             layer,
-            deleted: uncommitted.deleted.clone(),
-            hides_deleted,
+            deleted: kept.deleted,
+            hides_deleted: kept.hides_deleted,
             links: Arc::new(links),
             leaving: Arc::new(leaving),
             warnings,
-            object_folders,
+            object_folders: kept.object_folders,
             _in_use: exported.in_use,
         })
     }

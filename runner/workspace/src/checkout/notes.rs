@@ -117,6 +117,6 @@ fn is_lfs_pointer(path: &Path) -> io::Result<bool> {
     Ok(start == LFS_VERSION)
 }
 
-fn this_boot() -> io::Result<String> {
+pub(crate) fn this_boot() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }

@@ -1,5 +1,7 @@
 //! A stage's own workspace.
 
+mod kept;
+mod layers;
 mod overlay;
 mod read_only;
 mod sweep;
@@ -7,9 +9,10 @@ mod sweep;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Mode, OFlags, open};
 use sealock_contract::Digest;
@@ -20,6 +23,7 @@ use crate::links::escaping_overlay;
 use crate::{
     Checkout, Escape, HashFilesError, LinkRules, RunFolder, Selection, SelectionError, escaping, files, hash_files,
 };
+use layers::Writes;
 pub use sweep::Swept;
 
 /// Longest name of a stage that is taken as the name of its folder.
@@ -54,12 +58,20 @@ impl ViewKind {
 pub struct View {
     home: PathBuf,
     path: PathBuf,
-    root: OwnedFd,
     kind: ViewKind,
     no_overlay: Option<io::Error>,
-    links: Arc<BTreeSet<PathBuf>>,
+    mounted: Mutex<Mounted>,
     leaving: Arc<BTreeMap<PathBuf, PathBuf>>,
-    keep: bool,
+    keep: AtomicBool,
+}
+
+/// The folder as it is mounted now.
+#[derive(Debug)]
+struct Mounted {
+    root: Arc<OwnedFd>,
+    /// Links that were there before the running step.
+    links: Arc<BTreeSet<PathBuf>>,
+    writes: Option<Writes>,
 }
 
 /// Why a stage has no workspace.
@@ -107,6 +119,47 @@ impl View {
         Self::make(checkout, folder, stage, false)
     }
 
+    /// The workspace of `stage` as its last finished step left it, in an earlier process of the run. `interrupted` says
+    /// that a step may have been writing when that process ended: what it wrote is thrown away.
+    ///
+    /// `None` when it is not kept: it was removed, the machine was started since, it cannot be mounted again, or what
+    /// was written by the interrupted step was not kept apart.
+    pub fn reopen(checkout: &Checkout, folder: &RunFolder, stage: &str, interrupted: bool) -> Option<Self> {
+        let home = folder.path().join("stages").join(folder_name(stage));
+        let path = home.join("workspace");
+        let kind = kept::read(&home)?;
+        overlay::unmount(&path);
+        if interrupted {
+            if kind != ViewKind::Overlay || Writes::read(&home) != Writes::Own {
+                return None;
+            }
+            files::remove(&home.join("upper")).ok()?;
+        }
+        if kind == ViewKind::Overlay {
+            overlay::mount(checkout, &home, &path).ok()?;
+        }
+        Self::open(checkout, home, kind, None).ok()
+    }
+
+    fn open(checkout: &Checkout, home: PathBuf, kind: ViewKind, no_overlay: Option<io::Error>) -> io::Result<Self> {
+        let path = home.join("workspace");
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mut links = Arc::clone(&checkout.links);
+        for layer in layers::frozen(&home) {
+            Arc::make_mut(&mut links).extend(layers::links(&layer));
+        }
+        let root = Arc::new(open(&path, flags, Mode::empty())?);
+        Ok(Self {
+            mounted: Mutex::new(Mounted { root, links, writes: None }),
+            home,
+            path,
+            kind,
+            no_overlay,
+            leaving: Arc::clone(&checkout.leaving),
+            keep: AtomicBool::new(false),
+        })
+    }
+
     fn make(checkout: &Checkout, folder: &RunFolder, stage: &str, overlay: bool) -> Result<Self, ViewError> {
         let home = folder.path().join("stages").join(folder_name(stage));
         let failed = |source| ViewError::Make { stage: stage.to_owned(), path: home.clone(), source };
@@ -119,18 +172,9 @@ impl View {
             Ok(()) => (ViewKind::Overlay, None),
             Err(error) => (copy_of(checkout, &path).map_err(failed)?, Some(error)),
         };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let root = open(&path, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
-        Ok(Self {
-            home,
-            path,
-            root,
-            kind,
-            no_overlay,
-            links: Arc::clone(&checkout.links),
-            leaving: Arc::clone(&checkout.leaving),
-            keep: false,
-        })
+        // Last: a workspace whose kind is noted is complete.
+        kept::write(&home, kind).map_err(failed)?;
+        Self::open(checkout, home.clone(), kind, no_overlay).map_err(failed)
     }
 
     /// Where it is, in the host's mount namespace: also the Docker engine of this machine sees it there.
@@ -138,9 +182,43 @@ impl View {
         &self.path
     }
 
-    /// The workspace as an open folder (`O_PATH`), for the sandbox and the broker.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
+    /// Keeps what was written so far apart from what the next step writes, so that it can be thrown away alone.
+    /// Nothing must use the workspace. Answers whether it is mounted anew: whatever had it open opens it again.
+    ///
+    /// Where that cannot be done (no overlay, or `is_shared` with a container that has it mounted) the workspace of an
+    /// interrupted step is not kept.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be mounted again, or the disk is full.
+    pub fn before_step(&self, checkout: &Checkout, is_shared: bool) -> io::Result<bool> {
+        let mut mounted = self.mounted();
+        let is_overlay = self.kind == ViewKind::Overlay;
+        let is_empty = is_overlay && layers::is_empty(&self.home.join("upper"))?;
+        let freezes = is_overlay && !is_empty && !is_shared && layers::has_room(&self.home);
+        if freezes {
+            overlay::unmount(&self.path);
+            let layer = layers::freeze(&self.home)?;
+            overlay::mount(checkout, &self.home, &self.path)?;
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            mounted.root = Arc::new(open(&self.path, flags, Mode::empty())?);
+            Arc::make_mut(&mut mounted.links).extend(layers::links(&layer));
+        }
+        let writes = if is_empty || freezes { Writes::Own } else { Writes::Mixed };
+        if mounted.writes != Some(writes) {
+            writes.note(&self.home)?;
+            mounted.writes = Some(writes);
+        }
+        Ok(freezes)
+    }
+
+    fn mounted(&self) -> MutexGuard<'_, Mounted> {
+        self.mounted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The workspace as an open folder (`O_PATH`), as it is mounted now.
+    fn root(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.mounted().root)
     }
 
     /// What it is made of.
@@ -153,8 +231,8 @@ impl View {
         self.no_overlay.as_ref()
     }
 
-    /// The folder that holds exactly what was written, when it is an overlay. Deleted files are character
-    /// devices 0:0 in it. A later snapshot of each step takes this folder's place.
+    /// The folder that holds exactly what was written since the last [`View::before_step`], when it is an overlay.
+    /// Deleted files are character devices 0:0 in it.
     pub fn upper(&self) -> Option<PathBuf> {
         (self.kind == ViewKind::Overlay).then(|| self.home.join("upper"))
     }
@@ -165,7 +243,7 @@ impl View {
     ///
     /// It shows what is written through the view; it lives as long as the descriptor.
     pub fn read_only_fd(&self) -> Option<OwnedFd> {
-        read_only::clone_of(self.fd()).ok()
+        read_only::clone_of(self.root().as_fd()).ok()
     }
 
     /// A folder with copies of what `patterns` name, and nothing else; see [`Selection`].
@@ -174,7 +252,7 @@ impl View {
     ///
     /// When a named file leaves the workspace, or a limit is hit.
     pub fn selection(&self, patterns: &[Pattern]) -> Result<Selection, SelectionError> {
-        Selection::make(self.fd(), &self.path, patterns, &self.home)
+        Selection::make(self.root().as_fd(), &self.path, patterns, &self.home)
     }
 
     /// Removes what leaves the workspace and says what it was: to be called after each step that could write,
@@ -190,7 +268,10 @@ impl View {
         names.extend(rules.names);
         let rules = LinkRules { names: &names, tolerated: rules.tolerated };
         match self.upper() {
-            Some(upper) => escaping_overlay(&self.path, &upper, &rules, &self.leaving, &self.links),
+            Some(upper) => {
+                let links = Arc::clone(&self.mounted().links);
+                escaping_overlay(&self.path, &upper, &rules, &self.leaving, &links)
+            }
             None => escaping(&self.path, &rules, &self.leaving),
         }
     }
@@ -201,12 +282,12 @@ impl View {
     ///
     /// When a matching file cannot be read.
     pub fn hash_files(&self, patterns: &[&str]) -> Result<String, HashFilesError> {
-        hash_files(self.fd(), &self.path, patterns)
+        hash_files(self.root().as_fd(), &self.path, patterns)
     }
 
     /// Leaves what was written where it is when the view is dropped; it is unmounted all the same.
-    pub fn keep(&mut self) {
-        self.keep = true;
+    pub fn keep(&self) {
+        self.keep.store(true, Ordering::Relaxed);
     }
 
     /// Unmounts what killed runs left mounted below `state`: to be called when a process starts. Views of runs
@@ -225,7 +306,7 @@ impl Drop for View {
         if self.kind == ViewKind::Overlay {
             overlay::unmount(&self.path);
         }
-        if !self.keep {
+        if !self.keep.load(Ordering::Relaxed) {
             // What cannot be removed now is removed with the run.
             let _ = files::remove(&self.home);
         }

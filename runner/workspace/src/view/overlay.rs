@@ -23,17 +23,25 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen, move_mount, unmount as unmount_at,
 };
 
+use super::layers;
 use crate::Checkout;
 
-/// Mounts at `at`; what is written goes to `<home>/upper`.
+/// Mounts at `at`; what is written goes to `<home>/upper`, and what is there already shows.
 pub(super) fn mount(checkout: &Checkout, home: &Path, at: &Path) -> io::Result<()> {
     if !checkout.hides_deleted {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "deleted files could not be hidden"));
     }
     let (upper, work) = (home.join("upper"), home.join("work"));
-    fs::create_dir(&upper)?;
+    if !upper.is_dir() {
+        fs::create_dir(&upper)?;
+    }
+    // The kernel refuses a `work` of a volatile overlay that was mounted before: what it wrote may not be on the disk.
+    // Within one boot of the machine it is all there.
+    crate::files::remove(&work)?;
     fs::create_dir(&work)?;
-    let lowers = [folder(&checkout.layer)?, folder(&checkout.tree)?];
+    let frozen = layers::frozen(home);
+    let lowers = frozen.iter().rev().chain([&checkout.layer, &checkout.tree]).map(|path| folder(path));
+    let lowers = lowers.collect::<io::Result<Vec<_>>>()?;
     let (upper, work) = (folder(&upper)?, folder(&work)?);
     let mounted = assemble(&lowers, &upper, &work, true).or_else(|_| assemble(&lowers, &upper, &work, false))?;
     move_mount(&mounted, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;

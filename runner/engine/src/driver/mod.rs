@@ -1,37 +1,32 @@
 //! Gives the machine time, tasks, and a journal: carries out its commands and feeds back what came of them.
 
-use std::collections::{BTreeSet, HashMap};
+mod tries;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealock_events::{Cause, EventKind, RunResult};
+use sealock_events::{Cause, EventKind, RunResult, Wall};
+use sealock_plan::PlannedStep;
 use sealock_plan::evaluate::{self, Known};
-use sealock_plan::{LateFlag, PlannedStep};
 use sealock_sandbox::{CancellationToken, Entry};
 use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc;
 
-use crate::attempt::{self, Attempt as Try};
+use crate::attempt;
 use crate::closing::{self, Went};
-use crate::deployments::{self, Way};
-use crate::groups;
 use crate::known::{Files, StepKnown};
-use crate::machine::{self, Attempt, Command, Deployment, Input, Machine, StageId, Timer};
-use crate::prepare::{self, Prepared};
+use crate::machine::{self, Attempt, Command, Input, Machine, ReplayError, Stage, StageId, StepStatus, Timer};
+use crate::opening;
+use crate::past::Past;
+use crate::prepare;
+use crate::probing;
 use crate::recorder::RecordError;
-use crate::rollback_steps::RollbackStep;
 use crate::room::{HandedOn, Room};
 use crate::shared::Shared;
-use crate::stage_spec::{self, OwnContainer, OwnService, StageSpec};
-use crate::verifying::Ready;
+use crate::stage_spec::{self, GoesOn, OwnContainer, OwnService, StageSpec};
 
-/// How a step's text is evaluated.
-type Prepare = fn(
-    &PlannedStep,
-    &sealock_plan::PlannedPlugin,
-    &StepKnown<'_>,
-    &[(String, sealock_contract::SecretText)],
-) -> Result<Prepared, Cause>;
+pub(crate) use tries::EffectKey;
 
 /// How long a killed step may take to be gone, before the run ends without having seen it.
 const KILL_WAIT: Duration = Duration::from_secs(2);
@@ -82,12 +77,27 @@ pub(crate) struct Driver {
     opening: HashMap<StageId, CancellationToken>,
     running: HashMap<StageId, Running>,
     started: HashMap<String, Instant>,
+    past: Option<Arc<Past>>,
     verdict: Option<Verdict>,
 }
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, jobs: usize) -> Self {
-        let machine = Machine::new(shared.plan.as_ref().clone(), jobs);
+        let machine = Machine::new(shared.plan.as_ref().clone(), jobs).called(&shared.run);
+        Self::with(shared, machine, None)
+    }
+
+    /// For a run that goes on: as its record says.
+    ///
+    /// # Errors
+    ///
+    /// When the record is not of the plan.
+    pub(crate) fn resumed(shared: Arc<Shared>, jobs: usize, past: Arc<Past>) -> Result<Self, ReplayError> {
+        let machine = past.machine(&shared.plan, jobs)?.called(&shared.run);
+        Ok(Self::with(shared, machine, Some(past)))
+    }
+
+    fn with(shared: Arc<Shared>, machine: Machine, past: Option<Arc<Past>>) -> Self {
         let (feed, inputs) = mpsc::unbounded_channel();
         Self {
             shared,
@@ -98,13 +108,34 @@ impl Driver {
             opening: HashMap::new(),
             running: HashMap::new(),
             started: HashMap::new(),
+            past,
             verdict: None,
         }
     }
 
+    /// Writes down what the process that was killed could not, and takes the run up.
+    fn take_up(&mut self, past: &Past, by: (String, Wall)) {
+        for (stage, cell) in past.cells() {
+            let name = sealock_plan::matrix::cell_name(stage, cell);
+            self.shared.broker.grant_cell(stage, &name);
+        }
+        if !past.has_ended() {
+            self.take(Input::Interrupted);
+            if let Some(Verdict { result, exit, cause }) = self.verdict.take() {
+                let next = Some(format!("sealock resume {}", self.shared.run));
+                self.shared.recorder.tell(EventKind::RunFinished { result, exit, cause, duration_ms: 0, next });
+            }
+        }
+        let again = past.again(&self.machine);
+        self.take(Input::Resumed { again, by });
+    }
+
     /// Runs to the end. `cancel` asks for it; `kill` leaves everything as it is, at once.
-    pub(crate) async fn drive(mut self, cancel: &CancellationToken, kill: &CancellationToken) -> Verdict {
-        self.take(Input::Start);
+    pub(crate) async fn drive(mut self, wall: Wall, cancel: &CancellationToken, kill: &CancellationToken) -> Verdict {
+        match self.past.clone() {
+            Some(past) => self.take_up(&past, (self.shared.settings.who.clone(), wall)),
+            None => self.take(Input::Start),
+        }
         let recorder = self.shared.recorder.clone();
         let mut kill_heard = false;
         let mut asked = false;
@@ -118,7 +149,8 @@ impl Driver {
                 biased;
                 () = kill.cancelled(), if !kill_heard => {
                     self.kill_running().await;
-                    self.take(Input::Killed);
+                    self.rooms.values().for_each(|room| room.keep_workspace());
+                    self.take(Input::Interrupted);
                     kill_heard = true;
                 }
                 error = recorder.failed() => {
@@ -147,7 +179,9 @@ impl Driver {
         self.running.values().for_each(|running| running.kill.cancel());
         while !self.running.is_empty() {
             match tokio::time::timeout(KILL_WAIT, self.inputs.recv()).await {
-                Ok(Some(Input::StepEnded { stage, .. })) => drop(self.running.remove(&stage)),
+                Ok(Some(Input::StepEnded { stage, .. } | Input::Probed { stage, .. })) => {
+                    self.running.remove(&stage);
+                }
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return,
             }
@@ -156,7 +190,7 @@ impl Driver {
 
     fn take(&mut self, input: Input) {
         match &input {
-            Input::StepEnded { stage, .. } => drop(self.running.remove(stage)),
+            Input::StepEnded { stage, .. } | Input::Probed { stage, .. } => drop(self.running.remove(stage)),
             Input::StageReady { stage, .. } => {
                 self.opening.remove(stage);
                 self.rooms.extend(self.shared.enter(*stage).map(|room| (*stage, room)));
@@ -174,12 +208,13 @@ impl Driver {
         match command {
             Command::Record(kind) => self.record(*kind),
             Command::MakeCells { stage } => self.make_cells(stage),
-            Command::OpenStage { stage } => self.open_stage(stage),
+            Command::OpenStage { stage, resumed } => self.open_stage(stage, resumed),
             Command::StopOpening { stage } => {
                 self.opening.get(&stage).into_iter().for_each(CancellationToken::cancel);
             }
             Command::DecideStep { stage, step } => self.decide_step(stage, step),
             Command::StartStep { stage, attempt } => self.start_step(stage, attempt),
+            Command::ProbeStep { stage, attempt } => self.probe_step(stage, attempt),
             Command::StopStep { stage, .. } => {
                 self.running.get(&stage).into_iter().for_each(|running| running.stop.cancel());
             }
@@ -188,7 +223,7 @@ impl Driver {
             }
             Command::SetTimer { timer, ms } => self.set_timer(timer, ms),
             Command::RollBack { stage, steps, .. } => self.roll_back(stage, &steps),
-            Command::CloseStage { stage, succeeded, rolled_back } => self.close_stage(stage, succeeded, rolled_back),
+            Command::CloseStage { stage, succeeded, settled } => self.close_stage(stage, succeeded, settled),
             Command::Finish { result, exit, cause } => self.verdict = Some(Verdict { result, exit, cause }),
         }
     }
@@ -255,16 +290,39 @@ impl Driver {
         }
     }
 
-    fn open_stage(&mut self, id: StageId) {
+    fn open_stage(&mut self, id: StageId, resumed: bool) {
         let stop = CancellationToken::new();
         self.opening.insert(id, stop.clone());
         match self.stage_spec(id) {
-            Ok(spec) => {
+            Ok(mut spec) => {
+                spec.goes_on = self.past.as_ref().filter(|_| resumed).map(|past| self.goes_on(id, past));
                 let (shared, feed) = (self.shared.clone(), self.feed.clone());
-                tokio::spawn(open(shared, spec, feed, stop));
+                tokio::spawn(opening::open(shared, spec, feed, stop));
             }
             Err(cause) => self.send(Input::StageRefused { stage: id, cause }),
         }
+    }
+
+    /// What an interrupted stage goes on with.
+    fn goes_on(&self, id: StageId, past: &Past) -> GoesOn {
+        let stage = self.machine.stage(id);
+        let wrote = stage
+            .plan
+            .steps
+            .iter()
+            .zip(&stage.steps)
+            .find(|(plan, state)| state.status == StepStatus::Interrupted && self.may_write(stage, &plan.key));
+        GoesOn {
+            written_by: wrote.map(|(plan, _)| plan.title.clone()),
+            handed_on: past.handed_on(&stage.plan.name),
+            deployment: stage.deployment.clone(),
+            has_effects: stage.is_saga,
+            is_settled: stage.settled.is_some(),
+        }
+    }
+
+    fn may_write(&self, stage: &Stage, step: &str) -> bool {
+        attempt::may_write(&self.shared.grant(&stage.plan, step))
     }
 
     /// What the stage needs, evaluated.
@@ -287,6 +345,8 @@ impl Driver {
             services: stage.services.iter().map(|own| OwnService::evaluate(own, &known)).collect::<Result<_, _>>()?,
             outside_network: has_network && self.shared.settings.unconfined_network,
             group: group.transpose()?,
+            goes_on: None,
+            generation: self.machine.stage(id).generation,
             environment,
             environment_secrets: secrets.unwrap_or_default(),
             plan: Arc::new(stage.clone()),
@@ -354,134 +414,30 @@ impl Driver {
         });
     }
 
-    /// One try of a step, settled.
-    fn ready(&self, id: StageId, attempt: Attempt, entry: Entry) -> Result<Try, Cause> {
+    /// Asks a step how far its effect got, or takes a person's word for it.
+    fn probe_step(&mut self, id: StageId, attempt: Attempt) {
+        let made = self.ready(id, attempt, Entry::Run);
         let stage = &self.machine.stage(id).plan;
-        let step = &stage.steps[attempt.step];
-        let key = deployments::effect_key(&self.shared.run, &stage.name, &step.key);
-        self.try_of(id, step, attempt.number, entry, Some(key))
-    }
-
-    fn try_of(
-        &self,
-        id: StageId,
-        step: &PlannedStep,
-        number: u32,
-        entry: Entry,
-        key: Option<String>,
-    ) -> Result<Try, Cause> {
-        self.try_prepared(id, step, number, entry, key, prepare::prepare)
-    }
-
-    fn try_prepared(
-        &self,
-        id: StageId,
-        step: &PlannedStep,
-        number: u32,
-        entry: Entry,
-        key: Option<String>,
-        prepare: Prepare,
-    ) -> Result<Try, Cause> {
-        let stage = &self.machine.stage(id).plan;
-        let plugin = self.shared.plan.plugins.get(&step.plugin).ok_or_else(|| missing(&step.plugin))?;
-        let program = self.shared.programs.get(&step.plugin).ok_or_else(|| missing(&step.plugin))?.clone();
-        let room = &self.rooms[&id];
-        let prepared: Prepared =
-            self.with_known(id, step, |known| prepare(step, plugin, known, &room.environment_secrets))?;
-        let is_effect = plugin.manifest.as_ref().is_some_and(|manifest| manifest.effect);
-        Ok(Try {
-            name: sealock_contract::StepName { stage: stage.name.clone(), step: step.key.clone() },
-            number,
-            epoch: self.shared.next_epoch(),
-            program,
-            grant: self.shared.grant(stage, &step.key),
-            limits: step.limits,
-            prepared,
-            entry,
-            key: key.filter(|_| is_effect),
-            release: room.release(),
-            environment: stage.environment.clone(),
-            component: plugin.digest.to_string(),
-            manifest: plugin.manifest.clone(),
-        })
-    }
-
-    /// The stage's verifiers whose inputs are known by now.
-    fn verifiers(&self, id: StageId) -> Vec<Ready> {
-        let stage = &self.machine.stage(id).plan;
-        let steps = stage.steps.iter().filter(|step| {
-            let manifest = self.shared.plan.plugins.get(&step.plugin).and_then(|plugin| plugin.manifest.as_ref());
-            manifest.is_some_and(|manifest| manifest.verifies) && !is_forgiven(step)
-        });
-        let ready = steps.filter_map(|step| {
-            let prepared = self.try_of(id, step, 1, Entry::Run, None).ok()?.prepared;
-            let (inputs, secrets) = (prepared.inputs, prepared.secrets);
-            Some(Ready { step: step.key.clone(), plugin: step.plugin.clone(), inputs, secrets })
-        });
-        ready.collect()
-    }
-
-    fn roll_back(&self, id: StageId, steps: &[usize]) {
-        let stage = &self.machine.stage(id).plan;
-        let undo = steps
-            .iter()
-            .filter_map(|&step| self.ready(id, Attempt { step, number: 1 }, Entry::Rollback).ok())
-            .collect();
-        let extra: Vec<_> = stage.rollback.iter().map(|step| self.rollback_step(id, step)).collect();
-        let unmade = extra.iter().filter(|step| step.is_err()).count();
-        let extra = extra.into_iter().flatten().flatten().collect();
+        let name = format!("{}/{}", stage.name, stage.steps[attempt.step].key);
+        let word = self.past.as_ref().and_then(|past| past.settled.get(&name).copied());
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        self.running.insert(id, Running { stop: stop.clone(), kill: kill.clone() });
         let (shared, room, feed) = (self.shared.clone(), self.rooms[&id].clone(), self.feed.clone());
-        let complete = Way { undo, extra };
-        let lost = steps.len() - complete.undo.len() + unmade;
+        let declared = self.key_of(id, attempt.step);
         tokio::spawn(async move {
-            // The intent to roll back is in the journal before anything is taken back.
-            shared.recorder.settled().await;
-            let mut result = deployments::roll_back(&shared, &room, complete).await;
-            if lost > 0 {
-                result.result = sealock_events::DeploymentResult::RollbackFailed;
+            let answer = tokio::select! {
+                answer = probing::ask(&shared, &room, made, word, &stop) => answer,
+                () = kill.cancelled() => probing::unanswered("it was ended"),
+            };
+            let probing::Answer { state, why, outputs } = answer;
+            if let Err(cause) = probing::record(&shared, &declared, state, why.clone()).await {
+                tracing::warn!(code = cause.code, "what a probe answered was not recorded");
             }
-            let _ = feed.send(Input::RolledBack { stage: id, result });
+            let _ = feed.send(Input::Probed { stage: id, step: attempt.step, state, why, outputs });
         });
     }
 
-    /// One of the stage's own rollback steps; `None` when its condition does not hold.
-    fn rollback_step(&self, id: StageId, step: &PlannedStep) -> Result<Option<RollbackStep>, Cause> {
-        let holds = |written: &String| self.with_known(id, step, |known| evaluate::condition(written, known));
-        let holds = step.condition.as_ref().map_or(Ok(true), holds).map_err(|error| prepare::evaluation(&error))?;
-        if !holds {
-            let why = format!("its condition is false: {}", step.condition.as_deref().unwrap_or_default());
-            let stage = self.machine.stage(id).plan.name.clone();
-            self.shared.recorder.tell(EventKind::Skipped { stage, step: Some(step.key.clone()), why });
-            return Ok(None);
-        }
-        let most = step.retry.as_ref().map_or(1, |retry| retry.attempts);
-        let tries = (1..=most).map(|number| self.try_of(id, step, number, Entry::Run, None));
-        Ok(Some(RollbackStep { tries: tries.collect::<Result<_, _>>()?, retry: step.retry.clone() }))
-    }
-
-    /// The rollbacks of a stage's steps with effects, newest first, as they can be asked for by hand.
-    ///
-    /// # Errors
-    ///
-    /// An expression that fails.
-    pub(crate) fn undo_by_hand(&mut self, id: StageId, room: Arc<Room>) -> Result<Vec<Try>, Cause> {
-        self.rooms.insert(id, room);
-        let stage = self.machine.stage(id).plan.clone();
-        let has_effect = |step: &&PlannedStep| {
-            let manifest = self.shared.plan.plugins.get(&step.plugin).and_then(|plugin| plugin.manifest.as_ref());
-            manifest.is_some_and(|manifest| manifest.effect)
-        };
-        let steps = stage.steps.iter().rev().filter(has_effect);
-        let undo = steps.map(|step| {
-            let key = deployments::effect_key(&self.shared.run, &stage.name, &step.key);
-            self.try_prepared(id, step, 1, Entry::Rollback, Some(key), prepare::prepare_without_needs)
-        });
-        let undo = undo.collect();
-        self.rooms.remove(&id);
-        undo
-    }
-
-    fn close_stage(&mut self, id: StageId, succeeded: bool, rolled_back: Option<sealock_events::DeploymentResult>) {
+    fn close_stage(&mut self, id: StageId, succeeded: bool, settled: Option<sealock_events::DeploymentResult>) {
         let outputs = if succeeded { self.outputs(id) } else { Ok(Map::new()) };
         let (outputs, failed) = match outputs {
             Ok(outputs) => (outputs, None),
@@ -495,7 +451,7 @@ impl Driver {
         let is_saga = self.machine.stage(id).is_saga;
         tokio::spawn(async move {
             let (deployment, cause) =
-                closing::close(&shared, room, Went { verifiers, settled: rolled_back, is_saga, release: None }).await;
+                closing::close(&shared, room, Went { verifiers, settled, is_saga, release: None }).await;
             let _ = feed.send(Input::StageClosed { stage: id, outputs, deployment, cause: failed.or(cause) });
         });
     }
@@ -516,123 +472,8 @@ impl Driver {
     }
 }
 
-fn is_forgiven(step: &PlannedStep) -> bool {
-    step.allow_failure == LateFlag::Known(true)
-}
-
-fn missing(plugin: &str) -> Cause {
-    Cause {
-        code: "E-PLUGIN-UNKNOWN".into(),
-        message: format!("the plugin `{plugin}` is not loaded"),
-        help: None,
-        exit: 70,
-    }
-}
-
 /// A run whose record cannot be kept must not go on.
 fn unrecorded(error: RecordError) -> Verdict {
     let cause = crate::shared::unrecorded(error);
     Verdict { result: RunResult::Failure, exit: cause.exit, cause: Some(cause) }
-}
-
-/// Gets what a stage needs, its locks last.
-async fn open(shared: Arc<Shared>, spec: StageSpec, feed: mpsc::UnboundedSender<Input>, stop: CancellationToken) {
-    let id = spec.id;
-    let opened = try_open(&shared, spec, &feed, &stop).await;
-    let input = match opened {
-        Ok((room, deployment)) => {
-            shared.leave(id, room);
-            Input::StageReady { stage: id, deployment }
-        }
-        Err(cause) => Input::StageRefused { stage: id, cause },
-    };
-    let _ = feed.send(input);
-}
-
-async fn try_open(
-    shared: &Arc<Shared>,
-    spec: StageSpec,
-    feed: &mpsc::UnboundedSender<Input>,
-    stop: &CancellationToken,
-) -> Result<(Arc<Room>, Option<Deployment>), Cause> {
-    let environment = spec.environment.clone();
-    let opened = tokio::select! {
-        opened = open_room(shared, spec, feed) => opened?,
-        () = stop.cancelled() => return Err(machine::cancelled()),
-    };
-    let room = Arc::new(opened);
-    let Some(environment) = environment else {
-        return Ok((room, None));
-    };
-    match deployments::begin(shared, &room, &environment, stop).await {
-        Ok(deployment) => Ok((room, Some(deployment))),
-        Err(cause) => {
-            if let Ok(room) = Arc::try_unwrap(room) {
-                room.close(shared).await;
-            }
-            Err(cause)
-        }
-    }
-}
-
-/// Everything but the locks of targets. Waiting for a group or a port takes as long as it takes; services and container
-/// have the stage's time.
-async fn open_room(shared: &Arc<Shared>, spec: StageSpec, feed: &mpsc::UnboundedSender<Input>) -> Result<Room, Cause> {
-    let mut held = Vec::new();
-    if let Some((group, on_conflict)) = &spec.group {
-        held.push(take_group(shared, &spec, group, *on_conflict, feed).await?);
-    }
-    held.extend(take_ports(shared, &spec).await?);
-    let (name, most) = (spec.stage.clone(), spec.plan.timeout_ms);
-    let opened = tokio::time::timeout(Duration::from_millis(most), Room::open(shared, spec, held, feed.clone())).await;
-    opened.unwrap_or_else(|_| Err(machine::stage_timeout(&name, most)))
-}
-
-async fn take_group(
-    shared: &Shared,
-    spec: &StageSpec,
-    group: &str,
-    on_conflict: sealock_plan::Conflict,
-    feed: &mpsc::UnboundedSender<Input>,
-) -> Result<groups::Held, Cause> {
-    let me = format!("run {} (stage {})", shared.run, spec.stage);
-    let waiting = || {
-        let waiting = sealock_events::Waiting::Concurrency { group: group.to_owned() };
-        shared.recorder.tell(EventKind::Waiting { stage: Some(spec.stage.clone()), step: None, waiting });
-    };
-    match groups::take(shared.folder.state(), group, on_conflict, &me, waiting).await {
-        Ok(groups::Taken::Ours(held)) => {
-            let (note, feed, stage) = (held.note(), feed.clone(), spec.id);
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = groups::Held::asked_to_cancel(note) => drop(feed.send(Input::CancelStage { stage })),
-                    () = feed.closed() => {}
-                }
-            });
-            Ok(held)
-        }
-        Ok(groups::Taken::Refused(cause)) => Err(cause),
-        Err(error) => Err(attempt::disk(&error)),
-    }
-}
-
-/// Takes the ports of this machine that the stage's services fix: stages that fix the same one wait for each other. In
-/// ascending order, so that no two of them wait in a ring.
-async fn take_ports(shared: &Shared, spec: &StageSpec) -> Result<Vec<groups::Held>, Cause> {
-    let me = format!("run {} (stage {})", shared.run, spec.stage);
-    let ports: BTreeSet<u16> = spec.services.iter().flat_map(OwnService::fixed_ports).collect();
-    let mut held = Vec::new();
-    for port in ports {
-        let waiting = || {
-            let waiting = sealock_events::Waiting::Port { port };
-            shared.recorder.tell(EventKind::Waiting { stage: Some(spec.stage.clone()), step: None, waiting });
-        };
-        let state = shared.folder.state();
-        match groups::take(state, &format!("port {port}"), sealock_plan::Conflict::Queue, &me, waiting).await {
-            Ok(groups::Taken::Ours(one)) => held.push(one),
-            Ok(groups::Taken::Refused(cause)) => return Err(cause),
-            Err(error) => return Err(attempt::disk(&error)),
-        }
-    }
-    Ok(held)
 }

@@ -1,0 +1,159 @@
+//! `sealock resume [RUN]`
+
+use std::path::Path;
+
+use clap::Args;
+use sealock_contract::Digest;
+use sealock_engine::Past;
+use sealock_events::{Goal as Purpose, ProbeState, RunResult};
+use sealock_journal::{Journal, ReadError, RunSummary};
+use sealock_plan::Plan;
+use sealock_workspace::{RunFolder, Uncommitted};
+
+use super::run::{Begun, Goal, RunArgs, in_state, state_folder};
+use super::runs::Standing;
+use crate::changes;
+use crate::environment::Process;
+use crate::failure::{Failure, chain};
+use crate::planning::{Prepared, Repository};
+use crate::policy;
+use crate::shell::Shell;
+
+/// Go on with a run where it stopped: what is finished is not run again. Without a run: the newest that is not over.
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// A run's id, or its beginning
+    run: Option<String>,
+    /// Run this stage again from its first step, effects too, and what is behind it
+    #[arg(long, value_name = "STAGE")]
+    from: Vec<String>,
+    /// What became of an effect that nobody could tell: `stage/step=applied` or `stage/step=not-applied`
+    #[arg(long, value_name = "STEP=STATE", value_parser = word)]
+    settle: Vec<(String, ProbeState)>,
+    /// How to run it.
+    #[command(flatten)]
+    how: RunArgs,
+}
+
+/// Reads `stage/step=applied`.
+///
+/// # Errors
+///
+/// When it is not that.
+fn word(text: &str) -> Result<(String, ProbeState), String> {
+    let (step, state) = text.rsplit_once('=').ok_or("expected STAGE/STEP=applied or STAGE/STEP=not-applied")?;
+    match state {
+        "applied" => Ok((step.to_owned(), ProbeState::Applied)),
+        "not-applied" => Ok((step.to_owned(), ProbeState::NotApplied)),
+        other => Err(format!("expected applied or not-applied, found `{other}`")),
+    }
+}
+
+impl Resume {
+    /// Goes on.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way; what happens after that is told by the run.
+    pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
+        let state = state_folder(shell)?;
+        let mut journal = Journal::open(&state).map_err(|error| in_state(error.code(), &error, &state))?;
+        let repository = Repository::at(shell);
+        let found = self.find(&journal, repository.root())?;
+        // From here on nobody else takes the run up.
+        let folder = RunFolder::create(&state, &found.run).map_err(|error| in_state(error.code(), &error, &state))?;
+        let found = journal.run(&found.run).map_err(unread)?;
+        self.check_result(&found)?;
+        check_place(&state, &found, repository.root())?;
+        let plan = stored_plan(&journal, &found)?;
+        journal.go_on(&found.run).map_err(unread)?;
+        let past = self.past(&journal, &found, &plan)?;
+        policy::load(shell)?.check(&plan)?;
+        changes::refuse(shell, &repository, &found, &plan)?;
+        folder.clear_steps().map_err(|error| Failure::new("E-DISK", error.to_string()))?;
+        let git = repository.git(shell, found.commit.as_deref())?;
+        let prepared = Prepared { plan, git, uncommitted: Uncommitted::default() };
+        self.how.refuse(&prepared)?;
+        let begun = Begun { folder, journal, past: Some(past) };
+        self.how.start(shell, &repository, prepared, process, Goal::Resume(Box::new(begun)))
+    }
+
+    /// The run that is named, else the newest of this repository that is not over.
+    fn find(&self, journal: &Journal, repository: &Path) -> Result<RunSummary, Failure> {
+        if let Some(name) = &self.run {
+            return journal.run(name).map_err(unread);
+        }
+        for mut run in journal.runs(usize::MAX).map_err(unread)? {
+            let is_here = RunFolder::repository(journal.state(), &run.run).as_deref() == Some(repository);
+            if is_here && Standing::of(&mut run, journal).map_err(unread)? == Standing::Interrupted {
+                return Ok(run);
+            }
+        }
+        Err(Failure::new("E-RUN-UNKNOWN", "no run of this repository was interrupted")
+            .help("`sealock runs` lists all runs; a failed one is resumed by its id"))
+    }
+
+    fn check_result(&self, found: &RunSummary) -> Result<(), Failure> {
+        if found.result == Some(RunResult::Success) && self.from.is_empty() {
+            return Err(Failure::new("E-RUN-FINISHED", format!("run {} succeeded: nothing is left of it", found.run))
+                .help("`--from STAGE` runs a stage and what is behind it again"));
+        }
+        Ok(())
+    }
+
+    fn past(&self, journal: &Journal, found: &RunSummary, plan: &Plan) -> Result<Past, Failure> {
+        let events = journal.events(&found.run).map_err(unread)?.collect::<Result<Vec<_>, _>>().map_err(unread)?;
+        let past = Past::read(plan, events);
+        let mut past = past.map_err(|error| Failure::new("E-RUN-RECORD", error.to_string()))?;
+        if past.start().0 == Purpose::RollBack {
+            let environment =
+                plan.stages.first().and_then(|stage| stage.environment.as_deref()).unwrap_or("ENVIRONMENT");
+            let message = format!("run {} is a rollback by hand, which is not resumed but made again", found.run);
+            return Err(Failure::new("E-RUN-FINISHED", message).help(format!("sealock rollback {environment}")));
+        }
+        for stage in &self.from {
+            if !past.run_again(plan, stage) {
+                let names: Vec<&str> = plan.stages.iter().map(|stage| stage.name.as_str()).collect();
+                return Err(Failure::new("E-STAGE-UNKNOWN", format!("the run has no stage `{stage}`"))
+                    .help(format!("it has {}", names.join(", "))));
+            }
+        }
+        for (step, state) in &self.settle {
+            past.settle(step, *state);
+        }
+        Ok(past)
+    }
+}
+
+/// The plan that the run began with, word for word.
+fn stored_plan(journal: &Journal, found: &RunSummary) -> Result<Plan, Failure> {
+    let text = journal.plan(&found.run).map_err(unread)?;
+    let changed = |why: String| {
+        Failure::new("E-RUN-VERSION", format!("the plan of run {} cannot be used by this version: {why}", found.run))
+            .help("resume it with the version that began it, or start a new run")
+    };
+    let plan: Plan = serde_json::from_str(&text).map_err(|error| changed(error.to_string()))?;
+    let digest: Digest = plan.digest();
+    if digest.to_string() != found.plan_digest {
+        return Err(changed("it reads back as another plan".to_owned()));
+    }
+    Ok(plan)
+}
+
+fn check_place(state: &Path, found: &RunSummary, here: &Path) -> Result<(), Failure> {
+    match RunFolder::repository(state, &found.run) {
+        Some(root) if root != here => {
+            let message = format!("run {} is of the repository {}", found.run, root.display());
+            Err(Failure::new("E-RUN-ELSEWHERE", message).help(format!(
+                "sealock -C {} resume {}",
+                root.display(),
+                found.run
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unread(error: ReadError) -> Failure {
+    Failure::new(error.code(), chain(&error))
+}

@@ -1,0 +1,168 @@
+//! Runs that were killed go on where they stopped.
+
+use std::process::Child;
+
+use super::cancel::unique;
+use super::support::{Scene, Told, finish, processes_with, signal, text, until};
+
+/// A stage of three steps: the second one writes, and hangs when it is run for the first time.
+fn three_steps(marker: &str) -> String {
+    // Quoted within, so that only the command that hangs has the whole word in its line.
+    let (start, end) = marker.split_at(4);
+    format!(
+        r#"
+name: three
+stages:
+  first:
+    outputs: {{ word: "${{{{ steps.a.outputs.word }}}}" }}
+    steps:
+      - id: a
+        run: |
+          echo "word=hello" >> $GITHUB_OUTPUT
+          echo "GIVEN=yes" >> $GITHUB_ENV
+          echo made > made
+          echo a >> $HOME/times
+      - id: b
+        run: |
+          echo b >> $HOME/times
+          test "$GIVEN" = yes
+          test "$(cat made)" = made
+          test ! -e half
+          echo half > half
+          rm made
+          if [ ! -e $HOME/again ]; then touch $HOME/again; sh -c 'while :; do sleep 0.1; done' {start}''{end}; fi
+      - run: cat $HOME/times half
+  second:
+    needs: first
+    steps: [{{ run: 'echo "$WORD, world"', env: {{ WORD: "${{{{ needs.first.outputs.word }}}}" }} }}]
+"#
+    )
+}
+
+fn hung(scene: &Scene, marker: &str, arguments: &[&str]) -> Child {
+    let child = scene.command(arguments).spawn().expect("it starts");
+    until("the step to hang", || processes_with(marker).iter().any(|pid| *pid != child.id()));
+    child
+}
+
+/// A run that is killed while its second step hangs.
+fn killed(marker: &str) -> Scene {
+    let scene = Scene::new(&three_steps(marker));
+    let mut child = hung(&scene, marker, &["run", "--format", "jsonl"]);
+    child.kill().and_then(|()| child.wait()).expect("it is ours");
+    until("its processes to be dead", || processes_with(marker).is_empty());
+    scene
+}
+
+fn resumed(scene: &Scene, arguments: &[&str]) -> Told {
+    let mut all = vec!["resume", "--format", "jsonl"];
+    all.extend(arguments);
+    scene.call(&all)
+}
+
+fn run_of(scene: &Scene) -> String {
+    text(&scene.call(&["runs", "--format", "json"]).json()[0]["run"])
+}
+
+#[test]
+fn a_killed_run_goes_on_at_its_first_unfinished_step() {
+    let scene = killed(&unique("goes-on-at"));
+    scene.call(&["runs"]).exits(0).says("! interrupted").says("sealock resume");
+    let told = resumed(&scene, &[]);
+    told.exits(0);
+    // The workspace is as the last finished step left it; what the killed one had written is gone.
+    assert_eq!(told.log("first"), ["a", "b", "b", "half"]);
+    assert_eq!(told.log("second"), ["hello, world"]);
+    assert_eq!(told.of("stage-restarted"), Vec::<serde_json::Value>::new());
+    told.assert_paired_but_for("run");
+    let shown = scene.call(&["show", "--format", "jsonl"]);
+    assert_eq!(shown.of("run-resumed").len(), 1);
+    assert_eq!(text(&shown.of("run-finished")[1]["result"]), "success");
+    scene.call(&["runs"]).says("✓ success");
+    resumed(&scene, &[]).exits(2).says("E-RUN-UNKNOWN");
+    resumed(&scene, &[&run_of(&scene)]).exits(2).says("E-RUN-FINISHED");
+}
+
+#[test]
+fn a_workspace_that_is_gone_restarts_the_stage_and_says_so() {
+    let scene = killed(&unique("restarts"));
+    let stages = scene.state().join("runs").join(run_of(&scene)).join("stages");
+    scene.call(&["runs"]).exits(0);
+    unmounted(&stages.join("first/workspace"));
+    std::fs::remove_dir_all(stages.join("first")).expect("nothing is mounted there");
+    let told = resumed(&scene, &[]);
+    told.exits(0);
+    assert_eq!(told.log("first"), ["a", "b", "a", "b", "half"]);
+    assert_eq!(text(&told.of("stage-restarted")[0]["stage"]), "first");
+}
+
+fn unmounted(path: &std::path::Path) {
+    // Nothing is mounted where the process may not mount.
+    let _ = std::process::Command::new("umount").arg("--lazy").arg(path).stderr(std::process::Stdio::null()).status();
+}
+
+#[test]
+fn a_second_interrupt_leaves_a_run_that_can_be_resumed() {
+    let marker = unique("left");
+    let scene = Scene::new(&three_steps(&marker).replace("sh -c 'while", "trap '' INT TERM; sh -c 'while"));
+    let child = hung(&scene, &marker, &["run", "--format", "jsonl"]);
+    signal(child.id(), "INT");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    signal(child.id(), "INT");
+    let told = finish(child);
+    told.exits(130);
+    let end = &told.of("run-finished")[0];
+    assert_eq!(text(&end["result"]), "interrupted");
+    assert_eq!(text(&end["next"]), format!("sealock resume {}", run_of(&scene)));
+    let told = resumed(&scene, &[]);
+    told.exits(0);
+    assert_eq!(told.log("first"), ["a", "b", "b", "half"]);
+}
+
+#[test]
+fn what_has_changed_since_is_refused_with_the_difference() {
+    let scene = killed(&unique("changed"));
+    let before = std::fs::read_to_string(scene.repo().join("pipelines/main.yml")).expect("it is there");
+    scene.write("pipelines/main.yml", before.replace("$WORD, world", "$WORD, moon"));
+    let told = resumed(&scene, &[]);
+    told.exits(2).says("E-RUN-CHANGED").says("stages[second].steps[1]").says("moon");
+    scene.write("pipelines/main.yml", before);
+    scene.write("other", "more");
+    scene.commit();
+    resumed(&scene, &[]).exits(2).says("E-RUN-CHANGED").says("is checked out");
+    scene.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    resumed(&scene, &[]).exits(0);
+}
+
+#[test]
+fn a_run_that_goes_on_is_not_resumed() {
+    let marker = unique("held");
+    let scene = Scene::new(&three_steps(&marker));
+    let mut child = hung(&scene, &marker, &["run", "--format", "jsonl"]);
+    resumed(&scene, &[&run_of(&scene)]).exits(2).says("E-RUN-HELD");
+    child.kill().and_then(|()| child.wait()).expect("it is ours");
+}
+
+const FAILS: &str = r#"
+name: fails
+stages:
+  good: { steps: [{ run: "echo good" }] }
+  bad: { needs: good, steps: [{ run: echo before }, { run: cat MISSING }] }
+  last: { needs: bad, steps: [{ run: "echo last" }] }
+"#;
+
+#[test]
+fn a_failed_run_goes_on_at_the_stage_that_failed() {
+    let scene = Scene::new(FAILS);
+    scene.run(&[]).exits(1);
+    let run = run_of(&scene);
+    let told = resumed(&scene, &[&run]);
+    told.exits(1);
+    assert_eq!(told.of("stage-restarted").len(), 2, "{}", told.stdout);
+    assert_eq!(told.log("good"), Vec::<String>::new());
+    assert_eq!(told.log("bad").first().map(String::as_str), Some("before"));
+    resumed(&scene, &[&run, "--from", "nothing"]).exits(2).says("E-STAGE-UNKNOWN");
+    let told = resumed(&scene, &[&run, "--from", "good"]);
+    told.exits(1);
+    assert_eq!(told.log("good"), ["good"]);
+}
