@@ -74,12 +74,13 @@ fn differences(
     };
     let texts = plan.inputs.iter().map(|(name, value)| (name.clone(), text(value)));
     let facts = Facts {
+        trust: plan.trust,
         github: plan.github.clone(),
         vars: plan.vars.clone().into_iter().collect(),
         inputs: texts.collect(),
         networks: policy::load(shell)?.policy.networks,
     };
-    let catalogue = Plugins::new(repository.root());
+    let catalogue = Plugins::of(shell, repository.root());
     let planned = sealock_plan::plan(Request { pipeline, source, facts: &facts, catalogue: &catalogue, only: None });
     let Some(now) = planned.plan else {
         return Ok("it cannot be planned now (`sealock plan` tells why)".to_owned());
