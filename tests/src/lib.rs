@@ -4,6 +4,7 @@
 //! panic with what was found: a scenario has nobody to hand an error to.
 
 pub mod canary;
+pub mod depot;
 pub mod program;
 pub mod registry;
 pub mod repository;
@@ -12,6 +13,7 @@ pub mod sealock;
 pub mod target;
 pub mod workflow;
 
+pub use depot::Depot;
 pub use registry::Registry;
 pub use repository::Repository;
 pub use rig::Rig;

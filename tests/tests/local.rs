@@ -17,6 +17,7 @@ mod local {
     mod handover;
     mod journal;
     mod policy;
+    mod registries;
     mod resume;
     mod shells;
     mod smoke;

@@ -229,7 +229,7 @@ mod tests {
             ("another type", |value| value["mediaType"] = "application/json".into()),
             ("schema 1", |value| value["schemaVersion"] = 1.into()),
             ("configuration is", |value| {
-                value["config"]["mediaType"] = "application/vnd.oci.image.config.v1+json".into()
+                value["config"]["mediaType"] = "application/vnd.oci.image.config.v1+json".into();
             }),
             ("0 layers", |value| value["layers"] = serde_json::json!([])),
             ("2 layers", |value| value["layers"] = serde_json::json!([value["layers"][0], value["layers"][0]])),

@@ -49,6 +49,10 @@ impl Asks {
     }
 
     /// What the lockfile keeps of them.
+    ///
+    /// # Panics
+    ///
+    /// Never: text prints as JSON.
     pub fn digest(&self) -> Digest {
         Digest::of(&serde_json::to_vec(&self.0).expect("it holds only text"))
     }

@@ -138,7 +138,9 @@ mod tests {
 
     fn fetched(store: &Store, pieces: &[&[u8]], digest: Digest) -> Option<Verified> {
         let mut incoming = store.begin().expect("a file");
-        pieces.iter().for_each(|piece| incoming.write(piece).expect("the disk takes it"));
+        for piece in pieces {
+            incoming.write(piece).expect("the disk takes it");
+        }
         incoming.verify(digest, store)
     }
 

@@ -57,7 +57,9 @@ impl Update {
                 changes.push(Change::of(&registries, reference, old, new));
             }
         }
-        changes.iter().for_each(|change| shell.answer(&change.text()));
+        for change in &changes {
+            shell.answer(&change.text());
+        }
         self.refuse(shell, &changes)?;
         self.apply(&repository, &lockfile, changes)?;
         Ok(exit_code::SUCCESS)
@@ -129,7 +131,9 @@ impl<'a> Change<'a> {
             let _ = writeln!(text, "  signer   {} -> {}", name(&old.signer), name(&new.signer));
         }
         for (word, asks) in [("for more", &self.more), ("no more", &self.less)] {
-            asks.iter().for_each(|ask| text.push_str(&format!("  asks {word}: {ask}\n")));
+            for ask in asks {
+                let _ = writeln!(text, "  asks {word}: {ask}");
+            }
         }
         if self.more.is_empty() && self.less.is_empty() {
             text.push_str("  asks for the same\n");

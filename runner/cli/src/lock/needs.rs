@@ -48,7 +48,7 @@ pub(crate) fn references(draft: &Draft) -> Needs {
 }
 
 fn add(needs: &mut Needs, draft: &Draft) {
-    for entry in draft.plugins.iter() {
+    for entry in &draft.plugins {
         if let PluginName::Reference(reference) = &entry.value.value {
             needs.entry(reference.clone()).or_default().insert(entry.key.value.clone());
         }

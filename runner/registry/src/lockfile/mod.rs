@@ -47,6 +47,10 @@ pub struct Locked {
 
 impl Lockfile {
     /// The file's text: the same for the same content, whoever writes it.
+    ///
+    /// # Panics
+    ///
+    /// Never: text and numbers print as TOML.
     pub fn text(&self) -> String {
         let mut text = format!("{HEAD}format = {FORMAT}\n");
         for (reference, locked) in &self.plugins {

@@ -19,15 +19,16 @@ const HUB: &str = "https://index.docker.io/v1/";
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Config {
-    auths: HashMap<String, Auth>,
+    auths: HashMap<String, Kept>,
     cred_helpers: HashMap<String, String>,
     creds_store: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Auth {
-    auth: String,
+struct Kept {
+    #[serde(rename = "auth")]
+    pair: String,
     username: String,
     password: String,
     identitytoken: String,
@@ -49,8 +50,8 @@ pub(super) async fn find(file: &Path, host: &str) -> Result<Option<Login>, Regis
     {
         return Ok(Some(login));
     }
-    let auth = config.auths.iter().find(|(key, _)| is_same_host(host_of(key), host));
-    auth.map_or(Ok(None), |(_, auth)| auth.login()).map_err(failed)
+    let kept = config.auths.iter().find(|(key, _)| is_same_host(host_of(key), host));
+    kept.map_or(Ok(None), |(_, kept)| kept.login()).map_err(failed)
 }
 
 fn read(file: &Path) -> Result<Option<Config>, String> {
@@ -72,17 +73,17 @@ fn host_of(key: &str) -> &str {
     bare.split('/').next().unwrap_or_default()
 }
 
-impl Auth {
+impl Kept {
     fn login(&self) -> Result<Option<Login>, String> {
         if !self.identitytoken.is_empty() {
             return Ok(Some(Login::Identity(Zeroizing::new(self.identitytoken.clone()))));
         }
-        if self.auth.is_empty() {
+        if self.pair.is_empty() {
             let password = Zeroizing::new(self.password.clone());
             return Ok((!self.username.is_empty()).then(|| Login::Password { user: self.username.clone(), password }));
         }
         let wrong = || "`auth` is no name and password in base64".to_owned();
-        let decoded = STANDARD.decode(&self.auth).or_else(|_| STANDARD_NO_PAD.decode(&self.auth));
+        let decoded = STANDARD.decode(&self.pair).or_else(|_| STANDARD_NO_PAD.decode(&self.pair));
         let decoded = Zeroizing::new(decoded.map_err(|_| wrong())?);
         let text = std::str::from_utf8(&decoded).map_err(|_| wrong())?;
         let (user, password) = text.split_once(':').ok_or_else(wrong)?;

@@ -128,13 +128,11 @@ fn created(shell: &Shell) -> Result<Timestamp, Failure> {
 fn only_component(folder: &Path) -> Result<PathBuf, Failure> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let found: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "wasm")).collect();
-    match &found[..] {
-        [only] => Ok(only.clone()),
-        _ => {
-            let message = format!("expected one `.wasm` file in {}, found {}", folder.display(), found.len());
-            Err(Failure::new("E-FILE-READ", message).help("name the component: `--file target/step.wasm`"))
-        }
+    if let [only] = &found[..] {
+        return Ok(only.clone());
     }
+    let message = format!("expected one `.wasm` file in {}, found {}", folder.display(), found.len());
+    Err(Failure::new("E-FILE-READ", message).help("name the component: `--file target/step.wasm`"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

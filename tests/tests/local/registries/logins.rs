@@ -1,0 +1,182 @@
+//! Who a registry lets in, and that a login goes nowhere else.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use e2e::Depot;
+use e2e::depot::{Asked, Reply};
+
+use super::super::guests::guest;
+use super::super::support::{Told, finish};
+use super::support::{LONG_AGO, Yard, plain};
+
+/// `ada:canary-hunter2` as `Authorization` says it.
+const ADA: &str = "Basic YWRhOmNhbmFyeS1odW50ZXIy";
+const PASSWORD: &str = "canary-hunter2";
+
+fn yard() -> Yard {
+    let yard = Yard::using(&["acme/step:1.0"]);
+    yard.depot.put_plugin("acme/step", "1.0", &plain(), LONG_AGO);
+    yard
+}
+
+/// Lets in whoever says `authorization`, and challenges everybody else.
+fn guarded(authorization: &'static str, challenge: String) -> impl Fn(&Asked, Reply) -> Reply + Send + Sync {
+    move |asked, truth| match asked.headers.get("authorization") {
+        Some(own) if own == authorization => truth,
+        _ => Reply::status(401).header("www-authenticate", &challenge),
+    }
+}
+
+fn write_docker(yard: &Yard, config: &str) {
+    fs::create_dir_all(yard.docker()).expect("the folder is ours");
+    fs::write(yard.docker().join("config.json"), config).expect("the folder is ours");
+}
+
+fn log_in(yard: &Yard) {
+    write_docker(yard, &format!(r#"{{"auths":{{"{}":{{"auth":"YWRhOmNhbmFyeS1odW50ZXIy"}}}}}}"#, yard.depot.address));
+}
+
+fn without_the_password(told: &Told) {
+    assert!(!told.stdout.contains(PASSWORD) && !told.stderr.contains(PASSWORD), "{}{}", told.stdout, told.stderr);
+}
+
+#[test]
+fn dockers_own_file_lets_in_and_a_wrong_one_is_told() {
+    let yard = yard();
+    yard.depot.lie(guarded(ADA, "Basic realm=\"x\"".to_owned()));
+    yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH").says("docker login");
+    write_docker(
+        &yard,
+        &format!(r#"{{"auths":{{"{}":{{"username":"ada","password":"wrong"}}}}}}"#, yard.depot.address),
+    );
+    yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH");
+    write_docker(&yard, "{ broken");
+    yard.call(&["lock"]).exits(2).says("E-REGISTRY-CREDENTIALS").says("config.json");
+    assert_eq!((yard.kept(), yard.lockfile()), (Vec::new(), None));
+    log_in(&yard);
+    without_the_password(yard.call(&["lock"]).exits(0));
+    yard.run().exits(0);
+}
+
+#[test]
+fn a_credential_program_is_asked_as_docker_asks_it() {
+    let yard = yard();
+    yard.depot.lie(guarded(ADA, "Basic realm=\"x\"".to_owned()));
+    write_docker(&yard, r#"{"credsStore":"tests"}"#);
+    yard.call(&["lock"]).exits(2).says("E-REGISTRY-CREDENTIALS").says("docker-credential-tests");
+    let program = yard.docker().join("docker-credential-tests");
+    let script = format!(
+        "#!/bin/sh\nread server || true\n[ \"$1 $server\" = \"get {}\" ] || exit 1\necho '{{\"ServerURL\":\"x\",\"Username\":\"ada\",\"Secret\":\"{PASSWORD}\"}}'\n",
+        yard.depot.address
+    );
+    fs::write(&program, script).expect("the folder is ours");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("the file is ours");
+    let path = format!("{}:{}", yard.docker().display(), std::env::var("PATH").expect("a search path"));
+    let told = finish(yard.command(&["lock"]).env("PATH", path).spawn().expect("it starts"));
+    without_the_password(told.exits(0));
+}
+
+#[test]
+fn publishing_takes_a_user_and_a_password_from_standard_input() {
+    let yard = yard();
+    yard.depot.lie(guarded(ADA, "Basic realm=\"x\"".to_owned()));
+    let file = guest("guest_polite.wasm");
+    let name = yard.name("acme/new:1.0");
+    let publish = |password: &str| {
+        let words = [
+            "plugin",
+            "publish",
+            &name,
+            "--file",
+            file.to_str().expect("a path"),
+            "--username",
+            "ada",
+            "--password-stdin",
+        ];
+        let mut child = yard.command(&words).stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        stdin.write_all(password.as_bytes()).expect("it reads");
+        drop(stdin);
+        finish(child)
+    };
+    publish("wrong\n").exits(6).says("E-REGISTRY-AUTH");
+    without_the_password(publish(&format!("{PASSWORD}\n")).exits(0));
+    yard.call(&["plugin", "publish", &name, "--username", "ada"]).exits(2);
+}
+
+#[test]
+fn a_token_server_of_the_registry_gets_the_login_and_the_registry_the_token() {
+    let yard = yard();
+    log_in(&yard);
+    let realm = format!("Bearer realm=\"http://{}/token\",service=\"tests\"", yard.depot.address);
+    yard.depot.lie(move |asked, truth| match asked.headers.get("authorization").map(String::as_str) {
+        Some(ADA) if asked.path.starts_with("/token?service=tests&scope=repository%3Aacme%2Fstep%3Apull") => {
+            Reply::status(200).body("application/json", r#"{"token":"t0ken"}"#)
+        }
+        Some("Bearer t0ken") => truth,
+        _ => Reply::status(401).header("www-authenticate", &realm),
+    });
+    without_the_password(yard.call(&["lock"]).exits(0));
+    let asked = yard.depot.asked();
+    assert_eq!(asked.iter().filter(|asked| asked.path.starts_with("/token")).count(), 1, "one token does for all");
+}
+
+#[test]
+fn no_login_goes_to_a_token_server_elsewhere() {
+    let yard = yard();
+    log_in(&yard);
+    let elsewhere = Depot::start();
+    elsewhere.lie(|_, _| Reply::status(401));
+    let realm = format!("Bearer realm=\"http://{}/token\"", elsewhere.address);
+    yard.depot.lie(guarded("nobody", realm));
+    without_the_password(yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH"));
+    assert!(!elsewhere.asked().is_empty() && !elsewhere.asked().iter().any(Asked::has_authorization));
+
+    yard.depot.lie(guarded("nobody", "Bearer realm=\"http://example.com/token\"".to_owned()));
+    yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH").says("not secure");
+    yard.depot.lie(guarded("nobody", "Negotiate".to_owned()));
+    yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH");
+}
+
+#[test]
+fn a_redirect_to_another_host_loses_the_login() {
+    let yard = yard();
+    log_in(&yard);
+    let elsewhere = Depot::start();
+    let component = plain();
+    elsewhere.lie(move |_, _| Reply::status(200).body("application/octet-stream", component.clone()));
+    let target = format!("http://{}/store", elsewhere.address);
+    yard.depot.lie(move |asked, truth| match asked.headers.get("authorization") {
+        Some(_) if asked.is_blob() && truth.body.len() > 10_000 => Reply::status(307).header("location", &target),
+        Some(_) => truth,
+        None => Reply::status(401).header("www-authenticate", "Basic realm=\"x\""),
+    });
+    yard.call(&["lock"]).exits(0);
+    assert!(!elsewhere.asked().is_empty() && !elsewhere.asked().iter().any(Asked::has_authorization));
+}
+
+#[test]
+fn an_upload_does_not_go_on_elsewhere() {
+    let yard = yard();
+    log_in(&yard);
+    let elsewhere = Depot::start();
+    let target = format!("http://{}/upload", elsewhere.address);
+    yard.depot.lie(move |asked, truth| match asked.method.as_str() {
+        "POST" => Reply::status(202).header("location", &target),
+        _ => truth,
+    });
+    yard.publish("acme/new:1.0").exits(6).says("E-REGISTRY-ANSWER");
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[test]
+fn a_registry_that_always_wants_another_login_is_asked_twice() {
+    let yard = yard();
+    log_in(&yard);
+    yard.depot.lie(|_, _| Reply::status(401).header("www-authenticate", "Basic realm=\"x\""));
+    yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH");
+    assert_eq!(yard.depot.asked().len(), 2);
+}
