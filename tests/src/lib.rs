@@ -5,6 +5,8 @@
 
 pub mod canary;
 pub mod depot;
+pub mod guests;
+pub mod loopback;
 pub mod program;
 pub mod registry;
 pub mod repository;
@@ -14,6 +16,8 @@ pub mod target;
 pub mod workflow;
 
 pub use depot::Depot;
+pub use guests::guest;
+pub use loopback::Loopback;
 pub use registry::Registry;
 pub use repository::Repository;
 pub use rig::Rig;

@@ -15,7 +15,7 @@ pub struct Rig {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment where the rig is")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -74,7 +74,11 @@ impl Rig {
     }
 }
 
-fn setting(name: &str) -> String {
+/// The value of `SEALOCK_RIG_<name>`, for who needs of the rig only what scenarios share, such as its open registry.
+///
+/// # Panics
+/// When the rig's environment is not there.
+pub fn setting(name: &str) -> String {
     variable(&format!("SEALOCK_RIG_{name}")).unwrap_or_else(|| {
         panic!("SEALOCK_RIG_{name} is not set: start the rig with tests/rig/up, and take what it prints into the environment")
     })
@@ -92,7 +96,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// The program of `tests/rig/tools/<name>`, built when it is not there.
-pub(crate) fn tool(name: &str) -> PathBuf {
+pub fn tool(name: &str) -> PathBuf {
     let path = crate::program::must(std::process::Command::new(tests_folder().join("rig/tool")).arg(name));
     PathBuf::from(path.trim())
 }
@@ -109,7 +113,7 @@ pub fn search_path() -> String {
     variable("PATH").unwrap_or_default()
 }
 
-fn build_folder() -> PathBuf {
+pub(crate) fn build_folder() -> PathBuf {
     let this = std::env::current_exe().expect("a test knows its own file");
     this.ancestors().nth(2).expect("a test is built into a folder of a folder").to_path_buf()
 }

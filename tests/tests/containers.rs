@@ -1,8 +1,9 @@
 //! Stages in containers and with services, on the rig's engine: what they wait for, and what is left of them. And the
-//! GitHub Action in the workflow runner that the rig builds.
+//! GitHub Action in the workflow runner that the rig builds. And the registry that other programs read and write, too.
 
 mod containers {
     mod action;
+    mod signatures;
 }
 
 use std::process::Command;

@@ -1,31 +1,11 @@
 //! Components that a repository brings along: their limits, and that the next stage still runs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 
+pub(crate) use e2e::guest;
 use serde_json::Value;
 
 use super::support::{Scene, Told, text};
-
-/// The compiled guests: `$SEALOCK_GUESTS`, else built here when they are missing.
-pub(crate) fn guest(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        if let Some(folder) = std::env::var_os("SEALOCK_GUESTS") {
-            return folder.into();
-        }
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests");
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--release", "--target", "wasm32-wasip2"]).current_dir(sources);
-        let status = cargo.env("CARGO_TARGET_DIR", &target).status().expect("cargo is there");
-        assert!(status.success(), "the guests do not build: `rustup target add wasm32-wasip2`");
-        target.join("wasm32-wasip2/release")
-    });
-    BUILT.get().expect("it was just set").join(name)
-}
 
 /// Runs the hostile guest, and a stage after it that has to run.
 fn attack(with: &str, keys: &str) -> Told {
