@@ -28,6 +28,7 @@ struct Inner {
     asked: Mutex<Vec<Asked>>,
     lie: Mutex<Option<Lie>>,
     is_stopped: AtomicBool,
+    lists_referrers: AtomicBool,
 }
 
 /// Changes a true answer.
@@ -141,6 +142,11 @@ impl Depot {
         Self { address, inner }
     }
 
+    /// From now on it lists what refers to a manifest, as registries of OCI 1.1 do.
+    pub fn list_referrers(&self) {
+        self.inner.lists_referrers.store(true, Ordering::SeqCst);
+    }
+
     /// Answers nobody any more.
     pub fn stop(&self) {
         self.inner.is_stopped.store(true, Ordering::SeqCst);
@@ -193,6 +199,11 @@ impl Depot {
         self.put_manifest(repository, tag, &manifest)
     }
 
+    /// A manifest that is there, by tag or digest.
+    pub fn manifest(&self, repository: &str, reference: &str) -> Option<Vec<u8>> {
+        held(&self.inner.manifests).get(&format!("{repository}/manifests/{reference}")).cloned()
+    }
+
     /// Takes a manifest away.
     pub fn remove(&self, repository: &str, reference: &str) {
         held(&self.inner.manifests).remove(&format!("{repository}/manifests/{reference}"));
@@ -223,6 +234,9 @@ impl Inner {
         match asked.method.as_str() {
             "GET" | "HEAD" if below.ends_with("/tags/list") => self.tags(below),
             "GET" | "HEAD" if below.contains("/manifests/") => self.manifest(below),
+            "GET" if below.contains("/referrers/") && self.lists_referrers.load(Ordering::SeqCst) => {
+                self.referrers(below)
+            }
             "GET" | "HEAD" if below.contains("/blobs/") => self.blob(below),
             "POST" if below.ends_with("/blobs/uploads/") => {
                 Reply::status(202).header("location", &format!("{path}1?state=x"))
@@ -257,6 +271,24 @@ impl Inner {
             }
             None => Reply::status(404),
         }
+    }
+
+    fn referrers(&self, below: &str) -> Reply {
+        let (repository, of) = below.split_once("/referrers/").unwrap_or_default();
+        let by_digest = format!("{repository}/manifests/sha256:");
+        let mut listed = Vec::new();
+        for (_, bytes) in held(&self.manifests).iter().filter(|(name, _)| name.starts_with(&by_digest)) {
+            let manifest: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+            if manifest["subject"]["digest"] == of {
+                listed.push(
+                    serde_json::json!({ "mediaType": MANIFEST_TYPE, "digest": digest(bytes), "size": bytes.len(),
+                    "artifactType": manifest["artifactType"] }),
+                );
+            }
+        }
+        let kind = "application/vnd.oci.image.index.v1+json";
+        let list = serde_json::json!({ "schemaVersion": 2, "mediaType": kind, "manifests": listed });
+        Reply::status(200).body(kind, list.to_string())
     }
 
     fn blob(&self, below: &str) -> Reply {

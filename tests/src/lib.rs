@@ -3,6 +3,7 @@
 //! Everything here looks from outside: by `ssh` and `curl` of its own, never through Sealock. What goes wrong is a
 //! panic with what was found: a scenario has nobody to hand an error to.
 
+pub mod authority;
 pub mod canary;
 pub mod depot;
 pub mod guests;
@@ -15,6 +16,7 @@ pub mod sealock;
 pub mod target;
 pub mod workflow;
 
+pub use authority::Authority;
 pub use depot::Depot;
 pub use guests::guest;
 pub use loopback::Loopback;

@@ -1,16 +1,18 @@
 //! Signatures in a repository: put there by us, and found there.
 
+use e2e::Depot;
 use sealock_contract::Digest;
 use sealock_registry::signature::{SIMPLE_TYPE, Signed, Signer, SigningKey};
 use sealock_registry::{Reference, Registry, RegistrySettings};
 use serde_json::json;
 
-use crate::registry::OwnRegistry;
 use crate::{ED25519, MANIFEST, P256, STRANGER, by_key, key};
+
+const PLUGIN: &str = "acme/step";
 
 /// A registry with one plugin, and the way to it.
 struct Scene {
-    own: OwnRegistry,
+    own: Depot,
     registry: Registry,
     reference: Reference,
     runtime: tokio::runtime::Runtime,
@@ -18,9 +20,12 @@ struct Scene {
 
 impl Scene {
     fn new(lists_referrers: bool) -> Self {
-        let own = OwnRegistry::start(lists_referrers);
-        own.put_manifest("1.0.0", MANIFEST);
-        let reference = format!("{}/acme/step:1.0.0", own.address).parse().expect("a reference");
+        let own = Depot::start();
+        if lists_referrers {
+            own.list_referrers();
+        }
+        own.put_manifest(PLUGIN, "1.0.0", &serde_json::from_slice(MANIFEST).expect("JSON"));
+        let reference = format!("{}/{PLUGIN}:1.0.0", own.address).parse().expect("a reference");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { own, registry: Registry::new(RegistrySettings::default()), reference, runtime }
     }
@@ -56,7 +61,7 @@ fn what_we_sign_is_found_in_both_forms_with_and_without_a_list_of_referrers() {
             assert_eq!(signer, Ok(Signer::Key(key.public().digest())));
         }
         let listed = format!("sha256-{}", Digest::of(MANIFEST).hex());
-        assert_eq!(scene.own.manifest(&listed).is_some(), !lists_referrers, "the tag that stands for a list");
+        assert_eq!(scene.own.manifest(PLUGIN, &listed).is_some(), !lists_referrers, "the tag that stands for a list");
     }
 }
 
@@ -89,16 +94,14 @@ fn a_plugin_without_signatures_has_none() {
 #[test]
 fn what_refers_to_a_plugin_and_signs_nothing_is_passed_over() {
     let scene = Scene::new(true);
-    let note = b"a note";
-    scene.own.put_blob(note);
-    let layer = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "digest": Digest::of(bytes).to_string(), "size": bytes.len() });
+    let layer = scene.own.put_blob("text/plain", b"a note");
     let subject = json!({ "mediaType": "x", "digest": Digest::of(MANIFEST).to_string(), "size": 1 });
     for number in 0..100 {
-        let note = json!({ "subject": subject, "layers": [layer("text/plain", note)], "annotations": { "n": number } });
-        scene.own.put_manifest(&format!("note{number}"), note.to_string().as_bytes());
+        let note = json!({ "subject": subject, "artifactType": "text/plain", "layers": [layer], "annotations": { "n": number } });
+        scene.own.put_manifest(PLUGIN, &format!("note{number}"), &note);
     }
     scene.sign(&key(P256));
-    scene.own.remove_manifest(&format!("sha256-{}.sig", Digest::of(MANIFEST).hex()));
+    scene.own.remove(PLUGIN, &format!("sha256-{}.sig", Digest::of(MANIFEST).hex()));
     let found = scene.signatures();
     assert_eq!(count(&found), (1, 0), "a hundred notes hide no signature");
     assert!(by_key(&key(P256)).signer(&crate::reference(), MANIFEST, &found).is_ok());
@@ -107,11 +110,9 @@ fn what_refers_to_a_plugin_and_signs_nothing_is_passed_over() {
 #[test]
 fn no_more_than_64_signatures_are_fetched() {
     let scene = Scene::new(true);
-    let document = b"{}";
-    scene.own.put_blob(document);
-    let layer = json!({ "mediaType": SIMPLE_TYPE, "digest": Digest::of(document).to_string(), "size": document.len() });
+    let layer = scene.own.put_blob(SIMPLE_TYPE, b"{}");
     let holder = json!({ "layers": vec![layer; 5000] });
     let tag = format!("sha256-{}.sig", Digest::of(MANIFEST).hex());
-    scene.own.put_manifest(&tag, holder.to_string().as_bytes());
+    scene.own.put_manifest(PLUGIN, &tag, &holder);
     assert_eq!(scene.signatures().len(), 64);
 }

@@ -1,11 +1,9 @@
 //! Who signed what: by keys, by an authority of our own, and by Sigstore's public service.
 
 mod attached;
-mod authority;
 mod kept;
-mod registry;
 
-use authority::{Authority, ISSUER, Signing};
+use e2e::authority::{self, Authority, ISSUER, Signing};
 use sealock_contract::Digest;
 use sealock_contract::grant::ImagePattern;
 use sealock_registry::signature::{

@@ -6,28 +6,33 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData, SanType, SigningKey,
 };
-use sealock_contract::Digest;
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::depot::digest;
 
 /// Where a certificate says who knew the signer.
 const ISSUER_EXTENSION: &[u64] = &[1, 3, 6, 1, 4, 1, 57264, 1, 8];
 
-pub(crate) struct Authority {
+/// The service: whom to believe is its `trust_root`.
+pub struct Authority {
     root: Issuer<'static, KeyPair>,
     certificate: Certificate,
     log: KeyPair,
 }
 
 /// What one signature is to be like.
-pub(crate) struct Signing<'a> {
-    pub(crate) identity: &'a str,
-    pub(crate) issuer: &'a str,
+pub struct Signing<'a> {
+    /// Whom the certificate names.
+    pub identity: &'a str,
+    /// Who knew them.
+    pub issuer: &'a str,
     /// Minutes from now at which the certificate began to hold.
-    pub(crate) certified: i64,
+    pub certified: i64,
     /// Minutes from now at which the log took it.
-    pub(crate) logged: i64,
+    pub logged: i64,
     /// The version of the log entry.
-    pub(crate) entry_version: &'a str,
+    pub entry_version: &'a str,
 }
 
 impl Default for Signing<'_> {
@@ -36,8 +41,10 @@ impl Default for Signing<'_> {
     }
 }
 
-pub(crate) const IDENTITY: &str = "https://forge.example/acme/step/.forge/release.yml@refs/tags/v1.2.3";
-pub(crate) const ISSUER: &str = "https://token.forge.example";
+/// Who signs, unless it is said otherwise.
+pub const IDENTITY: &str = "https://forge.example/acme/step/.forge/release.yml@refs/tags/v1.2.3";
+/// Who knows them.
+pub const ISSUER: &str = "https://token.forge.example";
 
 /// A key with a certificate that holds for ten minutes.
 struct Leaf {
@@ -45,8 +52,18 @@ struct Leaf {
     certificate: Certificate,
 }
 
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Authority {
-    pub(crate) fn new() -> Self {
+    /// With a root and a log that nobody else knows.
+    ///
+    /// # Panics
+    /// When there is no randomness.
+    pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -57,7 +74,7 @@ impl Authority {
     }
 
     /// Whom to believe, as a file.
-    pub(crate) fn trust_root(&self) -> String {
+    pub fn trust_root(&self) -> String {
         let log = self.log.subject_public_key_info();
         let valid = json!({ "start": "2020-01-01T00:00:00Z" });
         json!({
@@ -65,7 +82,7 @@ impl Authority {
             "tlogs": [{
                 "baseUrl": "https://log.example", "hashAlgorithm": "SHA2_256",
                 "publicKey": { "rawBytes": BASE64.encode(&log), "keyDetails": "PKIX_ECDSA_P256_SHA_256", "validFor": valid },
-                "logId": { "keyId": BASE64.encode(Digest::of(&log).as_bytes()) },
+                "logId": { "keyId": BASE64.encode(Sha256::digest(&log)) },
             }],
             "certificateAuthorities": [{
                 "subject": { "organization": "example", "commonName": "an authority for tests" },
@@ -102,25 +119,28 @@ impl Authority {
     fn promise(&self, signing: &Signing<'_>, kind: &str, spec: &Json) -> Promise {
         let body = json!({ "apiVersion": signing.entry_version, "kind": kind, "spec": spec });
         let body = BASE64.encode(body.to_string());
-        let log = Digest::of(&self.log.subject_public_key_info());
+        let log = Sha256::digest(self.log.subject_public_key_info()).to_vec();
         let time = jiff::Timestamp::now().as_second() + 60 * signing.logged;
-        let canonical = format!(r#"{{"body":"{body}","integratedTime":{time},"logID":"{}","logIndex":0}}"#, log.hex());
+        let canonical = format!(r#"{{"body":"{body}","integratedTime":{time},"logID":"{}","logIndex":0}}"#, hex(&log));
         let signed = BASE64.encode(self.log.sign(canonical.as_bytes()).expect("a signature"));
         Promise { body, log, time, signed }
     }
 
     /// A bundle about `manifest`.
-    pub(crate) fn bundle(&self, signing: &Signing<'_>, manifest: &[u8]) -> Json {
+    ///
+    /// # Panics
+    /// When there is no randomness.
+    pub fn bundle(&self, signing: &Signing<'_>, manifest: &[u8]) -> Json {
         let leaf = self.leaf(signing);
         let statement = json!({
             "_type": "https://in-toto.io/Statement/v1", "predicateType": "https://sigstore.dev/cosign/sign/v1",
-            "subject": [{ "digest": { "sha256": Digest::of(manifest).hex() } }], "predicate": {},
+            "subject": [{ "digest": { "sha256": hex(&Sha256::digest(manifest)) } }], "predicate": {},
         });
         let payload = statement.to_string();
         let kind = "application/vnd.in-toto+json";
         let signed = format!("DSSEv1 {} {kind} {} {payload}", kind.len(), payload.len()).into_bytes();
         let signature = leaf.key.sign(&signed).expect("a signature");
-        let hash = |bytes: &[u8]| json!({ "algorithm": "sha256", "value": Digest::of(bytes).hex() });
+        let hash = |bytes: &[u8]| json!({ "algorithm": "sha256", "value": hex(&Sha256::digest(bytes)) });
         let entry = json!({
             "envelopeHash": hash(b"the log saw another spelling"), "payloadHash": hash(payload.as_bytes()),
             "signatures": [{ "signature": BASE64.encode(&signature), "verifier": BASE64.encode(leaf.certificate.pem()) }],
@@ -141,13 +161,13 @@ impl Authority {
     /// The entry with the proof that it is the only one of the log.
     fn entry(&self, promise: &Promise, signing: &Signing<'_>) -> Json {
         let leaf = [&[0], BASE64.decode(&promise.body).expect("base64").as_slice()].concat();
-        let root = BASE64.encode(Digest::of(&leaf).as_bytes());
+        let root = BASE64.encode(Sha256::digest(&leaf));
         let head = format!("log.example\n1\n{root}\n");
         let signature = self.log.sign(head.as_bytes()).expect("a signature");
-        let named = BASE64.encode([&promise.log.as_bytes()[..4], &signature].concat());
+        let named = BASE64.encode([&promise.log[..4], &signature].concat());
         json!({
             "logIndex": "0",
-            "logId": { "keyId": BASE64.encode(promise.log.as_bytes()) },
+            "logId": { "keyId": BASE64.encode(&promise.log) },
             "kindVersion": { "kind": "dsse", "version": signing.entry_version },
             "integratedTime": promise.time.to_string(),
             "inclusionPromise": { "signedEntryTimestamp": promise.signed },
@@ -160,17 +180,20 @@ impl Authority {
     }
 
     /// The older form about `manifest`: a document, and its annotations.
-    pub(crate) fn simple(&self, signing: &Signing<'_>, manifest: &[u8]) -> (String, Vec<(String, String)>) {
+    ///
+    /// # Panics
+    /// When there is no randomness.
+    pub fn simple(&self, signing: &Signing<'_>, manifest: &[u8]) -> (String, Vec<(String, String)>) {
         let leaf = self.leaf(signing);
         let document = json!({ "critical": {
             "identity": { "docker-reference": "registry.example/acme/step" },
-            "image": { "docker-manifest-digest": Digest::of(manifest).to_string() },
+            "image": { "docker-manifest-digest": digest(manifest) },
             "type": "cosign container image signature",
         }, "optional": null })
         .to_string();
         let signature = leaf.key.sign(document.as_bytes()).expect("a signature");
         let entry = json!({
-            "data": { "hash": { "algorithm": "sha256", "value": Digest::of(document.as_bytes()).hex() } },
+            "data": { "hash": { "algorithm": "sha256", "value": hex(&Sha256::digest(&document)) } },
             "signature": {
                 "content": BASE64.encode(&signature),
                 "publicKey": { "content": BASE64.encode(leaf.certificate.pem()) },
@@ -178,7 +201,7 @@ impl Authority {
         });
         let Promise { body, log, time, signed } = self.promise(signing, "hashedrekord", &entry);
         let logged = json!({ "SignedEntryTimestamp": signed,
-            "Payload": { "body": body, "integratedTime": time, "logIndex": 0, "logID": log.hex() } });
+            "Payload": { "body": body, "integratedTime": time, "logIndex": 0, "logID": hex(&log) } });
         let annotations = [
             ("dev.cosignproject.cosign/signature", BASE64.encode(&signature)),
             ("dev.sigstore.cosign/certificate", leaf.certificate.pem()),
@@ -191,7 +214,11 @@ impl Authority {
 
 struct Promise {
     body: String,
-    log: Digest,
+    log: Vec<u8>,
     time: i64,
     signed: String,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
