@@ -4,4 +4,5 @@ mod lies;
 mod locking;
 mod logins;
 mod publishing;
+mod signed;
 mod support;
