@@ -21,7 +21,7 @@ fail() {
 }
 
 binary_given() {
-  [[ -f $1 && -x $1 ]] || fail 2 "\`binary\`: $1 is not there, or is no program"
+  [[ -f $1 && -x $1 && $1 != *$'\n'* ]] || fail 2 "\`binary\`: $1 is not there, or is no program"
   binary=$(cd "$(dirname "$1")" && pwd)/${1##*/}
 }
 

@@ -178,6 +178,29 @@ fn fake_curl(workflow: &mut Workflow) {
     workflow.set_variable("PATH", &path);
 }
 
+/// With a stand-in for `cargo`, which takes ten minutes: what it is asked for, and that its product runs.
+#[test]
+fn the_source_that_is_built_is_that_of_the_action() {
+    let mut workflow = workflow();
+    let (folder, asked) = (workflow.folder().join("bin"), workflow.folder().join("asked"));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let script = format!(
+        "#!/bin/sh\necho \"$PWD: $*\" >> '{}'\nmkdir -p \"$CARGO_TARGET_DIR/release\"\ncp '{}' \"$CARGO_TARGET_DIR/release/sealock\"\n",
+        asked.display(),
+        e2e::rig::binary().display()
+    );
+    std::fs::write(folder.join("cargo"), script).expect("a temporary file");
+    must(Command::new("chmod").arg("755").arg(folder.join("cargo")));
+    workflow.set_variable("PATH", &format!("{}:{}", folder.display(), e2e::rig::search_path()));
+    workflow.set_variable("CARGO_TARGET_DIR", &workflow.folder().join("target").to_string_lossy());
+    workflow.repository().write("below/README.md", "steps start here");
+    workflow.write("version: source\nworking-directory: below\nsecrets: KEY=${{ secrets.KEY }}\n", ECHO);
+    let told = workflow.run(&["push"]).expect(0).saying("key ***");
+    assert_eq!(told.value("read-result="), "success");
+    let asked = std::fs::read_to_string(asked).expect("it was asked");
+    assert!(asked.ends_with("/sealock-sealock@v1: build --release --locked --package sealock-cli\n"), "{asked}");
+}
+
 #[test]
 fn a_release_runs_when_its_bytes_are_those_of_the_table_and_only_then() {
     let mut workflow = workflow();
