@@ -82,7 +82,7 @@ give another \`version\`, \`version: source\`, or a \`binary\` that is there alr
 # The arguments of `sealock run`, in `arguments`.
 arguments_read() {
   local line words
-  arguments=(run --format github)
+  arguments=(run --format github --triggered)
   [[ -z ${INPUT_STAGE:-} ]] || arguments+=("--stage=$INPUT_STAGE")
   while IFS= read -r line; do
     line=${line#"${line%%[![:space:]]*}"}

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sealock_diagnostics::{Diagnostic, Source, codes};
-use sealock_pipeline::Parsed;
-use sealock_plan::{Facts, Review, Unset};
+use sealock_pipeline::{Parsed, Pipeline};
+use sealock_plan::{Facts, Review, Unset, triggers};
 use sealock_workspace::{Repository as Git, Uncommitted};
 use serde_json::{Map, Value as Json};
 
@@ -152,6 +152,15 @@ fn exit_of(diagnostics: &[Diagnostic]) -> u8 {
     if is_integrity { exit_code::INTEGRITY } else { exit_code::USAGE }
 }
 
+/// Why `on` does not take what happened. Which files changed is asked of git only where `on` looks at them.
+fn not_due(pipeline: &Pipeline, github: &Map<String, Json>, git: &Git) -> Option<String> {
+    let event = github.get("event");
+    let before = event.and_then(|event| event.pointer("/pull_request/base/sha").or_else(|| event.get("before")));
+    let before = before.and_then(Json::as_str).filter(|_| triggers::looks_at_files(&pipeline.on));
+    let changed = before.and_then(|before| git.changed_since(before));
+    triggers::refuses(&pipeline.on, github, changed.as_deref())
+}
+
 /// A plan, with what it was made from.
 pub(crate) struct Prepared {
     /// The plan.
@@ -160,6 +169,8 @@ pub(crate) struct Prepared {
     pub git: Git,
     /// What is not committed; nothing when another reference is run.
     pub uncommitted: Uncommitted,
+    /// Why the pipeline's `on` does not take what happened; `run` starts regardless unless it is told to ask.
+    pub not_due: Option<String>,
 }
 
 impl PlanArgs {
@@ -203,7 +214,8 @@ impl PlanArgs {
             shell.diagnostics(&source, &diagnostics);
         }
         planned.plan.iter().try_for_each(|plan| policy.check(plan))?;
-        Ok(planned.plan.map(|plan| Prepared { plan, git, uncommitted }).ok_or_else(|| exit_of(&diagnostics)))
+        let not_due = not_due(pipeline, &facts.github, &git);
+        Ok(planned.plan.map(|plan| Prepared { plan, git, uncommitted, not_due }).ok_or_else(|| exit_of(&diagnostics)))
     }
 
     fn facts(&self, github: Map<String, Json>, happened: &Happened, policy: &policy::Found) -> Facts {

@@ -32,6 +32,7 @@ mod steps;
 pub mod text;
 mod titles;
 mod told;
+pub mod triggers;
 mod trust;
 mod typed;
 mod unset;

@@ -85,6 +85,28 @@ fn a_forks_pull_request_gets_no_secret_though_the_workflow_hands_it_over() {
 }
 
 #[test]
+fn a_pipeline_whose_on_does_not_take_the_event_is_not_started() {
+    let workflow = workflow();
+    for (on, result) in
+        [("{ push: { branches: [release] } }", "skipped"), ("{ push: { branches: [main] } }", "success")]
+    {
+        workflow
+            .repository()
+            .write("pipelines/main.yml", &PIPELINE.replace("secrets:", &format!("on: {on}\nsecrets:")));
+        workflow.write(&format!("{}secrets: KEY=${{{{ secrets.KEY }}}}\n", workflow.binary()), ECHO);
+        let told = workflow.run(&["push"]).expect(0);
+        assert_eq!(told.value("read-result="), result, "{}", told.text);
+        assert_eq!(
+            told.text.contains("`on.push` does not take the branch `main`"),
+            result == "skipped",
+            "{}",
+            told.text
+        );
+        assert_eq!(told.text.contains("key ***"), result == "success", "{}", told.text);
+    }
+}
+
+#[test]
 fn a_pipeline_that_is_wrong_fails_before_anything_runs() {
     let workflow = workflow();
     workflow.write(&format!("{}pipeline: nowhere\nsecrets: KEY=${{{{ secrets.KEY }}}}\n", workflow.binary()), ECHO);

@@ -132,3 +132,25 @@ fn an_event_that_cannot_be_read_lets_nothing_run() {
     ]);
     finish(command.spawn().expect("it starts")).exits(2).says("E-FILE-READ");
 }
+
+/// Files are looked at where the commit before is there; `run` alone starts regardless.
+#[test]
+fn on_is_asked_only_where_somebody_says_so() {
+    let scene = Scene::new(
+        "name: x\non: { push: { paths-ignore: [\"docs/**\"] } }\nstages: { a: { steps: [{ run: echo ran }] } }\n",
+    );
+    let head = || {
+        let told = std::process::Command::new("git").args(["rev-parse", "HEAD"]).current_dir(scene.repo()).output();
+        String::from_utf8(told.expect("git is there").stdout).expect("text").trim().to_owned()
+    };
+    let before = head();
+    scene.write("docs/a.md", "text");
+    scene.commit();
+    let event = json!({ "ref": "refs/heads/main", "before": before, "commits": [] });
+    let jsonl = ["run", "--format", "jsonl"];
+    call(&scene, &["run", "--triggered"], &event, &[]).exits(0).says("no changed file counts for `on.push`");
+    assert_eq!(call(&scene, &jsonl, &event, &[]).exits(0).log("a"), ["ran"]);
+    scene.write("src/a.rs", "text");
+    scene.commit();
+    assert_eq!(call(&scene, &[&jsonl[..], &["--triggered"]].concat(), &event, &[]).exits(0).log("a"), ["ran"]);
+}

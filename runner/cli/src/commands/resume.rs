@@ -72,7 +72,7 @@ impl Resume {
         changes::refuse(shell, &repository, &found, &plan)?;
         folder.clear_steps().map_err(|error| Failure::new("E-DISK", error.to_string()))?;
         let git = repository.git(shell, found.commit.as_deref())?;
-        let prepared = Prepared { plan, git, uncommitted: Uncommitted::default() };
+        let prepared = Prepared { plan, git, uncommitted: Uncommitted::default(), not_due: None };
         self.how.refuse(&prepared)?;
         let begun = Begun { folder, journal, past: Some(past) };
         self.how.start(shell, &repository, prepared, process, Goal::Resume(Box::new(begun)))

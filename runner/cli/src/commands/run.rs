@@ -22,7 +22,7 @@ use crate::planning::{PlanArgs, Prepared, Repository};
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 use crate::usage::Usage;
-use crate::{audit, output, policy, programs, refusals, signals, wall};
+use crate::{audit, exit_code, output, policy, programs, refusals, signals, wall};
 
 /// Plan and run a pipeline.
 #[derive(Debug, Args)]
@@ -33,6 +33,9 @@ pub(crate) struct Run {
     /// How to run it.
     #[command(flatten)]
     how: RunArgs,
+    /// Start only when the pipeline's `on` takes the event, as the GitHub Action does; else tell why not, and succeed
+    #[arg(long, env = "SEALOCK_TRIGGERED", hide_env = true)]
+    triggered: bool,
 }
 
 /// What to do with a plan.
@@ -121,6 +124,11 @@ impl Run {
             Ok(prepared) => prepared,
             Err(exit) => return Ok(exit),
         };
+        if let Some(why) = prepared.not_due.as_ref().filter(|_| self.triggered) {
+            shell.tell(&format!("{} was not started: {why}\n", prepared.plan.file));
+            output::skipped(shell);
+            return Ok(exit_code::SUCCESS);
+        }
         refusals::withheld(&prepared.plan, self.plan.stage.as_deref()).map_or(Ok(()), Err)?;
         self.how.refuse(&prepared)?;
         for stage in refusals::left_out(&prepared.plan) {
@@ -188,7 +196,7 @@ impl RunArgs {
         goal: Goal,
     ) -> Result<u8, Failure> {
         let state = state_folder(shell)?;
-        let Prepared { plan, git, uncommitted } = prepared;
+        let Prepared { plan, git, uncommitted, .. } = prepared;
         let vault = self.vault(shell, &plan, &process).await?;
         process.hide();
         let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;

@@ -3,6 +3,7 @@
 mod remote;
 mod uncommitted;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use git2::ErrorCode;
@@ -182,6 +183,17 @@ impl Repository {
             return uncommitted::whole_folder(&self.root, leave_out);
         }
         uncommitted::changes(&self.open()?, &self.root, leave_out)
+    }
+
+    /// The files that differ between the commit `from` and this one; `None` when `from` is not here, as in a shallow checkout.
+    pub fn changed_since(&self, from: &str) -> Option<Vec<String>> {
+        let git = self.git.then(|| self.open().ok()).flatten()?;
+        let tree = |id: &str| git.find_commit(git2::Oid::from_str(id).ok()?).ok()?.tree().ok();
+        let (old, new) = (tree(from)?, tree(&self.facts.commit.as_ref()?.id)?);
+        let diff = git.diff_tree_to_tree(Some(&old), Some(&new), None).ok()?;
+        let sides = diff.deltas().flat_map(|delta| [delta.old_file().path_bytes(), delta.new_file().path_bytes()]);
+        let paths: BTreeSet<String> = sides.flatten().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+        Some(paths.into_iter().collect())
     }
 
     pub(crate) fn open(&self) -> Result<git2::Repository, RepositoryError> {
