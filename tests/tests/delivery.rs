@@ -8,4 +8,5 @@ mod delivery {
     mod held;
     mod outside;
     mod support;
+    mod workflow;
 }

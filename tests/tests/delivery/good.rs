@@ -4,11 +4,11 @@ use e2e::{Repository, Rig, Sealock, Target};
 
 use super::support::{SMALL, small};
 
-const BLOG: &str = "/opt/blog-creator";
+pub(crate) const BLOG: &str = "/opt/blog-creator";
 
 /// What one target says about the blog creator, from inside and from outside.
 #[track_caller]
-fn assert_blog_runs(target: &Target<'_>, backend: &str, frontend: &str, release: &str) {
+pub(crate) fn assert_blog_runs(target: &Target<'_>, backend: &str, frontend: &str, release: &str) {
     for (service, digest) in [("backend", backend), ("frontend", frontend)] {
         let running = target.running(service);
         assert_eq!(running.into_iter().collect::<Vec<_>>(), [digest], "{} on {}", service, target.name);
@@ -23,7 +23,7 @@ fn assert_blog_runs(target: &Target<'_>, backend: &str, frontend: &str, release:
 }
 
 /// The blog creator's pipeline with its application, as one repository.
-fn blog_creator() -> Repository {
+pub(crate) fn blog_creator() -> Repository {
     let repository = Repository::of("apps/blog-creator");
     let pipeline = e2e::rig::tests_folder().join("../pipelines/blog-creator.yml");
     repository.write("pipelines/blog-creator.yml", &std::fs::read_to_string(pipeline).expect("the pipeline"));
