@@ -159,6 +159,16 @@ fn we_take_the_bundles_that_cosign_attaches_where_the_registry_lists_no_referrer
 }
 
 #[test]
+fn we_take_signatures_of_the_older_form_that_cosign_lets_refer_to_the_plugin() {
+    let booth = Booth::new("referring");
+    let pinned = booth.publish(&[]);
+    let how = ["--key", "ours.key", "--tlog-upload=false", "--yes", "--registry-referrers-mode", "oci-1-1"];
+    must(booth.cosign(&[&["sign"], &how[..], &[&pinned]].concat()).env("COSIGN_EXPERIMENTAL", "1"));
+    booth.refuses("theirs", "E-SIG-SIGNER");
+    booth.sealock("ours", &["lock"]).expect(0).saying("signed by key sha256:");
+}
+
+#[test]
 fn signatures_of_ours_and_of_cosigns_stand_beside_each_other() {
     let booth = Booth::new("beside");
     let pinned = booth.publish(&["--sign-key", "ours.key"]);

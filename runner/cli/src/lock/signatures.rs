@@ -5,6 +5,7 @@ use std::path::Path;
 use sealock_plan::{RequiredSigner, SignatureRule};
 use sealock_registry::signature::{Accepted, IdentityPattern, PublicKey, Rule, SigningKey, Trust, TrustRoot};
 use sealock_registry::{Locked, Reference, Store};
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
@@ -61,7 +62,7 @@ fn parse<T, E: std::fmt::Display>(
 /// `E-SIG-KEY`, when it is no such key, or does not open.
 pub(crate) fn signing_key(path: &Path, password: Option<&str>) -> Result<SigningKey, Failure> {
     let refused = |why: String| Failure::new("E-SIG-KEY", format!("{}: {why}", path.display()));
-    let text = text(path).map_err(refused)?;
+    let text = Zeroizing::new(text(path).map_err(refused)?);
     SigningKey::read(&text, password).map_err(|error| {
         refused(error.to_string())
             .help("give its password as SEALOCK_SIGN_PASSWORD (or COSIGN_PASSWORD) where it has one")

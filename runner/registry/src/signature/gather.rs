@@ -12,6 +12,9 @@ use crate::{Descriptor, Registry, RegistryError, Repository};
 /// What every type of a bundle begins with, whatever its version.
 const BUNDLE_TYPES: &str = "application/vnd.dev.sigstore.bundle";
 
+/// What the types of referrers begin with in which `cosign` 2 holds signatures of the older form.
+const COSIGN_TYPES: &str = "application/vnd.dev.cosign.artifact.sig";
+
 /// What refers to a manifest, as far as it matters.
 #[derive(Deserialize)]
 struct Holder {
@@ -65,10 +68,10 @@ pub(super) fn tag(manifest: Digest) -> String {
     format!("sha256-{}.sig", manifest.hex())
 }
 
-/// Whether a referrer's type says that it is a bundle, or says nothing: so `cosign` 2 lists its own.
-pub(crate) fn is_bundle(descriptor: &Descriptor) -> bool {
+/// Whether a referrer's type says that it is a signature, or says nothing: so `cosign` 2 lists its bundles.
+pub(crate) fn may_sign(descriptor: &Descriptor) -> bool {
     let kind = descriptor.artifact_type.as_deref().unwrap_or(EMPTY_TYPE);
-    kind.starts_with(BUNDLE_TYPES) || kind == EMPTY_TYPE
+    kind.starts_with(BUNDLE_TYPES) || kind.starts_with(COSIGN_TYPES) || kind == EMPTY_TYPE
 }
 
 fn is_signature(layer: &Descriptor) -> bool {

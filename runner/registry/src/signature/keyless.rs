@@ -112,7 +112,7 @@ fn verdict(signer: Result<Signer, String>, identity: &IdentityPattern, issuer: &
         Ok(Signer::Keyless { identity: found, issuer: by }) if identity.matches(&found) && by == issuer => {
             Verdict::Accepted(Signer::Keyless { identity: found, issuer: by })
         }
-        Ok(somebody) => Verdict::Other(somebody.to_string()),
+        Ok(somebody) => Verdict::Other(super::shown_words(&somebody.to_string())),
         Err(why) => Verdict::Broken(why),
     }
 }

@@ -26,7 +26,7 @@ mod simple;
 mod trust;
 
 pub use bundle::BUNDLE_TYPE;
-pub(crate) use gather::is_bundle;
+pub(crate) use gather::may_sign;
 pub use kept::Kept;
 pub use key::{KeyError, PublicKey};
 pub use keyless::{TrustRoot, TrustRootError};
@@ -96,15 +96,19 @@ impl fmt::Display for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(digest) => write!(f, "key {digest}"),
-            Self::Keyless { identity, issuer } => write!(f, "{} by {}", shown(identity), shown(issuer)),
+            Self::Keyless { identity, issuer } => write!(f, "{} by {}", plain(identity), plain(issuer)),
         }
     }
 }
 
-/// A stranger's text, fit for a message.
+/// A text on one line and without blanks, whole: two signers must not look alike.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || c.is_whitespace() { '?' } else { c }).collect()
+}
+
+/// A stranger's word, fit for a message.
 fn shown(text: &str) -> String {
-    let is_plain = |c: char| !c.is_control() && !c.is_whitespace();
-    text.chars().map(|c| if is_plain(c) { c } else { '?' }).take(SHOWN_CHARS).collect()
+    plain(text).chars().take(SHOWN_CHARS).collect()
 }
 
 /// A sentence with a stranger's text in it, fit for a message.

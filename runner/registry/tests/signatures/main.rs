@@ -12,6 +12,7 @@ use sealock_registry::signature::{
 };
 use sealock_registry::{Reference, Repository};
 use serde_json::Value as Json;
+use sigstore_verify::trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT;
 
 const MANIFEST: &[u8] = br#"{"schemaVersion":2}"#;
 const P256: &str = include_str!("keys/p256.pem");
@@ -357,6 +358,28 @@ fn a_signature_of_sigstores_public_service_is_found_good_without_a_network() {
     let own = Authority::new();
     let refused = by_acme(&own).signer(&reference(), signed, std::slice::from_ref(&public));
     assert_eq!(refused.expect_err("another authority").code(), "E-SIG-BROKEN");
+}
+
+#[test]
+fn where_the_trust_root_has_no_log_the_time_is_told_by_who_tells_it_there() {
+    let mut root: Json = serde_json::from_str(SIGSTORE_PRODUCTION_TRUSTED_ROOT).expect("JSON");
+    let mut unlogged: Json = serde_json::from_str(include_str!("public/bundle.sigstore.json")).expect("JSON");
+    unlogged["verificationMaterial"]["tlogEntries"] = serde_json::json!([]);
+    let signed = include_bytes!("public/signed.txt");
+    let with = |root: &Json, bundle_json: &Json| {
+        let root = TrustRoot::read(&root.to_string()).expect("a trust root");
+        let identity = IdentityPattern::new("*@gmail.com");
+        let accepted = Accepted::Keyless { identity, issuer: PUBLIC_ISSUER.to_owned(), root };
+        trust(vec![accepted]).signer(&reference(), signed, &[bundle(bundle_json)])
+    };
+    assert_eq!(with(&root, &unlogged).expect_err("the log is asked for").code(), "E-SIG-BROKEN");
+    root["tlogs"] = serde_json::json!([]);
+    assert!(with(&root, &unlogged).is_ok());
+    let mut untold = unlogged.clone();
+    untold["verificationMaterial"]["timestampVerificationData"] = serde_json::json!({});
+    assert_eq!(with(&root, &untold).expect_err("nobody tells the time").code(), "E-SIG-BROKEN");
+    root["timestampAuthorities"].as_array_mut().expect("a list").truncate(0);
+    assert!(TrustRoot::read(&root.to_string()).is_err());
 }
 
 #[test]
