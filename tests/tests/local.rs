@@ -10,12 +10,14 @@ mod local {
     mod audit;
     mod cancel;
     mod check;
+    mod effects;
     mod evaluate;
     mod flow;
     mod github;
     mod guests;
     mod handover;
     mod journal;
+    mod outside;
     mod policy;
     mod registries;
     mod resume;

@@ -11,6 +11,7 @@
 mod bench;
 mod check;
 mod checkout;
+mod crash;
 mod demo;
 mod dist;
 mod failure;
@@ -35,6 +36,8 @@ usage: cargo xtask COMMAND
   check             format, lint, documentation, dependencies, shell scripts, workflows, schemas
   schema [--check]  write pipelines/schema.json and docs/events.schema.json, or compare them
   dist              a release's archive for this system, with its line of action/checksums.txt
+  crash [--points N] [--seed S]
+                    kill runs at their commits to the journal, resume them, and check what happened
   bench [--quick]   run the benches and write their figures to docs/benchmarks.md
 ";
 
@@ -48,6 +51,7 @@ enum Request {
     Check,
     Schema { is_check: bool },
     Dist,
+    Crash(crash::Sweep),
     Bench { is_quick: bool },
 }
 
@@ -75,6 +79,7 @@ fn request(arguments: &[String]) -> Result<Request, Failure> {
         ["schema"] => Ok(Request::Schema { is_check: false }),
         ["schema", "--check"] => Ok(Request::Schema { is_check: true }),
         ["dist"] => Ok(Request::Dist),
+        ["crash", ref options @ ..] => crash::Sweep::asked(options).map(Request::Crash),
         ["bench"] => Ok(Request::Bench { is_quick: false }),
         ["bench", "--quick"] => Ok(Request::Bench { is_quick: true }),
         [] => Err(Failure::usage(format!("expected a command\n\n{USAGE}"))),
@@ -96,6 +101,7 @@ fn act(request: Request) -> Result<(), Failure> {
         Request::Check => check::run(&checkout),
         Request::Schema { is_check } => schema::run(&checkout, is_check),
         Request::Dist => dist::run(&checkout),
+        Request::Crash(sweep) => sweep.run(&checkout),
         Request::Bench { is_quick } => bench::run(&checkout, is_quick),
     }
 }

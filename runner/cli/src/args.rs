@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Plan(commands::plan::Plan),
     /// Evaluate one expression and print its value as JSON
     Eval(commands::eval::Eval),
+    /// Ask a run in another process to stop
+    Cancel(commands::cancel::Cancel),
     /// Go on with a run that was interrupted, needs recovery, or failed
     Resume(commands::resume::Resume),
     /// List the runs of this machine, the newest first

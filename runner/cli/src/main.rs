@@ -11,6 +11,7 @@ mod audit;
 mod catalogue;
 mod changes;
 mod commands;
+mod die_at;
 mod environment;
 mod event;
 mod exit_code;
@@ -68,6 +69,7 @@ fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {
         Command::Check(check) => check.run(shell),
         Command::Plan(plan) => plan.run(shell, &process()?),
         Command::Run(run) => run.run(shell, process()?),
+        Command::Cancel(cancel) => cancel.run(shell),
         Command::Resume(resume) => resume.run(shell, process()?),
         Command::Eval(eval) => eval.run(shell),
         Command::Allow(allow) => allow.run(shell),

@@ -36,6 +36,23 @@ pub trait Verify: Send + Sync {
     fn verify(&self, targets: Vec<String>) -> BoxFuture<'_, Result<(), StepError>>;
 }
 
+/// Writes down that targets are switched: before, so that a crash in between is known, and after.
+pub trait Chronicle: Send + Sync {
+    /// `target` is about to be switched to `release`, or to none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written down: then nothing is switched.
+    fn switching<'a>(&'a self, target: &'a str, release: &'a str) -> BoxFuture<'a, Result<(), StepError>>;
+
+    /// It is.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written down.
+    fn switched<'a>(&'a self, target: &'a str, release: &'a str) -> BoxFuture<'a, Result<(), StepError>>;
+}
+
 /// Acts on targets for the steps of stages that deploy.
 #[derive(Default)]
 pub struct TargetsHandler {
@@ -47,6 +64,7 @@ pub struct TargetsHandler {
 struct StageDeployment {
     deployment: Arc<Deployment>,
     verify: Arc<dyn Verify>,
+    chronicle: Arc<dyn Chronicle>,
 }
 
 /// What a handle of a target stands for.
@@ -76,8 +94,14 @@ impl TargetsHandler {
     }
 
     /// Lets the steps of `stage` act on the targets of `deployment`.
-    pub fn begin(&self, stage: &str, deployment: Arc<Deployment>, verify: Arc<dyn Verify>) {
-        let begun = Arc::new(StageDeployment { deployment, verify });
+    pub fn begin(
+        &self,
+        stage: &str,
+        deployment: Arc<Deployment>,
+        verify: Arc<dyn Verify>,
+        chronicle: Arc<dyn Chronicle>,
+    ) {
+        let begun = Arc::new(StageDeployment { deployment, verify, chronicle });
         self.stages.write().unwrap_or_else(PoisonError::into_inner).insert(stage.to_owned(), begun);
     }
 
@@ -103,6 +127,10 @@ impl TargetsHandler {
                 names.iter().try_for_each(|name| step.grant().check_target(name))?;
                 stage.deployment.check()?;
                 stage.verify.verify(names).await.map(|()| Response::Done)
+            }
+            TargetsRequest::SwitchTo { target, release } => {
+                let place = self.place(step, &stage.deployment, target)?;
+                switch(&place, stage.chronicle.as_ref(), &release).await
             }
             other => {
                 let place = self.place(step, &stage.deployment, target_of(&other))?;
@@ -189,16 +217,25 @@ async fn on_target(place: &Place<'_>, request: TargetsRequest) -> Result<Respons
             let staged = place.deployment.stage(&place.name, archive, images, details).await?;
             Ok(Response::Release(Some(staged)))
         }
-        TargetsRequest::SwitchTo { release, .. } => {
-            let to = Some(release.as_str()).filter(|release| !release.is_empty());
-            place.deployment.switch(&place.name, to).await.map(|()| Response::Done)
-        }
         TargetsRequest::Prune { keep, .. } => prune::prune(place, keep).await.map(|()| Response::Done),
         TargetsRequest::Script(asked) => script::start(place, &asked),
-        TargetsRequest::Names | TargetsRequest::Open { .. } | TargetsRequest::Verify { .. } => {
+        TargetsRequest::Names
+        | TargetsRequest::Open { .. }
+        | TargetsRequest::Verify { .. }
+        | TargetsRequest::SwitchTo { .. } => {
             Err(StepError::new(ErrorKind::Invalid, "E-TARGETS-NONE", "this request names no target"))
         }
     }
+}
+
+/// A switch that could be refused is refused before anybody writes down that it may have happened.
+async fn switch(place: &Place<'_>, chronicle: &dyn Chronicle, release: &str) -> Result<Response, Refusal> {
+    place.deployment.check_one(place.held()?)?;
+    chronicle.switching(&place.name, release).await?;
+    let to = Some(release).filter(|release| !release.is_empty());
+    place.deployment.switch(&place.name, to).await?;
+    chronicle.switched(&place.name, release).await?;
+    Ok(Response::Done)
 }
 
 fn check_remote(remote: &str) -> Result<(), Refusal> {

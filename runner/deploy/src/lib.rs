@@ -36,7 +36,7 @@ pub use bundle::BundleError;
 pub use deployment::{Deployment, DeploymentSpec};
 pub use environment::{RunFacts, TargetSpec};
 pub use error::TargetError;
-pub use handler::{TargetsHandler, Verify};
+pub use handler::{Chronicle, TargetsHandler, Verify};
 pub use lease::{LEASE_SECONDS, LockEvent, MARGIN_SECONDS, RENEW_SECONDS};
 pub use ledger::{Ledger, LedgerError, Outcome, RECORD_VERSION, Record, Verifier};
 pub use state::{Holder, TargetState};

@@ -107,7 +107,7 @@ async fn perform(
     stop: &CancellationToken,
 ) -> Result<(Outcome, Taken), Cause> {
     if may_write(&attempt.grant) {
-        room.before_writing(shared)?;
+        room.before_writing(shared, &attempt.name.step, attempt.number)?;
     }
     let folder = TryFolder::make(shared, room, &attempt).map_err(|error| disk(&error))?;
     let handover =
@@ -139,7 +139,7 @@ async fn perform(
 }
 
 /// Whether a step with this grant may write into the workspace.
-pub(crate) fn may_write(grant: &Grant) -> bool {
+fn may_write(grant: &Grant) -> bool {
     !grant.files.write.is_empty() || !grant.exec.is_empty() || !grant.containers.run.is_empty()
 }
 

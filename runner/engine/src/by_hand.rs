@@ -107,11 +107,7 @@ async fn back(
     };
     shared.commit(started).await?;
     for (target, release) in &switches {
-        deployment.switch(target, Some(release)).await.map_err(cause_of)?;
-        let (target, release) = (target.clone(), release.clone());
-        shared
-            .commit(EventKind::Switched { stage: stage.clone(), environment: environment.clone(), target, release })
-            .await?;
+        deployments::switch(shared, room, &deployment, target, Some(release)).await.map_err(cause_of)?;
     }
     drop(deployment);
     let mut back = deployments::bring_back(shared, room, Way { undo, extra: Vec::new() }, &switches).await;

@@ -7,7 +7,9 @@ use futures_util::future::BoxFuture;
 use sealock_broker::ssh::{HostKey, SshAddress, SshAuth, SshLimits, SshTarget};
 use sealock_contract::manifest::{InputType, Source};
 use sealock_contract::{ErrorKind, Manifest, StepError, Value, grant::Capability};
-use sealock_deploy::{Deployment, DeploymentSpec, LockEvent, Outcome, RunFacts, TargetSpec, Verifier, Verify};
+use sealock_deploy::{
+    Chronicle, Deployment, DeploymentSpec, LockEvent, Outcome, RunFacts, TargetSpec, Verifier, Verify,
+};
 use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind, Waiting};
 use sealock_plan::{PlannedEnvironment, PlannedTarget, SshLogin};
 use sealock_sandbox::CancellationToken;
@@ -16,6 +18,7 @@ use sealock_secrets::Vault;
 use crate::attempt::Attempt;
 use crate::machine::{self, RolledBack};
 use crate::outcome::cause_of;
+use crate::recorder::Recorder;
 use crate::rollback_steps::{self, RollbackStep};
 use crate::room::{Room, highest_epoch};
 use crate::shared::{Settings, Shared};
@@ -93,7 +96,9 @@ pub(crate) async fn begin(
     let deployment = Arc::new(deployment);
     let begun = described(&deployment, environment, highest_epoch(&deployment));
     let verify = Arc::new(Verifying { shared: Arc::downgrade(shared), room: Arc::downgrade(room) });
-    shared.targets.begin(&room.stage, deployment.clone(), verify);
+    let (recorder, stage) = (shared.recorder.clone(), room.stage.clone());
+    let switches = Arc::new(Switches { recorder, stage, environment: environment.name.clone() });
+    shared.targets.begin(&room.stage, deployment.clone(), verify, switches);
     let _ = room.deployment.set(deployment);
     Ok(begun)
 }
@@ -194,6 +199,57 @@ impl Verify for Verifying {
     }
 }
 
+/// Writes down that targets are switched, each by itself.
+struct Switches {
+    recorder: Recorder,
+    stage: String,
+    environment: String,
+}
+
+impl Switches {
+    fn of(shared: &Shared, room: &Room) -> Self {
+        let environment = room.environment().unwrap_or_default().to_owned();
+        Self { recorder: shared.recorder.clone(), stage: room.stage.clone(), environment }
+    }
+
+    async fn commit(&self, kind: EventKind) -> Result<(), StepError> {
+        let told = self.recorder.commit(kind).await;
+        told.map_err(|error| StepError::new(ErrorKind::Io, error.code, error.message))
+    }
+}
+
+impl Chronicle for Switches {
+    fn switching<'a>(&'a self, target: &'a str, release: &'a str) -> BoxFuture<'a, Result<(), StepError>> {
+        let (stage, environment) = (self.stage.clone(), self.environment.clone());
+        let (target, release) = (target.to_owned(), release.to_owned());
+        Box::pin(self.commit(EventKind::SwitchIntent { stage, environment, target, release }))
+    }
+
+    fn switched<'a>(&'a self, target: &'a str, release: &'a str) -> BoxFuture<'a, Result<(), StepError>> {
+        let (stage, environment) = (self.stage.clone(), self.environment.clone());
+        let (target, release) = (target.to_owned(), release.to_owned());
+        Box::pin(self.commit(EventKind::Switched { stage, environment, target, release }))
+    }
+}
+
+/// Switches a target, and writes it down.
+///
+/// # Errors
+///
+/// What connections fail at, and a journal that cannot be written.
+pub(crate) async fn switch(
+    shared: &Shared,
+    room: &Room,
+    deployment: &Deployment,
+    target: &str,
+    release: Option<&str>,
+) -> Result<(), StepError> {
+    let switches = Switches::of(shared, room);
+    switches.switching(target, release.unwrap_or_default()).await?;
+    deployment.switch(target, release).await?;
+    switches.switched(target, release.unwrap_or_default()).await
+}
+
 /// What a rollback needs of the driver.
 pub(crate) struct Way {
     /// The rollback of each effect step, newest first.
@@ -210,7 +266,7 @@ pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) 
         let result = if undone { DeploymentResult::Unchanged } else { DeploymentResult::RollbackFailed };
         return RolledBack { result, live: Vec::new(), duration_ms: elapsed_ms(started) };
     };
-    undone &= leave_none_current(deployment).await;
+    undone &= leave_none_current(shared, room, deployment).await;
     let back = back(deployment).await;
     let failed = Some(deployment.release());
     let result = settled(shared, room, deployment, undone, &back, failed).await;
@@ -277,12 +333,12 @@ async fn settled(
 }
 
 /// On a first deployment there is nothing to go back to: none is current.
-async fn leave_none_current(deployment: &Deployment) -> bool {
+async fn leave_none_current(shared: &Shared, room: &Room, deployment: &Deployment) -> bool {
     let mut done = true;
     for target in deployment.names() {
         let is_ours = deployment.current(&target).is_some_and(|release| release.id == deployment.release());
         if is_ours && deployment.previous(&target).is_none() {
-            done &= deployment.switch(&target, None).await.is_ok();
+            done &= switch(shared, room, deployment, &target, None).await.is_ok();
         }
     }
     done

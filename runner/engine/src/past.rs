@@ -6,6 +6,7 @@ use sealock_events::{Event, EventKind, Goal, ProbeState};
 use sealock_plan::Plan;
 
 use crate::machine::{Machine, Phase, ReplayError, StageId};
+use crate::room::writer;
 use crate::scripts::Taken;
 
 /// The record of a run that is to go on.
@@ -72,6 +73,24 @@ impl Past {
             EventKind::Cells { stage, cells } => cells.iter().map(|cell| (stage.as_str(), cell)).collect(),
             _ => Vec::new(),
         })
+    }
+
+    /// The tries of `stage` that came to their end, as they are noted beside its workspace.
+    pub(crate) fn finished(&self, stage: &str) -> Vec<String> {
+        let mut tries = Vec::new();
+        for event in self.events.iter().filter(|event| event.kind.stage() == Some(stage)) {
+            match &event.kind {
+                EventKind::StepFinished { step, attempt, cause, .. }
+                    if !cause.as_ref().is_some_and(sealock_events::Cause::is_interruption) =>
+                {
+                    tries.push(writer(step, *attempt));
+                }
+                // Tries are counted from 1 again.
+                EventKind::StageRestarted { effects_again: true, .. } => tries.clear(),
+                _ => {}
+            }
+        }
+        tries
     }
 
     /// What the finished steps of `stage` gave to those behind them, oldest first.

@@ -151,8 +151,9 @@ impl Room {
     }
 
     /// Keeps what steps wrote so far apart from what the next one writes.
-    pub(crate) fn before_writing(&self, shared: &Shared) -> Result<(), Cause> {
-        let is_new = self.view.before_step(&shared.checkout, self.in_container).map_err(|error| disk(&error))?;
+    pub(crate) fn before_writing(&self, shared: &Shared, step: &str, number: u32) -> Result<(), Cause> {
+        let step = writer(step, number);
+        let is_new = self.view.before_step(&shared.checkout, &step, self.in_container).map_err(|error| disk(&error))?;
         if is_new {
             let opened = WorkspaceDir::open(self.view.path()).map_err(|error| disk(&error))?;
             *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
@@ -300,14 +301,17 @@ impl Files for Room {
     }
 }
 
+/// What a try is called where it is noted who wrote into the workspace.
+pub(crate) fn writer(step: &str, number: u32) -> String {
+    format!("{step}/{number}")
+}
+
 /// The stage's workspace; in a stage that goes on the one that it had, or why it could not be that.
 fn open_view(shared: &Shared, spec: &StageSpec) -> Result<(View, Option<String>), Cause> {
     let reopened = spec.goes_on.as_ref().map(|own| {
-        let interrupted = own.written_by.is_some();
-        View::reopen(&shared.checkout, &shared.folder, &spec.stage, interrupted).ok_or_else(|| match &own.written_by {
-            Some(step) => format!("what `{step}` wrote before it was interrupted cannot be told from the rest"),
-            None => "its workspace is not there any more".to_owned(),
-        })
+        let is_finished = |writer: &str| own.finished.iter().any(|step| step == writer);
+        let reopened = View::reopen(&shared.checkout, &shared.folder, &spec.stage, is_finished);
+        reopened.ok_or_else(|| "its workspace, as its last finished step left it, is not there any more".to_owned())
     });
     match reopened {
         Some(Ok(view)) => Ok((view, None)),

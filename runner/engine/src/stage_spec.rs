@@ -41,8 +41,8 @@ pub(crate) struct StageSpec {
 
 /// What an interrupted stage goes on with.
 pub(crate) struct GoesOn {
-    /// The step that may have been writing into the workspace when the run was interrupted.
-    pub(crate) written_by: Option<String>,
+    /// Tries of steps that came to their end, as they are noted beside the workspace.
+    pub(crate) finished: Vec<String>,
     /// What finished steps gave to those behind them.
     pub(crate) handed_on: Vec<Taken>,
     /// The deployment that it had begun.

@@ -30,6 +30,33 @@ pub struct RunHead {
     pub started: Timestamp,
 }
 
+/// Where a commit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Everything is written, and nothing of it is on the disk for certain.
+    BeforeSync,
+    /// It is.
+    AfterSync,
+}
+
+/// Who is told of commits: nobody but tests that end the process there.
+#[derive(Default)]
+pub(crate) struct Observer(Option<Box<dyn FnMut(Moment) + Send>>);
+
+impl Observer {
+    fn tell(&mut self, moment: Moment) {
+        if let Some(observer) = &mut self.0 {
+            observer(moment);
+        }
+    }
+}
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Observer").field(&self.0.is_some()).finish()
+    }
+}
+
 /// The run that is being written.
 #[derive(Debug)]
 pub(crate) struct Writing {
@@ -127,6 +154,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Has `observer` told of each commit from now on, in the thread that commits.
+    pub fn observe(&mut self, observer: impl FnMut(Moment) + Send + 'static) {
+        self.observer = Observer(Some(Box::new(observer)));
+    }
+
     /// Goes on with a run, after verifying all of it; answers the number of its last event.
     ///
     /// # Errors
@@ -205,7 +237,9 @@ impl Journal {
         for event in events {
             note_end(&transaction, event).map_err(cause)?;
         }
+        self.observer.tell(Moment::BeforeSync);
         transaction.commit().map_err(cause)?;
+        self.observer.tell(Moment::AfterSync);
         (writing.head, writing.seq, writing.hash) = (None, seq, hash);
         Ok(())
     }

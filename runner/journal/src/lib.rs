@@ -31,7 +31,7 @@ mod read;
 mod reserve;
 
 pub use chain::ChainBreak;
-pub use commit::{CommitError, RunHead};
+pub use commit::{CommitError, Moment, RunHead};
 pub use full_disk::FullDisk;
 pub use log::{LogLines, RunLog};
 pub use merged::Merged;

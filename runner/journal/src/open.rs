@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use rustix::fs::{FlockOperation, flock};
 
-use crate::commit::Writing;
+use crate::commit::{Observer, Writing};
 use crate::reserve::Reserve;
 use crate::{ChainBreak, FullDisk, ReadError, file_system};
 
@@ -75,6 +75,7 @@ pub struct Journal {
     pub(crate) reserve: Reserve,
     pub(crate) writing: Option<Writing>,
     pub(crate) failed: bool,
+    pub(crate) observer: Observer,
 }
 
 /// Why a journal could not be opened.
@@ -178,7 +179,7 @@ impl Journal {
             return Err(OpenError::Newer { found, known: SCHEMA_VERSION });
         }
         let reserve = Reserve::keep(&state);
-        Ok(Self { connection, state, reserve, writing: None, failed: false })
+        Ok(Self { connection, state, reserve, writing: None, failed: false, observer: Observer::default() })
     }
 
     /// The state directory.

@@ -166,3 +166,23 @@ fn a_failed_run_goes_on_at_the_stage_that_failed() {
     told.exits(1);
     assert_eq!(told.log("good"), ["good"]);
 }
+
+#[test]
+fn a_run_is_cancelled_from_another_terminal() {
+    let marker = unique("cancel-by");
+    let scene = Scene::new(&three_steps(&marker));
+    let child = hung(&scene, &marker, &["run", "--format", "jsonl"]);
+    let run = run_of(&scene);
+    scene.call(&["cancel", &run]).exits(0).says("asked to stop");
+    finish(child).exits(130);
+    assert_eq!(processes_with(&marker), Vec::<u32>::new());
+    scene.call(&["cancel", &run]).exits(2).says("E-RUN-FINISHED");
+    scene.call(&["runs"]).says("cancelled");
+    // At once, it is left as it is.
+    let marker = unique("cancel-now");
+    let scene = Scene::new(&three_steps(&marker));
+    let child = hung(&scene, &marker, &["run", "--format", "jsonl"]);
+    scene.call(&["cancel", "--now", &run_of(&scene)]).exits(0);
+    finish(child).exits(130);
+    assert_eq!(resumed(&scene, &[]).exits(0).log("first"), ["a", "b", "b", "half"]);
+}

@@ -15,6 +15,7 @@ use sealock_workspace::{Checkout, Repository as Git, RunFolder, Uncommitted, Vie
 
 use super::runs::tell_unfinished;
 use crate::catalogue::Plugins;
+use crate::die_at::DieAt;
 use crate::environment::Process;
 use crate::failure::{Failure, chain};
 use crate::native::Native;
@@ -94,6 +95,9 @@ pub(crate) struct RunArgs {
     /// scripts that say so
     #[arg(long, env = "SEALOCK_LOCKED", hide_env = true)]
     locked: bool,
+    /// End this process and its group by SIGKILL at its n-th commit to the journal: what `cargo xtask crash` does
+    #[arg(long, value_name = "N:before|N:after", hide = true)]
+    die_at: Option<DieAt>,
     /// Where the Docker engine listens
     #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", hide_env = true)]
     docker_host: Option<String>,
@@ -152,6 +156,7 @@ impl RunArgs {
             no_cache: false,
             locked: false,
             docker_host: None,
+            die_at: None,
         }
     }
 
@@ -209,7 +214,10 @@ impl RunArgs {
             Goal::Run => (begin(shell, &state, repository.root(), &plan)?, None),
             Goal::RollBack { to } => (begin(shell, &state, repository.root(), &plan)?, Some(to)),
         };
-        let Begun { folder, journal, past } = begun;
+        let Begun { folder, mut journal, past } = begun;
+        if let Some(at) = self.die_at {
+            journal.observe(at.observer());
+        }
         let checkout = check_out(shell, &git, &folder, (past.as_ref(), uncommitted), &state)?;
         let run = folder.run().to_owned();
         let log = RunLog::open(&state, &run).map_err(|error| in_state(error.code(), &error, &state))?;
@@ -324,6 +332,8 @@ fn begin(shell: &mut Shell, state: &Path, repository: &Path, plan: &Plan) -> Res
 /// Runs, goes on, or brings back, until the end or a signal.
 async fn reach(spec: RunSpec, past: Option<Past>, to: Option<Option<String>>) -> RunEnd {
     let (cancel, kill) = signals::tokens();
+    let note = signals::note(spec.folder.state(), spec.folder.run());
+    signals::heed(note, cancel.clone(), kill.clone());
     match (past, to) {
         (Some(past), _) => sealock_engine::resume(spec, past, &cancel, &kill).await,
         (None, Some(to)) => sealock_engine::roll_back(spec, to, &cancel).await,

@@ -12,7 +12,7 @@ use sealock_contract::seam::{
     Desk, Exit, Handle, Note, Refusal, Release, Request, Response, Script, Stdio, TargetsRequest,
 };
 use sealock_contract::{Grant, SecretText, StepError, StepLimits, StepName};
-use sealock_deploy::{Deployment, TargetsHandler, Verify};
+use sealock_deploy::{Chronicle, Deployment, TargetsHandler, Verify};
 use sealock_secrets::{SecretBytes, Vault};
 use tempfile::TempDir;
 
@@ -24,6 +24,7 @@ pub(crate) struct Counter {
     pub(crate) workspace: TempDir,
     pub(crate) deployment: Arc<Deployment>,
     pub(crate) verified: Arc<Verified>,
+    pub(crate) written: Arc<Written>,
     _broker: Broker,
 }
 
@@ -34,6 +35,27 @@ impl Verify for Verified {
     fn verify(&self, targets: Vec<String>) -> BoxFuture<'_, Result<(), StepError>> {
         self.0.lock().unwrap().push(targets);
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// What was written down of switches.
+#[derive(Default)]
+pub(crate) struct Written(pub(crate) Mutex<Vec<String>>);
+
+impl Written {
+    fn write(&self, line: String) -> BoxFuture<'_, Result<(), StepError>> {
+        self.0.lock().unwrap().push(line);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Chronicle for Written {
+    fn switching<'a>(&'a self, target: &'a str, release: &'a str) -> BoxFuture<'a, Result<(), StepError>> {
+        self.write(format!("{target} → {release}"))
+    }
+
+    fn switched<'a>(&'a self, target: &'a str, release: &'a str) -> BoxFuture<'a, Result<(), StepError>> {
+        self.write(format!("{target} on {release}"))
     }
 }
 
@@ -65,12 +87,13 @@ impl Counter {
         vault.register("TOKEN", SecretBytes::new(TOKEN)).expect("long enough");
         let deployment = Arc::new(deployment);
         let (handler, verified) = (TargetsHandler::new(), Arc::new(Verified::default()));
-        handler.begin("deploy", deployment.clone(), verified.clone());
+        let written = Arc::new(Written::default());
+        handler.begin("deploy", deployment.clone(), verified.clone(), written.clone());
         let broker =
             Broker::builder([(name.clone(), grant)].into(), vault).handler(Family::Targets, Arc::new(handler)).build();
         let workspace = tempfile::tempdir().expect("a folder");
         let desk = broker.desk(spec(name, &workspace));
-        Self { desk, workspace, deployment, verified, _broker: broker }
+        Self { desk, workspace, deployment, verified, written, _broker: broker }
     }
 
     pub(crate) async fn targets(&self, request: TargetsRequest) -> Result<Response, Refusal> {

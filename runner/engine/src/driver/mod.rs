@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::attempt;
 use crate::closing::{self, Went};
 use crate::known::{Files, StepKnown};
-use crate::machine::{self, Attempt, Command, Input, Machine, ReplayError, Stage, StageId, StepStatus, Timer};
+use crate::machine::{self, Attempt, Command, Input, Machine, ReplayError, StageId, Timer};
 use crate::opening;
 use crate::past::Past;
 use crate::prepare;
@@ -306,23 +306,13 @@ impl Driver {
     /// What an interrupted stage goes on with.
     fn goes_on(&self, id: StageId, past: &Past) -> GoesOn {
         let stage = self.machine.stage(id);
-        let wrote = stage
-            .plan
-            .steps
-            .iter()
-            .zip(&stage.steps)
-            .find(|(plan, state)| state.status == StepStatus::Interrupted && self.may_write(stage, &plan.key));
         GoesOn {
-            written_by: wrote.map(|(plan, _)| plan.title.clone()),
+            finished: past.finished(&stage.plan.name),
             handed_on: past.handed_on(&stage.plan.name),
             deployment: stage.deployment.clone(),
             has_effects: stage.is_saga,
             is_settled: stage.settled.is_some(),
         }
-    }
-
-    fn may_write(&self, stage: &Stage, step: &str) -> bool {
-        attempt::may_write(&self.shared.grant(&stage.plan, step))
     }
 
     /// What the stage needs, evaluated.

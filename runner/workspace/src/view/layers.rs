@@ -7,7 +7,7 @@
 //! ```text
 //! <stage>/frozen-0, frozen-1, …   what finished steps wrote, oldest first
 //! <stage>/upper                   what is written now
-//! <stage>/step                    `own` when `upper` holds nothing but what the step writes that began last
+//! <stage>/step                    which step began to write last, and whether `upper` is its alone
 //! ```
 
 use std::collections::BTreeSet;
@@ -20,23 +20,26 @@ use walkdir::WalkDir;
 /// Layers of one overlay: the kernel takes 500, and each one slows the search for a name down.
 const FROZEN_MAX: usize = 100;
 
-/// Whose writes `upper` holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Writes {
-    /// Only those of the step that began last.
-    Own,
-    /// Those of earlier steps, too.
-    Mixed,
+/// Which step began to write last, and whose writes `upper` holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Writer {
+    /// As it was named by who asked.
+    pub(super) step: String,
+    /// Whether `upper` holds nothing of the steps before it.
+    pub(super) is_alone: bool,
 }
 
-impl Writes {
-    pub(super) fn note(self, home: &Path) -> io::Result<()> {
-        fs::write(home.join("step"), if self == Self::Own { "own" } else { "mixed" })
+impl Writer {
+    pub(super) fn note(&self, home: &Path) -> io::Result<()> {
+        let word = if self.is_alone { "alone" } else { "mixed" };
+        fs::write(home.join("step"), format!("{word} {}", self.step))
     }
 
-    pub(super) fn read(home: &Path) -> Self {
-        let text = fs::read_to_string(home.join("step")).unwrap_or_default();
-        if text == "own" { Self::Own } else { Self::Mixed }
+    /// The one that was noted; none when no step has begun to write.
+    pub(super) fn read(home: &Path) -> Option<Self> {
+        let text = fs::read_to_string(home.join("step")).ok()?;
+        let (word, step) = text.split_once(' ').unwrap_or(("mixed", ""));
+        Some(Self { step: step.to_owned(), is_alone: word == "alone" })
     }
 }
 

@@ -23,7 +23,7 @@ use crate::links::escaping_overlay;
 use crate::{
     Checkout, Escape, HashFilesError, LinkRules, RunFolder, Selection, SelectionError, escaping, files, hash_files,
 };
-use layers::Writes;
+use layers::Writer;
 pub use sweep::Swept;
 
 /// Longest name of a stage that is taken as the name of its folder.
@@ -71,7 +71,6 @@ struct Mounted {
     root: Arc<OwnedFd>,
     /// Links that were there before the running step.
     links: Arc<BTreeSet<PathBuf>>,
-    writes: Option<Writes>,
 }
 
 /// Why a stage has no workspace.
@@ -119,18 +118,25 @@ impl View {
         Self::make(checkout, folder, stage, false)
     }
 
-    /// The workspace of `stage` as its last finished step left it, in an earlier process of the run. `interrupted` says
-    /// that a step may have been writing when that process ended: what it wrote is thrown away.
+    /// The workspace of `stage` as its last finished step left it, in an earlier process of the run. What a step wrote
+    /// of which `is_finished` says that it is not is thrown away.
     ///
     /// `None` when it is not kept: it was removed, the machine was started since, it cannot be mounted again, or what
     /// was written by the interrupted step was not kept apart.
-    pub fn reopen(checkout: &Checkout, folder: &RunFolder, stage: &str, interrupted: bool) -> Option<Self> {
+    pub fn reopen(
+        checkout: &Checkout,
+        folder: &RunFolder,
+        stage: &str,
+        is_finished: impl FnOnce(&str) -> bool,
+    ) -> Option<Self> {
         let home = folder.path().join("stages").join(folder_name(stage));
         let path = home.join("workspace");
         let kind = kept::read(&home)?;
         overlay::unmount(&path);
-        if interrupted {
-            if kind != ViewKind::Overlay || Writes::read(&home) != Writes::Own {
+        if let Some(writer) = Writer::read(&home)
+            && !is_finished(&writer.step)
+        {
+            if kind != ViewKind::Overlay || !writer.is_alone {
                 return None;
             }
             files::remove(&home.join("upper")).ok()?;
@@ -150,7 +156,7 @@ impl View {
         }
         let root = Arc::new(open(&path, flags, Mode::empty())?);
         Ok(Self {
-            mounted: Mutex::new(Mounted { root, links, writes: None }),
+            mounted: Mutex::new(Mounted { root, links }),
             home,
             path,
             kind,
@@ -182,7 +188,7 @@ impl View {
         &self.path
     }
 
-    /// Keeps what was written so far apart from what the next step writes, so that it can be thrown away alone.
+    /// Keeps what was written so far apart from what `step` writes, so that that can be thrown away alone.
     /// Nothing must use the workspace. Answers whether it is mounted anew: whatever had it open opens it again.
     ///
     /// Where that cannot be done (no overlay, or `is_shared` with a container that has it mounted) the workspace of an
@@ -191,7 +197,7 @@ impl View {
     /// # Errors
     ///
     /// When it cannot be mounted again, or the disk is full.
-    pub fn before_step(&self, checkout: &Checkout, is_shared: bool) -> io::Result<bool> {
+    pub fn before_step(&self, checkout: &Checkout, step: &str, is_shared: bool) -> io::Result<bool> {
         let mut mounted = self.mounted();
         let is_overlay = self.kind == ViewKind::Overlay;
         let is_empty = is_overlay && layers::is_empty(&self.home.join("upper"))?;
@@ -204,11 +210,8 @@ impl View {
             mounted.root = Arc::new(open(&self.path, flags, Mode::empty())?);
             Arc::make_mut(&mut mounted.links).extend(layers::links(&layer));
         }
-        let writes = if is_empty || freezes { Writes::Own } else { Writes::Mixed };
-        if mounted.writes != Some(writes) {
-            writes.note(&self.home)?;
-            mounted.writes = Some(writes);
-        }
+        // Last: until this is noted, `upper` counts as what the step before wrote, which is finished.
+        Writer { step: step.to_owned(), is_alone: is_empty || freezes }.note(&self.home)?;
         Ok(freezes)
     }
 
