@@ -24,7 +24,9 @@ async fn deploy(sshd: &Sshd, run: &str, targets: &[&str], text: &str) -> Counter
     for name in targets {
         let target = counter.target(name).await;
         let release = counter.stage(target, "app.txt", text).await.expect("staged").id;
+        let written = [format!("{name} → {release}"), format!("{name} on {release}")];
         counter.targets(TargetsRequest::SwitchTo { target, release }).await.expect("switched");
+        assert!(counter.written.0.lock().unwrap().ends_with(&written), "before and after the switch");
     }
     counter
 }
