@@ -139,7 +139,7 @@ mod tests {
     fn a_mistake_far_down_is_shown_with_its_own_line_number_and_its_note() {
         let text_of = |lines: usize| "a: 1\n".repeat(lines) + "b: 2\nc: 3\n";
         let source = Source::new("main.yml", text_of(1000));
-        let found = Diagnostic::error("E-KEY-TWICE", "`c` is there twice", Span::new(5005, 5006))
+        let found = Diagnostic::error("E-KEY-UNKNOWN", "`c` is there twice", Span::new(5005, 5006))
             .note(Span::new(5000, 5001), "first here");
         let shown = text(Report { source: &source, diagnostics: &[found] }, Colour::Plain);
         assert!(shown.contains("main.yml:1002:1") && shown.contains("1001 | b: 2"), "{shown}");
