@@ -1,8 +1,9 @@
 //! Stages in containers and with services, on the rig's engine: what they wait for, and what is left of them. And the
-//! GitHub Action in the workflow runner that the rig builds. And the registry that other programs read and write, too.
+//! GitHub Action in the workflow runner that the rig builds. And plugins that other programs read, write, and sign, too.
 
 mod containers {
     mod action;
+    mod peers;
     mod signatures;
 }
 

@@ -1,0 +1,148 @@
+//! A registry that is slow, or has no end, does not hold anybody: every wait and every list has its bound.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sealock_contract::Digest;
+use sealock_registry::{Patience, Reference, Registry, RegistrySettings, Repository};
+
+/// A server on loopback: for each path, `answer` writes what it likes. Gives its address, and how often it was asked.
+fn server(
+    answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + Clone + 'static,
+) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let times = asked.clone();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            times.fetch_add(1, Ordering::SeqCst);
+            let answer = answer.clone();
+            thread::spawn(move || {
+                let path = path(&mut stream)?;
+                answer(&path, &mut stream)
+            });
+        }
+    });
+    (address, asked)
+}
+
+fn path(stream: &mut TcpStream) -> std::io::Result<String> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        request.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&request).split(' ').nth(1).unwrap_or_default().to_owned())
+}
+
+fn whole(stream: &mut TcpStream, head: &str, body: &str) -> std::io::Result<()> {
+    write!(stream, "HTTP/1.1 200 OK\r\n{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+}
+
+fn registry() -> Registry {
+    let patience = Patience {
+        connect: Duration::from_millis(300),
+        idle: Duration::from_millis(200),
+        document: Duration::from_millis(600),
+        component: Duration::from_millis(600),
+        attempts: 2,
+        pause: Duration::from_millis(10),
+    };
+    Registry::new(RegistrySettings { patience, ..RegistrySettings::default() })
+}
+
+fn reference(address: &str) -> Reference {
+    format!("{address}/acme/step:1.0").parse().expect("a reference")
+}
+
+fn repository(address: &str) -> Repository {
+    reference(address).repository().clone()
+}
+
+/// Waits for what is asked, and not for long.
+fn soon<T>(ask: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let started = Instant::now();
+    let end = runtime.block_on(ask);
+    assert!(started.elapsed() < Duration::from_secs(5), "it took {:?}", started.elapsed());
+    end
+}
+
+#[test]
+fn a_registry_that_never_answers_is_given_up() {
+    let (address, asked) = server(|_, _| {
+        thread::sleep(Duration::from_secs(20));
+        Ok(())
+    });
+    let error = soon(registry().artifact(&reference(&address))).expect_err("nobody answers");
+    assert_eq!(error.code(), "E-REGISTRY-UNAVAILABLE");
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_byte_now_and_then_is_no_answer() {
+    let (address, _) = server(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")?;
+        for _ in 0..100 {
+            stream.write_all(b" ")?;
+            thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    });
+    let error = soon(registry().artifact(&reference(&address))).expect_err("it never ends");
+    assert_eq!(error.code(), "E-REGISTRY-UNAVAILABLE");
+}
+
+#[test]
+fn a_body_without_an_end_is_not_read_to_it() {
+    let (address, _) = server(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.oci.image.manifest.v1+json\r\n\r\n")?;
+        loop {
+            stream.write_all(&[b' '; 65_536])?;
+        }
+    });
+    let error = soon(registry().artifact(&reference(&address))).expect_err("it never ends");
+    assert_eq!(error.code(), "E-REGISTRY-ANSWER");
+}
+
+#[test]
+fn a_head_with_a_hundred_thousand_fields_is_refused() {
+    let (address, _) = server(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+        (0..100_000).try_for_each(|number| write!(stream, "x-{number}: y\r\n"))
+    });
+    let error = soon(registry().artifact(&reference(&address))).expect_err("too many fields");
+    assert!(matches!(error.code(), "E-REGISTRY-ANSWER" | "E-REGISTRY-UNAVAILABLE"), "{error}");
+}
+
+#[test]
+fn a_list_of_tags_without_an_end_is_cut() {
+    let (address, asked) = server(|_, stream| {
+        let link = "link: </v2/acme/step/tags/list?last=x>; rel=\"next\"\r\n";
+        whole(stream, link, r#"{"tags":["1.0.0","1.0.1"]}"#)
+    });
+    let tags = soon(registry().tags(&repository(&address))).expect("a list");
+    assert_eq!((tags.len(), asked.load(Ordering::SeqCst)), (40, 20));
+}
+
+#[test]
+fn no_more_than_64_of_a_hundred_thousand_referrers_are_looked_at() {
+    let one = format!(r#"{{"mediaType":"x","digest":"{}","size":19}}"#, Digest::of(b"signature"));
+    let list = |many: usize| format!(r#"{{"manifests":[{}]}}"#, vec![one.clone(); many].join(","));
+    let (short, long) = (list(30_000), list(100_000));
+    let (address, _) =
+        server(move |path, stream| whole(stream, "", if path.contains("/acme/long/") { &long } else { &short }));
+    let referrers = |path: &str| {
+        let reference: Reference = format!("{address}/{path}:1").parse().expect("a reference");
+        soon(registry().referrers(reference.repository(), Digest::of(b"manifest")))
+    };
+    assert_eq!(referrers("acme/short").expect("a list").len(), 64);
+    // A list that is longer than any document is not read at all.
+    assert_eq!(referrers("acme/long").expect_err("too long").code(), "E-REGISTRY-ANSWER");
+}
