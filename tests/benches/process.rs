@@ -1,5 +1,5 @@
 //! Whole processes of the built binary against what people use today: `act`, a loop of the shell; and ten thousand
-//! journaled steps against a limit.
+//! journaled steps, and a plugin of a registry, against limits.
 //!
 //! Reads `SEALOCK_BINARY` (a release build), `SEALOCK_ACT` (the peer), and `SEALOCK_GUESTS` (the folder of the compiled
 //! guests); each that is missing fails the bench. Every figure is the median of rounds in which the peers take turns, so that
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use e2e::Depot;
 use tempfile::TempDir;
 
 /// One `run: "true"` as a whole process, warm.
@@ -29,6 +30,11 @@ const ACTION_MAX: Duration = Duration::from_millis(100);
 /// Of the whole process at its peak.
 const STEPS_MIB_MAX: u64 = 150;
 
+/// A published plugin's first use: download, verify, compile, run.
+const FIRST_USE_MAX: Duration = Duration::from_secs(1);
+/// Its second, as a whole process.
+const SECOND_USE_MAX: Duration = Duration::from_millis(25);
+
 /// A repository with a pipeline, and a state of its own.
 struct Scene {
     folder: TempDir,
@@ -37,8 +43,14 @@ struct Scene {
 fn main() {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
     let rounds = if is_quick { 5 } else { 31 };
-    let held =
-        [one(rounds), action(rounds.min(15)), hundred(rounds.min(11)), plan(rounds), ten_thousand(rounds.min(5))];
+    let held = [
+        one(rounds),
+        action(rounds.min(15)),
+        hundred(rounds.min(11)),
+        plan(rounds),
+        published(rounds.min(11)),
+        ten_thousand(rounds.min(5)),
+    ];
     assert!(held.iter().all(|held| *held), "a bound does not hold: see the figures above");
 }
 
@@ -147,6 +159,37 @@ fn plan(rounds: usize) -> bool {
         PLAN_MAX.as_millis()
     );
     check + plan <= PLAN_MAX
+}
+
+/// A plugin of a registry on loopback: used for the first time on a machine, and for the second time.
+fn published(rounds: usize) -> bool {
+    let depot = Depot::start();
+    let guest = given("SEALOCK_GUESTS").join("guest_polite.wasm");
+    let component = fs::read(&guest).unwrap_or_else(|error| panic!("{}: {error}", guest.display()));
+    depot.put_plugin("acme/step", "1.0.0", &component, "2020-01-01T00:00:00Z");
+    let uses = format!("{{ uses: \"{}/acme/step:1.0.0\", with: {{ greeting: hello }} }}", depot.address);
+    let scene = Scene::new(&format!("name: published\nstages:\n  only: {{ steps: [{uses}] }}\n"));
+    timed(scene.sealock(&["lock", "--locked=false"]));
+    scene.commit();
+    let mut taken = [Vec::new(), Vec::new()];
+    for _ in 0..rounds {
+        fs::remove_dir_all(scene.folder.path().join("cache")).expect("the cache is ours");
+        for taken in &mut taken {
+            taken.push(timed(scene.sealock(&["run"])));
+        }
+    }
+    let [first, second] = taken.map(|mut taken| {
+        taken.sort();
+        taken[rounds / 2]
+    });
+    println!(
+        "{{\"published_first_use_ms\":{:.0},\"published_first_use_ms_max\":{},\"published_second_use_ms\":{:.1},\"published_second_use_ms_max\":{}}}",
+        ms(first),
+        FIRST_USE_MAX.as_millis(),
+        ms(second),
+        SECOND_USE_MAX.as_millis(),
+    );
+    first <= FIRST_USE_MAX && second <= SECOND_USE_MAX
 }
 
 /// Ten thousand steps of a component that asks for nothing, with all their events in the journal.
