@@ -1,12 +1,14 @@
 //! The plugins that there are: builtins, components of the repository, and what the lockfile pins.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_contract::{Digest, Manifest};
 use sealock_plan::{Catalogue, CatalogueError, PlannedPlugin, PluginOrigin, Wanted};
 use sealock_registry::signature::Trust;
-use sealock_registry::{Locked, Lockfile, Reference, ReferenceError, Store};
+use sealock_registry::{Locked, Lockfile, ReferenceError, Store};
 
 use crate::failure::Failure;
 use crate::shell::Shell;
@@ -23,13 +25,22 @@ pub(crate) struct Plugins {
     lockfile: Result<Lockfile, Failure>,
     /// So is why this one cannot.
     trust: Result<Trust, Failure>,
+    /// References whose signatures were found good: an authority's takes milliseconds to check, and a plugin is asked for
+    /// several times.
+    signed: RefCell<BTreeSet<String>>,
 }
 
 impl Plugins {
     /// Of the repository at `root`.
     pub(crate) fn of(shell: &Shell, root: &Path) -> Self {
         let trust = policy::load(shell).and_then(|policy| policy.trust());
-        Self { root: root.to_owned(), store: lock::store(shell).ok(), lockfile: lock::read(root), trust }
+        Self {
+            root: root.to_owned(),
+            store: lock::store(shell).ok(),
+            lockfile: lock::read(root),
+            trust,
+            signed: RefCell::default(),
+        }
     }
 
     /// Fetches what is needed, locked, and not here. What is not locked is told where it stands in the file.
@@ -105,11 +116,22 @@ impl Plugins {
         let bytes =
             store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error).in_catalogue())?;
         let bytes = bytes.ok_or_else(absent)?;
-        let trust = self.trust.as_ref().map_err(refused)?;
-        let wrong = |error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string()).in_catalogue();
-        let parsed: Reference = reference.parse().map_err(wrong)?;
-        let is_signed = lock::hold(trust, store, &parsed, locked).map_err(|failure| failure.in_catalogue())?;
+        let is_signed = self.is_signed(store, reference, locked).map_err(|failure| failure.in_catalogue())?;
         if is_signed { Ok((locked, bytes)) } else { Err(absent()) }
+    }
+
+    /// Whether what is kept of a plugin is signed as the policy wants; false where too little is kept to tell.
+    fn is_signed(&self, store: &Store, reference: &str, locked: &Locked) -> Result<bool, Failure> {
+        if self.signed.borrow().contains(reference) {
+            return Ok(true);
+        }
+        let trust = self.trust.as_ref().map_err(Failure::clone)?;
+        let wrong = |error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string());
+        let is_signed = lock::hold(trust, store, &reference.parse().map_err(wrong)?, locked)?;
+        if is_signed {
+            self.signed.borrow_mut().insert(reference.to_owned());
+        }
+        Ok(is_signed)
     }
 
     fn component_file(&self, path: &str) -> PathBuf {

@@ -7,7 +7,7 @@ use sealock_diagnostics::{codes, escape};
 use sealock_plan::CatalogueError;
 
 /// One clear message with a stable code; its exit code is the code's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     code: Cow<'static, str>,
     exit: Option<u8>,

@@ -94,7 +94,9 @@ fn describe(reference: &str, pinned: &Pinned) -> String {
     let locked = &pinned.locked;
     let mut told = format!("locked {reference}: {}, published {}\n", locked.version, pinned.age);
     let _ = writeln!(told, "  {}  {} bytes", locked.component, locked.size);
-    locked.signer.iter().for_each(|signer| told.push_str(&format!("  signed by {signer}\n")));
+    if let Some(signer) = &locked.signer {
+        let _ = writeln!(told, "  signed by {signer}");
+    }
     for (version, age) in &pinned.passed_over {
         let _ = writeln!(told, "  passed over {version}: published {age}");
     }

@@ -27,7 +27,7 @@ pub(crate) struct Publish {
     /// The component; the only `.wasm` file of the folder without it
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Sign it with this private key, so that `cosign` and the policies of others know whose it is; SEALOCK_SIGN_PASSWORD
+    /// Sign it with this private key, so that `cosign` and the policies of others know whose it is; `SEALOCK_SIGN_PASSWORD`
     /// opens a key of `cosign`
     #[arg(long, value_name = "FILE", env = "SEALOCK_SIGN_KEY", hide_env = true)]
     sign_key: Option<PathBuf>,
