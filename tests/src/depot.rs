@@ -282,7 +282,7 @@ impl Inner {
             if manifest["subject"]["digest"] == of {
                 listed.push(
                     serde_json::json!({ "mediaType": MANIFEST_TYPE, "digest": digest(bytes), "size": bytes.len(),
-                    "artifactType": manifest["artifactType"] }),
+                    "artifactType": manifest["artifactType"], "annotations": annotations(&manifest) }),
                 );
             }
         }
@@ -298,6 +298,11 @@ impl Inner {
             None => Reply::status(404),
         }
     }
+}
+
+/// What a list repeats of a manifest.
+fn annotations(of: &serde_json::Value) -> serde_json::Value {
+    if of["annotations"].is_object() { of["annotations"].clone() } else { serde_json::json!({}) }
 }
 
 fn read(stream: &mut TcpStream) -> std::io::Result<Asked> {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::artifact::{Config, Descriptor, INDEX_TYPE};
 use crate::challenge::{self, Challenge, ChallengeError};
 use crate::patience::{DOCUMENT_BYTES, REFERRERS, TAG_PAGES, TAGS, TOKEN_BYTES};
-use crate::signature::may_sign;
+use crate::signature::rank;
 use crate::transport::{Answer, Question, Transport, Url};
 use crate::{Artifact, Login, Logins, Patience, Reference, RegistryError, Repository, Store, Verified};
 
@@ -149,7 +149,7 @@ impl Registry {
         }
         let mut found = found.unwrap_or_default();
         // Whoever may push could push anything a hundred times, and no signature is to be hidden behind it.
-        found.sort_by_key(|descriptor| !may_sign(descriptor));
+        found.sort_by_key(rank);
         found.truncate(REFERRERS);
         Ok(found)
     }

@@ -20,7 +20,7 @@ const IMAGE_CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 /// What a bundle holds, as `cosign` tells it.
 const CONTENT: &str = "dev.sigstore.bundle.content";
 /// What a bundle states, as `cosign` tells it.
-const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
+pub(super) const PREDICATE: &str = "dev.sigstore.bundle.predicateType";
 
 impl Registry {
     /// Signs the manifest that `pinned` names, in both forms. What this key signed before is not signed again.

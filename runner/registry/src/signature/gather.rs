@@ -4,7 +4,8 @@ use bytes::Bytes;
 use sealock_contract::Digest;
 use serde::Deserialize;
 
-use super::attach::EMPTY_TYPE;
+use super::attach::{EMPTY_TYPE, PREDICATE};
+use super::claim::SIGNED_TYPE;
 use super::trust::SIGNATURES_MAX;
 use super::{SIMPLE_TYPE, Signed, Simple};
 use crate::{Descriptor, Registry, RegistryError, Repository};
@@ -68,10 +69,15 @@ pub(super) fn tag(manifest: Digest) -> String {
     format!("sha256-{}.sig", manifest.hex())
 }
 
-/// Whether a referrer's type says that it is a signature, or says nothing: so `cosign` 2 lists its bundles.
-pub(crate) fn may_sign(descriptor: &Descriptor) -> bool {
+/// How late a referrer is looked at: what says that it signs first, then what may (`cosign` 2 lists its bundles without a
+/// type), then the rest. It decides nothing else.
+pub(crate) fn rank(descriptor: &Descriptor) -> u8 {
+    if descriptor.annotations.get(PREDICATE).is_some_and(|predicate| predicate == SIGNED_TYPE) {
+        return 0;
+    }
     let kind = descriptor.artifact_type.as_deref().unwrap_or(EMPTY_TYPE);
-    kind.starts_with(BUNDLE_TYPES) || kind.starts_with(COSIGN_TYPES) || kind == EMPTY_TYPE
+    let may_sign = kind.starts_with(BUNDLE_TYPES) || kind.starts_with(COSIGN_TYPES) || kind == EMPTY_TYPE;
+    if may_sign { 1 } else { 2 }
 }
 
 fn is_signature(layer: &Descriptor) -> bool {

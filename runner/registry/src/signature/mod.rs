@@ -26,7 +26,7 @@ mod simple;
 mod trust;
 
 pub use bundle::BUNDLE_TYPE;
-pub(crate) use gather::may_sign;
+pub(crate) use gather::rank;
 pub use kept::Kept;
 pub use key::{KeyError, PublicKey};
 pub use keyless::{TrustRoot, TrustRootError};

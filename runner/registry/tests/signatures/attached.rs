@@ -2,7 +2,7 @@
 
 use e2e::Depot;
 use sealock_contract::Digest;
-use sealock_registry::signature::{SIMPLE_TYPE, Signed, Signer, SigningKey};
+use sealock_registry::signature::{BUNDLE_TYPE, SIMPLE_TYPE, Signed, Signer, SigningKey};
 use sealock_registry::{Reference, Registry, RegistrySettings};
 use serde_json::json;
 
@@ -96,14 +96,17 @@ fn what_refers_to_a_plugin_and_signs_nothing_is_passed_over() {
     let scene = Scene::new(true);
     let layer = scene.own.put_blob("text/plain", b"a note");
     let subject = json!({ "mediaType": "x", "digest": Digest::of(MANIFEST).to_string(), "size": 1 });
-    for number in 0..100 {
-        let note = json!({ "subject": subject, "artifactType": "text/plain", "layers": [layer], "annotations": { "n": number } });
+    for number in 0..400 {
+        let kind = if number % 2 == 0 { "text/plain" } else { BUNDLE_TYPE };
+        let number = number.to_string();
+        let note =
+            json!({ "subject": subject, "artifactType": kind, "layers": [layer], "annotations": { "n": number } });
         scene.own.put_manifest(PLUGIN, &format!("note{number}"), &note);
     }
     scene.sign(&key(P256));
     scene.own.remove(PLUGIN, &format!("sha256-{}.sig", Digest::of(MANIFEST).hex()));
     let found = scene.signatures();
-    assert_eq!(count(&found), (1, 0), "a hundred notes hide no signature");
+    assert_eq!(count(&found), (1, 0), "four hundred notes hide no signature");
     assert!(by_key(&key(P256)).signer(&crate::reference(), MANIFEST, &found).is_ok());
 }
 
