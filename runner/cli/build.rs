@@ -1,12 +1,17 @@
-//! Tells `version` which wasmtime the lockfile pins, and which commit is built.
+//! Tells `version` which wasmtime the lockfile pins, and which commit is built; gathers the templates of `plugin new`.
+
+#[path = "build/scaffold.rs"]
+mod scaffold;
 
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let krate = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = krate.join("../..");
     wasmtime(&root);
     commit(&root);
+    scaffold::write(krate);
 }
 
 fn wasmtime(root: &Path) {

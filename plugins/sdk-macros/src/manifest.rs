@@ -19,7 +19,9 @@ pub(crate) fn read(folder: &str, file: &str) -> Result<Manifest, String> {
     let path = Path::new(folder).join(file);
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
-    let rest: Map<String, Value> = toml::from_str(&text).map_err(|error| format!("{shown}: {error}"))?;
+    let mut rest: Map<String, Value> = toml::from_str(&text).map_err(|error| format!("{shown}: {error}"))?;
+    // How it is built is no part of what it is.
+    rest.remove("build");
     if let Some(unknown) = rest.keys().find(|key| !KEYS.contains(&key.as_str())) {
         return Err(format!("{shown}: found `{unknown}`, expected {}; inputs are the struct's", KEYS.join(", ")));
     }

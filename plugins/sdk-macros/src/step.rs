@@ -90,7 +90,7 @@ fn section(attribute: &Attribute, function: &ItemFn, inputs: &Type) -> syn::Resu
         const _: &str = include_str!(#path);
         const PARTS: [&str; 5] =
             [#opening, <#inputs as ::sealock_sdk::Inputs>::SPEC, #outputs_key, #outputs, "}"];
-        #[unsafe(link_section = "sealock:manifest")]
+        #[cfg_attr(target_family = "wasm", unsafe(link_section = "sealock:manifest"))]
         #[used]
         static MANIFEST: [u8; ::sealock_sdk::export::length(&PARTS)] = ::sealock_sdk::export::join(&PARTS);
     })

@@ -2,7 +2,7 @@
 //!
 //! The builders are the host's own; [`start`] gives what a container runs the same face as a native program.
 
-pub use crate::bindings::sealock::step::containers::{Build, Container, ImageId, Push};
+pub use crate::host::containers::{Build, Container, ImageId, Push};
 
 use crate::Error;
 use crate::process::Running;

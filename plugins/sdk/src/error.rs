@@ -76,6 +76,11 @@ impl Error {
         self.0.retryable
     }
 
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn as_base(&self) -> &base::Error {
+        &self.0
+    }
+
     pub(crate) fn into_base(self) -> base::Error {
         *self.0
     }

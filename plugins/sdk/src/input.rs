@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::bindings::sealock::step::{inputs, secrets};
+use crate::host::{inputs, secrets};
 use crate::{Error, ErrorKind, Value};
 
 pub use crate::secrets::{Secret, SecretMap};
@@ -176,7 +176,7 @@ impl AsRef<Path> for WorkspacePath {
 impl FromInput for WorkspacePath {
     fn from_input(name: &str) -> Result<Option<Self>, Error> {
         let path = text(name)?;
-        Ok(path.map(|written| Self { full: Path::new("/workspace").join(&written), written }))
+        Ok(path.map(|written| Self { full: crate::workspace().join(&written), written }))
     }
 }
 

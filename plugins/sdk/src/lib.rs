@@ -49,10 +49,15 @@ pub mod process;
 pub mod secrets;
 pub mod targets;
 
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+
 mod error;
+mod host;
 mod outcome;
 mod step;
 mod value;
+mod workspace;
 
 pub use error::{Error, ErrorKind};
 pub use input::{Digest, ImageId, Inputs, Json, Secret, SecretMap, Size, TargetName, WorkspacePath};
@@ -60,3 +65,4 @@ pub use outcome::{EffectState, IntoOutcome, Outcome};
 pub use sealock_sdk_macros::{Inputs, Outputs, step};
 pub use step::{Annotation, Group, Level, Outputs, Step};
 pub use value::Value;
+pub use workspace::workspace;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bindings::sealock::step::process;
+use crate::host::process;
 use crate::{Error, Secret};
 
 pub use process::{Exit, Stdio};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::bindings::sealock::step::{secrets, secrets_reveal};
+use crate::host::{secrets, secrets_reveal};
 
 /// A handle of one secret.
 #[derive(Debug)]

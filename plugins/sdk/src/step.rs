@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use crate::bindings::sealock::step::{facts, lifecycle, log, outputs};
+use crate::host::{facts, lifecycle, log, outputs};
 use crate::{Error, Value};
 
 pub use log::Level;
@@ -28,7 +28,9 @@ pub struct Step {}
 
 /// A foldable group of log lines; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Group(#[expect(dead_code, reason = "held until it is dropped")] log::Group);
+pub struct Group {
+    _held: log::Group,
+}
 
 /// Something to show at a line of the workspace.
 #[derive(Clone, Debug)]
@@ -111,7 +113,7 @@ impl Step {
 
     /// Starts a foldable group of log lines.
     pub fn group(&mut self, title: impl Display) -> Group {
-        Group(log::Group::new(&title.to_string()))
+        Group { _held: log::Group::new(&title.to_string()) }
     }
 
     /// Adds Markdown to the run's summary.

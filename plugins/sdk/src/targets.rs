@@ -2,10 +2,10 @@
 //!
 //! The interfaces are the host's own; [`start`] gives a script the same face as a native program.
 
-pub use crate::bindings::sealock::step::targets::{Release, ReleaseState, Script, Target};
+pub use crate::host::targets::{Release, ReleaseState, Script, Target};
 
 use crate::Error;
-use crate::bindings::sealock::step::targets;
+use crate::host::targets;
 use crate::process::Running;
 
 /// The targets of this stage's environment, in the pipeline's order.

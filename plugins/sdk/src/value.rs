@@ -70,3 +70,16 @@ macro_rules! integers {
 }
 
 integers!(i64, u64, i32, u32, u16, usize);
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) | (Self::Json(one), Self::Json(other)) => one == other,
+            (Self::Flag(one), Self::Flag(other)) => one == other,
+            (Self::Integer(one), Self::Integer(other)) => one == other,
+            (Self::Number(one), Self::Number(other)) => one == other,
+            (Self::Items(one), Self::Items(other)) => one == other,
+            _ => false,
+        }
+    }
+}

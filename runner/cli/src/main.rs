@@ -24,7 +24,10 @@ mod password;
 mod planning;
 mod policy;
 mod programs;
+mod project;
 mod refusals;
+mod scaffold;
+mod scenario;
 mod secrets;
 mod shell;
 mod signals;
@@ -99,4 +102,11 @@ fn process() -> Result<Process, Failure> {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Variables that would say something to a Sealock started here.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+fn sealock_variables() -> impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)> {
+    let speaks = |name: &str| ["SEALOCK_", "GITHUB_"].iter().any(|start| name.starts_with(start));
+    std::env::vars_os().filter(move |(name, _)| name.to_str().is_some_and(speaks))
 }

@@ -14,6 +14,8 @@ const STEP_VERSION: &str = "0.1";
 const WASI_VERSION: &str = "0.2";
 /// Imports of a component: a hundred thousand must not be gathered.
 const IMPORTS: usize = 1_000;
+/// What starts a custom section.
+const CUSTOM_SECTION: u8 = 0;
 /// Every interface that is linked, with its package.
 const LINKED: &[(&str, &str, &[&str])] = &[
     (
@@ -160,6 +162,30 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, FormatError> {
 /// As [`inspect`].
 pub fn read_manifest(bytes: &[u8]) -> Result<Option<Manifest>, FormatError> {
     Ok(inspect(bytes)?.manifest)
+}
+
+/// Adds a manifest to a component that brings none along.
+pub fn embed_manifest(mut component: Vec<u8>, json: &[u8]) -> Vec<u8> {
+    let mut section = leb128(SECTION.len());
+    section.extend_from_slice(SECTION.as_bytes());
+    section.extend_from_slice(json);
+    component.push(CUSTOM_SECTION);
+    component.extend(leb128(section.len()));
+    component.extend(section);
+    component
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = u8::try_from(number & 0x7f).expect("seven bits");
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
 }
 
 /// Holds the component to every rule of the format, before a compiler sees it.

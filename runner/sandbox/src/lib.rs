@@ -35,7 +35,7 @@ mod step_out;
 pub use call::{Entry, Facts, StepCall, Workspace};
 pub use compile::{CompileError, Compiler, compile_between};
 pub use engine::{Ticker, engine_config};
-pub use format::{FormatError, Inspection, ProgramKind, inspect, read_manifest};
+pub use format::{FormatError, Inspection, ProgramKind, embed_manifest, inspect, read_manifest};
 pub use program::Program;
 pub use sandbox::{Sandbox, SandboxError};
 pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,100 @@
+//! `sealock plugin test [DIR]`
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use sealock_diagnostics::escape;
+use serde_json::json;
+
+use super::component;
+use crate::exit_code;
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::scenario::{self, Trial};
+use crate::shell::Shell;
+
+/// Run a component against each of its scenarios, in the real sandbox and broker.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// The project's folder; the current one without it
+    folder: Option<PathBuf>,
+    /// Only this scenario
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Another component than the project's own; the folder then needs no plugin.toml
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// How to print what came of it
+    #[arg(long, value_enum, default_value_t = Format::Text, env = "SEALOCK_FORMAT", hide_env = true)]
+    format: Format,
+}
+
+/// How to print what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One line a scenario, and what was not as expected
+    Text,
+    /// One object
+    Json,
+}
+
+impl Test {
+    /// Runs the scenarios.
+    ///
+    /// # Errors
+    ///
+    /// When there is no component, or no scenario.
+    pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
+        let folder = shell.path(self.folder.as_deref().unwrap_or(Path::new(".")));
+        let file = match &self.component {
+            Some(file) => shell.path(file),
+            None => Project::open(&folder)?.component(),
+        };
+        let bytes = component::read(&file)?;
+        let scenarios = scenario::all(&folder.join("scenarios"), self.scenario.as_deref())?;
+        let mut trials = Vec::new();
+        for scenario in &scenarios {
+            let trial = Trial::of(scenario, &bytes, shell)?;
+            if self.format == Format::Text {
+                shell.print(&text(&trial));
+            }
+            trials.push(trial);
+        }
+        let failed = trials.iter().filter(|trial| !trial.is_passed()).count();
+        match self.format {
+            Format::Json => shell.answer(&format!("{}\n", json(&trials))),
+            Format::Text => shell.answer(&format!("{} scenarios, {failed} failed\n", trials.len())),
+        }
+        Ok(if failed == 0 { exit_code::SUCCESS } else { exit_code::FAILURE })
+    }
+}
+
+fn text(trial: &Trial) -> String {
+    let word = if trial.is_passed() { "pass" } else { "FAIL" };
+    let mut out = format!("{word}  {:<20}  {}", escape(&trial.name), escape(&trial.description));
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    for difference in &trial.differences {
+        let _ = writeln!(out, "      {}", escape(difference));
+    }
+    if !trial.is_passed() {
+        for line in &trial.log {
+            let _ = writeln!(out, "      | {}", escape(line));
+        }
+    }
+    out
+}
+
+fn json(trials: &[Trial]) -> serde_json::Value {
+    let each = trials.iter().map(|trial| {
+        json!({
+            "name": trial.name,
+            "description": trial.description,
+            "passed": trial.is_passed(),
+            "differences": trial.differences,
+            "log": trial.log,
+        })
+    });
+    json!({ "scenarios": each.collect::<Vec<_>>() })
+}

@@ -1,0 +1,165 @@
+//! Scenarios of a plugin: one folder each, with a workspace, inputs, and what must come of them.
+//!
+//! ```text
+//! scenarios/denied/scenario.toml     what is given, and what is expected
+//! scenarios/denied/workspace/…       the files that the step finds
+//! ```
+//!
+//! A scenario is run as a repository of its own by this same program: plan, grants, sandbox, and broker are the
+//! real ones, and what is compared is what the run told as events.
+
+mod heard;
+mod told;
+mod trial;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::failure::Failure;
+
+pub(crate) use heard::Heard;
+pub(crate) use trial::Trial;
+
+/// What a scenario is described in.
+const FILE: &str = "scenario.toml";
+/// A scenario's file is read whole: a device or a huge file must not fill memory.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// One scenario.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    /// Its folder's name.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What `scenario.toml` says.
+    pub script: Script,
+}
+
+/// What `scenario.toml` says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Script {
+    /// One line for people.
+    #[serde(default)]
+    pub description: String,
+    /// The step's inputs, as a pipeline's author writes them.
+    #[serde(default, rename = "with")]
+    pub inputs: Map<String, Value>,
+    /// What the pipeline allows.
+    #[serde(default)]
+    pub allow: Map<String, Value>,
+    /// Secrets by name, with values made up for the test.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// The pipeline's `networks`: private addresses that may be reached.
+    #[serde(default)]
+    pub networks: Vec<String>,
+    /// What must come of it.
+    pub expect: Expected,
+}
+
+/// What must come of a scenario. What is left out is not looked at, but denials: without them none may happen.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expected {
+    /// How the step ends.
+    pub outcome: Outcome,
+    /// The code of its failure.
+    pub code: Option<String>,
+    /// Part of its failure's message, or of why it skipped.
+    pub message: Option<String>,
+    /// Its outputs, all of them.
+    pub outputs: Option<Map<String, Value>>,
+    /// Its annotations, all of them, in order.
+    pub annotations: Option<Vec<Annotation>>,
+    /// The codes of everything that it was denied, in order.
+    #[serde(default)]
+    pub denials: Vec<String>,
+    /// Parts of lines that its log must have.
+    #[serde(default)]
+    pub log: Vec<String>,
+    /// Parts that its summary must have.
+    #[serde(default)]
+    pub summary: Vec<String>,
+    /// Titles of its groups, in order.
+    pub groups: Option<Vec<String>>,
+}
+
+/// How a step ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Outcome {
+    /// It did what it is for.
+    Success,
+    /// It failed.
+    Failure,
+    /// There was nothing to do.
+    Skipped,
+}
+
+impl Outcome {
+    /// The word that events use.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// An annotation that must be there; of what is left out nothing is expected.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Annotation {
+    /// How much it matters.
+    pub level: Option<String>,
+    /// Part of what it says.
+    pub message: Option<String>,
+    /// Its title.
+    pub title: Option<String>,
+    /// The file.
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u64>,
+}
+
+/// Every scenario below `folder`, by name; only the one called `only`, when there is one to be.
+///
+/// # Errors
+///
+/// When there is none, or one cannot be read.
+pub(crate) fn all(folder: &Path, only: Option<&str>) -> Result<Vec<Scenario>, Failure> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.join(FILE).is_file()).collect();
+    folders.sort();
+    let scenarios = folders.iter().map(|folder| open(folder));
+    let is_wanted = |scenario: &Scenario| only.is_none_or(|only| only == scenario.name);
+    let scenarios: Vec<Scenario> =
+        scenarios.filter(|scenario| scenario.as_ref().map_or(true, is_wanted)).collect::<Result<_, _>>()?;
+    if !scenarios.is_empty() {
+        return Ok(scenarios);
+    }
+    let what = only.map_or_else(|| "no scenario".to_owned(), |only| format!("no scenario `{only}`"));
+    let message = format!("there is {what} in {}", folder.display());
+    Err(Failure::new("E-PLUGIN-SCENARIO", message).help(
+        "a scenario is a folder with a scenario.toml:\n[with]\nfile = \"a.txt\"\n[expect]\noutcome = \"success\"",
+    ))
+}
+
+fn open(folder: &Path) -> Result<Scenario, Failure> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let refused = |what: String| Failure::new("E-PLUGIN-SCENARIO", format!("{name}/{FILE}: {what}"));
+    let file = folder.join(FILE);
+    let length = file.metadata().map_err(|error| refused(error.to_string()))?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(refused(format!("it has {length} bytes; {FILE_BYTES_MAX} are the most")));
+    }
+    let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
+    let script = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    Ok(Scenario { name, folder: folder.to_owned(), script })
+}

@@ -1,0 +1,125 @@
+//! Runs one scenario: a repository is made of it, and this same program runs that.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Map, Value, json};
+
+use super::{Heard, Scenario};
+use crate::failure::Failure;
+use crate::shell::Shell;
+
+/// Where the component is, in the scenario's repository.
+const COMPONENT: &str = "./.sealock/plugin.wasm";
+/// What is run there.
+const PIPELINE: &str = ".sealock/scenario.yml";
+/// The one step.
+const STEP: &str = "step";
+
+/// How one scenario went.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    /// The scenario.
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+    /// What was not as expected.
+    pub differences: Vec<String>,
+    /// The step's log, and what the run itself said.
+    pub log: Vec<String>,
+}
+
+impl Trial {
+    /// Runs `scenario` with `component`.
+    ///
+    /// # Errors
+    ///
+    /// When the scenario's repository cannot be made, or the run not be started.
+    pub(crate) fn of(scenario: &Scenario, component: &[u8], shell: &Shell) -> Result<Self, Failure> {
+        let broken = |error: io::Error| Failure::new("E-PLUGIN-SCENARIO", format!("{}: {error}", scenario.name));
+        let folder = tempfile::tempdir().map_err(broken)?;
+        let repository = folder.path().join("repository");
+        furnish(&repository, scenario, component).map_err(broken)?;
+        let mut run = command(shell, folder.path(), &repository)?;
+        for (name, value) in &scenario.script.secrets {
+            run.env(format!("SEALOCK_SECRET_{name}"), value);
+        }
+        let output = run.output().map_err(broken)?;
+        let heard = Heard::from_lines(&String::from_utf8_lossy(&output.stdout));
+        let mut log = heard.log.clone();
+        log.extend(String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned));
+        let differences = scenario.script.expect.differences(&heard);
+        let description = scenario.script.description.clone();
+        Ok(Self { name: scenario.name.clone(), description, differences, log })
+    }
+
+    /// Whether everything was as expected.
+    pub(crate) fn is_passed(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// The same program, with nothing of this process's own settings but its cache.
+fn command(shell: &Shell, folder: &Path, repository: &Path) -> Result<Command, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::new("E-PLUGIN-COMPILE", error.to_string()))?;
+    let mut run = Command::new(program);
+    for (name, _) in crate::sealock_variables() {
+        run.env_remove(name);
+    }
+    run.args(["run", PIPELINE, "--format", "jsonl", "--quiet"]).arg("--directory").arg(repository);
+    run.arg("--state").arg(folder.join("state")).arg("--cache").arg(shell.cache()?);
+    if let Some(policy) = &shell.global.policy {
+        run.arg("--policy").arg(shell.path(policy));
+    }
+    run.stdin(Stdio::null());
+    Ok(run)
+}
+
+/// A repository with the scenario's files, the component, and a pipeline of one step.
+fn furnish(repository: &Path, scenario: &Scenario, component: &[u8]) -> io::Result<()> {
+    std::fs::create_dir_all(repository.join(".sealock"))?;
+    copy(&scenario.folder.join("workspace"), repository)?;
+    std::fs::write(repository.join(COMPONENT), component)?;
+    std::fs::write(repository.join(PIPELINE), pipeline(scenario).to_string())
+}
+
+/// JSON is YAML.
+fn pipeline(scenario: &Scenario) -> Value {
+    let script = &scenario.script;
+    let mut step = Map::from_iter([("id".to_owned(), json!(STEP)), ("uses".to_owned(), json!(COMPONENT))]);
+    let mut set = |key: &str, value: &Map<String, Value>| {
+        if !value.is_empty() {
+            step.insert(key.to_owned(), json!(value));
+        }
+    };
+    set("with", &script.inputs);
+    set("allow", &script.allow);
+    let mut pipeline = json!({ "name": "scenario", "stages": { "test": { "steps": [step] } } });
+    if !script.secrets.is_empty() {
+        pipeline["secrets"] = json!(script.secrets.keys().collect::<Vec<_>>());
+    }
+    if !script.networks.is_empty() {
+        pipeline["networks"] = json!(script.networks);
+    }
+    pipeline
+}
+
+/// Copies a folder's plain files and folders; one that is not there is an empty one.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy(&source, &target)?;
+        } else {
+            std::fs::copy(&source, &target)?;
+        }
+    }
+    Ok(())
+}
