@@ -18,6 +18,7 @@ mod local {
     mod handover;
     mod journal;
     mod outside;
+    mod plugins;
     mod policy;
     mod registries;
     mod resume;

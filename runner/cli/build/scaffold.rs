@@ -28,6 +28,7 @@ pub(crate) fn write(krate: &Path) {
     }
     let files = sdk.iter().flat_map(|part| below(&plugins, part)).collect();
     table(&mut out, "SDK", "The SDK's sources, and the workspace they are in.", files);
+    table(&mut out, "WIT", "The interface, with what it names.", below(&plugins.join("wit"), &plugins.join("wit")));
     let path = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("scaffold.rs");
     fs::write(&path, out).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }

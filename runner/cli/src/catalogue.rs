@@ -98,7 +98,12 @@ impl Plugins {
             let message = format!("the plugin `{path}` has {} bytes; {COMPONENT_BYTES} are the most", metadata.len());
             return Err(CatalogueError { code: "E-PLUGIN-FORMAT", message, help: None, is_unseen: false });
         }
-        std::fs::read(&file).map_err(|error| refused(error.to_string()))
+        let bytes = std::fs::read(&file).map_err(|error| refused(error.to_string()))?;
+        if !sealock_sandbox::is_core_module(&bytes) {
+            return Ok(bytes);
+        }
+        // The same module becomes the same component: the plan's digest is that of what runs.
+        sealock_sandbox::componentize(&bytes).map_err(|error| unusable(path, &error))
     }
 
     /// What the lockfile pins for a reference, and its component: signed as the policy wants.
@@ -199,11 +204,11 @@ fn builtin(name: &str) -> Result<&'static sealock_builtins::Builtin, CatalogueEr
 
 /// What a component says of itself.
 fn manifest(name: &str, bytes: &[u8]) -> Result<Option<Manifest>, CatalogueError> {
-    let found = sealock_sandbox::inspect(bytes).map_err(|error| CatalogueError {
-        code: error.code(),
-        message: format!("the plugin `{name}` cannot be used: {error}"),
-        help: None,
-        is_unseen: false,
-    })?;
+    let found = sealock_sandbox::inspect(bytes).map_err(|error| unusable(name, &error))?;
     Ok(found.manifest)
+}
+
+fn unusable(name: &str, error: &sealock_sandbox::FormatError) -> CatalogueError {
+    let message = format!("the plugin `{name}` cannot be used: {error}");
+    CatalogueError { code: error.code(), message, help: None, is_unseen: false }
 }

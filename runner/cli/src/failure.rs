@@ -92,6 +92,13 @@ impl Failure {
     }
 }
 
+/// What is wrong with a TOML file, as one line with its place.
+pub(crate) fn toml_problem(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    format!("line {line}: {}", error.message().replace('\n', "; "))
+}
+
 /// An error chain as one line: each cause after a colon.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -8,7 +8,7 @@ use sealock_contract::Manifest;
 use serde::Deserialize;
 
 use crate::commands::plugin::check_name;
-use crate::failure::Failure;
+use crate::failure::{Failure, toml_problem};
 
 /// The file that makes a folder a project.
 const FILE: &str = "plugin.toml";
@@ -52,7 +52,7 @@ impl Project {
             refused(error.to_string()).help("`sealock plugin new NAME` makes a project; name its folder")
         })?;
         let mut rest: serde_json::Map<String, serde_json::Value> =
-            toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
+            toml::from_str(&text).map_err(|error| refused(toml_problem(&text, &error)))?;
         let name = rest.get("name").and_then(|name| name.as_str()).map(str::to_owned);
         let name = name.ok_or_else(|| refused("`name` is missing".to_owned()))?;
         check_name(&name)?;

@@ -76,7 +76,7 @@ pub enum FormatError {
         found: u64,
     },
     /// It is a core module.
-    #[error("found a core WebAssembly module, expected a component: build it for `wasm32-wasip2`")]
+    #[error("found a core WebAssembly module, expected a component")]
     CoreModule,
     /// It is not WebAssembly, or ends too early, or breaks a rule of the format.
     #[error("it is not a valid component: {0}")]
@@ -98,6 +98,11 @@ pub enum FormatError {
     /// Its manifest cannot be read, or there are two.
     #[error("its manifest: {0}")]
     Manifest(String),
+    /// It is a core module with an import that the adapter does not answer.
+    #[error(
+        "found a core module that imports `{0}`; of core modules only those of WASI preview 1 can be made components"
+    )]
+    CoreImport(String),
     /// It imports more than [`IMPORTS`] things.
     #[error("it imports more than {IMPORTS} things")]
     TooManyImports,
@@ -140,10 +145,7 @@ pub struct Inspection {
 ///
 /// When it cannot be a step, naming what is wrong.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, FormatError> {
-    let found = bytes.len() as u64;
-    if found > COMPONENT_BYTES {
-        return Err(FormatError::TooLarge { found });
-    }
+    check_size(bytes)?;
     let outline = Outline::read(bytes)?;
     outline.imports.iter().try_for_each(|name| check_import(name))?;
     let kind = outline.kind()?;
@@ -153,6 +155,11 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, FormatError> {
         exports: outline.exports.into_iter().collect(),
         manifest: outline.manifest,
     })
+}
+
+pub(crate) fn check_size(bytes: &[u8]) -> Result<(), FormatError> {
+    let found = bytes.len() as u64;
+    if found > COMPONENT_BYTES { Err(FormatError::TooLarge { found }) } else { Ok(()) }
 }
 
 /// Reads the manifest alone.
@@ -175,7 +182,7 @@ pub fn embed_manifest(mut component: Vec<u8>, json: &[u8]) -> Vec<u8> {
     component
 }
 
-fn leb128(mut number: usize) -> Vec<u8> {
+pub(crate) fn leb128(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         let low = u8::try_from(number & 0x7f).expect("seven bits");
@@ -198,7 +205,7 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<(), FormatError> {
     Validator::new_with_features(features).validate_all(bytes).map(drop).map_err(|error| invalid(&error))
 }
 
-fn invalid(error: &wasmparser::BinaryReaderError) -> FormatError {
+pub(crate) fn invalid(error: &wasmparser::BinaryReaderError) -> FormatError {
     FormatError::Invalid(format!("{} at byte {}", error.message(), error.offset()))
 }
 
@@ -298,7 +305,7 @@ fn is_version(found: &str, version: &str) -> bool {
     found.strip_prefix(version).is_some_and(|rest| rest.starts_with('.') && !rest.contains('-'))
 }
 
-fn check_import(name: &str) -> Result<(), FormatError> {
+pub(crate) fn check_import(name: &str) -> Result<(), FormatError> {
     let unknown = || FormatError::UnknownInterface(name.to_owned());
     let (path, version) = name.split_once('@').ok_or_else(unknown)?;
     let (package, interface) = path.split_once('/').ok_or_else(unknown)?;

@@ -21,19 +21,35 @@ include!(concat!(env!("OUT_DIR"), "/scaffold.rs"));
 pub(crate) enum Language {
     /// With the SDK, for cargo's target wasm32-wasip2
     Rust,
+    /// By componentize-py
+    Python,
+    /// By jco and componentize-js
+    Js,
+    /// By the plain toolchain, for its target wasip1
+    Go,
+    /// By Zig's C compiler, or clang with a libc
+    C,
 }
 
 impl Language {
-    /// What has to be installed, where it is more than the language itself.
-    pub(crate) fn needs(self) -> Option<&'static str> {
+    /// What has to be installed.
+    pub(crate) fn needs(self) -> &'static str {
         match self {
-            Self::Rust => Some("the target wasm32-wasip2: rustup target add wasm32-wasip2"),
+            Self::Rust => "the target wasm32-wasip2: rustup target add wasm32-wasip2",
+            Self::Python => "componentize-py: pip install componentize-py",
+            Self::Js => "npm, and once in the project: npm install",
+            Self::Go => "Go 1.26 or newer",
+            Self::C => "Zig's C compiler: pip install ziglang",
         }
     }
 
     fn templates(self) -> &'static [File] {
         match self {
             Self::Rust => RUST,
+            Self::Python => PYTHON,
+            Self::Js => JS,
+            Self::Go => GO,
+            Self::C => C,
         }
     }
 
@@ -41,6 +57,8 @@ impl Language {
     fn brought_along(self) -> (&'static str, &'static [File]) {
         match self {
             Self::Rust => ("vendor/sealock", SDK),
+            Self::Python | Self::Js => ("wit", WIT),
+            Self::Go | Self::C => ("", &[]),
         }
     }
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, toml_problem};
 
 pub(crate) use heard::Heard;
 pub(crate) use trial::Trial;
@@ -160,6 +160,6 @@ fn open(folder: &Path) -> Result<Scenario, Failure> {
         return Err(refused(format!("it has {length} bytes; {FILE_BYTES_MAX} are the most")));
     }
     let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
-    let script = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    let script = toml::from_str(&text).map_err(|error| refused(toml_problem(&text, &error)))?;
     Ok(Scenario { name, folder: folder.to_owned(), script })
 }

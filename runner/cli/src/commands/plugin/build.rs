@@ -90,6 +90,8 @@ fn finish(project: &Project, bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let refused = |error: sealock_sandbox::FormatError| {
         Failure::new(error.code(), format!("`{}` cannot be a plugin: {error}", project.name))
     };
+    let is_core = sealock_sandbox::is_core_module(&bytes);
+    let bytes = if is_core { sealock_sandbox::componentize(&bytes).map_err(refused)? } else { bytes };
     let found = sealock_sandbox::inspect(&bytes).map_err(refused)?;
     let Some(manifest) = found.manifest else {
         let (_, json) = project.manifest()?;

@@ -43,9 +43,7 @@ impl New {
         written.map_err(|error| Failure::new("E-PLUGIN-PROJECT", format!("{}: {error}", folder.display())))?;
         let shown = folder.display();
         shell.answer(&format!("made {shown}\n  sealock plugin build {shown}\n  sealock plugin test {shown}\n"));
-        if let Some(needs) = self.lang.needs() {
-            shell.tell(&format!("building it needs {needs}\n"));
-        }
+        shell.tell(&format!("building it needs {}\n", self.lang.needs()));
         Ok(exit_code::SUCCESS)
     }
 }
