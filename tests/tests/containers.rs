@@ -7,6 +7,10 @@ mod containers {
     mod signatures;
 }
 
+mod containers {
+    mod languages;
+}
+
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};

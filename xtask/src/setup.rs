@@ -30,10 +30,11 @@ const BUILD: [Needed; 2] = [
 ];
 
 /// What tests call besides what the rig installs.
-const TESTS: [Needed; 4] = [
+const TESTS: [Needed; 5] = [
     Needed { program: "bash", packages: &["bash"], why: "the rig's scripts" },
     Needed { program: "dash", packages: &["dash"], why: "what runs on targets is tested with three shells" },
     Needed { program: "busybox", packages: &["busybox"], why: "what runs on targets is tested with three shells" },
+    Needed { program: "python3", packages: &["python3"], why: "the toolchains of Python and C plugins come as wheels" },
     Needed { program: "ssh-agent", packages: &["openssh-client"], why: "logins by an agent" },
 ];
 

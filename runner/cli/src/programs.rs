@@ -11,6 +11,9 @@ use crate::catalogue::Plugins;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
 
+/// Compiling so much takes seconds: whoever waits is told. Such a component carries an interpreter.
+const SLOW_BYTES: usize = 4 << 20;
+
 /// Every plugin of the plan, ready to run; from its kept compiled form only when `use_kept`.
 ///
 /// # Errors
@@ -55,8 +58,9 @@ fn compile(
         let message = format!("the component of `{name}` is no longer the one that was planned ({})", plugin.digest);
         return Err(Failure::new("E-PLUGIN-CHANGED", message).help("plan and run again"));
     }
-    if shell.global.verbose > 0 {
-        shell.tell(&format!("compiling {name}, once on this machine\n"));
+    if shell.global.verbose > 0 || bytes.len() >= SLOW_BYTES && !shell.global.quiet {
+        let size = bytes.len().div_ceil(1 << 20);
+        shell.tell(&format!("compiling {} ({size} MiB), once on this machine\n", sealock_diagnostics::escape(name)));
     }
     let program = std::env::current_exe().map_err(|error| Failure::new("E-PLUGIN-COMPILE", error.to_string()))?;
     let code = Compile::by(program, ["__compile"]).compile(&bytes);

@@ -11,7 +11,7 @@ use sealock_contract::grant::FileGrant;
 use sealock_contract::seam::{Note, Outcome};
 use sealock_contract::{Grant, Manifest, StepLimits, StepName, Value};
 use sealock_events::{Cause, EventKind};
-use sealock_sandbox::{CancellationToken, Entry, Facts, Program, StepCall, Workspace};
+use sealock_sandbox::{CancellationToken, Entry, Facts, Program, ProgramKind, StepCall, Workspace};
 use sealock_workspace::Selection;
 use serde_json::Map;
 
@@ -61,9 +61,9 @@ impl Attempt {
         self.manifest.as_ref().is_some_and(Manifest::is_hermetic)
     }
 
-    /// A plain `wasi:cli` program.
+    /// A plain `wasi:cli` program, with a manifest or without.
     fn is_plain(&self) -> bool {
-        self.manifest.is_none()
+        self.program.kind() == ProgramKind::Command
     }
 
     /// Whether it may start native commands, which hand on through files.

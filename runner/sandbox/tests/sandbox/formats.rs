@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use sealock_cache::{Compile, CompileFailure};
 use sealock_contract::limits::COMPONENT_BYTES;
-use sealock_sandbox::{Compiler, FormatError, ProgramKind, Sandbox, inspect, read_manifest};
+use sealock_sandbox::{
+    Compiler, FormatError, ProgramKind, Sandbox, componentize, embed_manifest, inspect, is_core_module, read_manifest,
+};
 
 use crate::guests;
 use crate::rig::SANDBOX;
@@ -25,7 +27,7 @@ fn what_is_no_component_of_ours_is_named() {
         assert_eq!(error.code(), "E-PLUGIN-FORMAT");
         error.to_string()
     };
-    let core = "found a core WebAssembly module, expected a component: build it for `wasm32-wasip2`";
+    let core = "found a core WebAssembly module, expected a component";
     assert_eq!(said(&wat("(module)")), core);
     assert_eq!(said(&wat("(component)")), "it exports neither `sealock:step/step@0.1.0` nor `wasi:cli/run@0.2.x`");
     let wrong = "it was made for `sealock:step/step@0.9.0`; this Sealock has version 0.1.x of that interface";
@@ -59,23 +61,8 @@ fn too_large_a_component_is_not_read() {
 
 #[test]
 fn a_manifest_is_read_and_a_bomb_or_a_second_one_is_not() {
-    let with_section = |data: &[u8]| {
-        let mut component = wat(r#"(component (instance (export "wasi:cli/run@0.2.0")))"#);
-        let name = b"sealock:manifest";
-        let mut section = vec![u8::try_from(name.len()).expect("short")];
-        section.extend_from_slice(name);
-        section.extend_from_slice(data);
-        component.push(0);
-        let mut length = section.len();
-        while length >= 0x80 {
-            component.push(u8::try_from(length & 0x7f).expect("seven bits") | 0x80);
-            length >>= 7;
-        }
-        component.push(u8::try_from(length).expect("seven bits"));
-        component.extend(section);
-        component
-    };
-    let good = br#"{"name":"x","version":"1.0.0","world":"w"}"#;
+    let with_section = |data: &[u8]| embed_manifest(wat(PROGRAM), data);
+    let good = br#"{"name":"x","version":"1.0.0","world":"wasi:cli/command@0.2.0"}"#;
     let manifest = read_manifest(&with_section(good)).expect("a component").expect("a manifest");
     assert_eq!(manifest.name, "x");
     assert_eq!(inspect(&with_section(good)).expect("a component").kind, ProgramKind::Command);
@@ -84,8 +71,94 @@ fn a_manifest_is_read_and_a_bomb_or_a_second_one_is_not() {
         assert!(matches!(read_manifest(&with_section(bad)), Err(FormatError::Manifest(_))));
     }
     let mut two = with_section(good);
-    two.extend_from_slice(&with_section(good)[wat(r#"(component (instance (export "wasi:cli/run@0.2.0")))"#).len()..]);
+    two.extend_from_slice(&with_section(good)[wat(PROGRAM).len()..]);
     assert_eq!(read_manifest(&two), Err(FormatError::Manifest("there are two".to_owned())));
+}
+
+/// A plain program, and a step that does nothing.
+const PROGRAM: &str = r#"(component (instance (export "wasi:cli/run@0.2.0")))"#;
+const STEP: &str = r#"(component (instance (export "sealock:step/step@0.1.0")))"#;
+
+#[test]
+fn a_manifest_is_held_to_its_world() {
+    let said = |component: &str, world: &str, more: &str| {
+        let json = format!(r#"{{"name":"x","version":"1.0.0","world":"{world}"{more}}}"#);
+        let found = inspect(&embed_manifest(wat(component), json.as_bytes()));
+        found.map(|_| String::new()).unwrap_or_else(|error| error.to_string())
+    };
+    let network = r#","requests":[{"capability":"network","reason":"ask"}]"#;
+    let files = r#","requests":[{"capability":"files","reason":"read"}]"#;
+    assert_eq!(said(STEP, "sealock:step/full-step@0.1.0", network), "");
+    assert_eq!(said(STEP, "sealock:step/hermetic-step@0.1.0", files), "");
+    assert_eq!(
+        said(STEP, "sealock:step/hermetic-step@0.1.0", network),
+        "its manifest: it asks for `network`, which `sealock:step/hermetic-step` has not"
+    );
+    assert_eq!(
+        said(PROGRAM, "wasi:cli/command@0.2.0", network),
+        "its manifest: it asks for `network`, which `wasi:cli/command` has not"
+    );
+    assert_eq!(
+        said(PROGRAM, "sealock:step/full-step@0.1.0", ""),
+        "its manifest: its world is `sealock:step/full-step`, and the component does not export what that has"
+    );
+    assert_eq!(
+        said(STEP, "sealock:step/full-step@0.1.0", r#","effect":true"#),
+        "its manifest: it has `effect = true`, and the component does not export `sealock:step/effect`"
+    );
+    assert_eq!(
+        said(STEP, "sealock:step/full-step@0.7.0", ""),
+        "it was made for `sealock:step/full-step@0.7.0`; this Sealock has version 0.1.x of that interface"
+    );
+    assert!(said(STEP, "acme:own/world@1.0.0", "").starts_with("its manifest: found the world `acme:own/world@1.0.0`"));
+}
+
+/// A core module with these imports and exports.
+fn core_module(imports: &str, exports: &str) -> Vec<u8> {
+    wat(&format!(r#"(module {imports} (memory (export "memory") 1) {exports})"#))
+}
+
+#[test]
+fn a_program_of_wasi_preview_1_becomes_a_component_always_the_same() {
+    let write = r#"(import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))"#;
+    let module = core_module(write, r#"(func (export "_start"))"#);
+    assert!(is_core_module(&module));
+    let component = componentize(&module).expect("a component is made");
+    assert_eq!(inspect(&component).expect("a step").kind, ProgramKind::Command);
+    assert_eq!(componentize(&module), Ok(component));
+}
+
+#[test]
+fn a_core_module_may_speak_the_interface_itself() {
+    let imports = r#"(import "sealock:step/log@0.1.0" "emit" (func (param i32 i32 i32)))"#;
+    let exports = r#"(func (export "sealock:step/step@0.1.0#run") (result i32) i32.const 8)"#;
+    let component = componentize(&core_module(imports, exports)).expect("a component is made");
+    let found = inspect(&component).expect("a step");
+    assert_eq!(found.kind, ProgramKind::Step);
+    assert!(found.imports.contains(&"sealock:step/log@0.1.0".to_owned()), "{:?}", found.imports);
+}
+
+#[test]
+fn every_other_core_module_is_refused_by_what_is_wrong_with_it() {
+    let said = |module: &[u8]| {
+        let error = componentize(module).expect_err("it is none");
+        assert_eq!(error.code(), "E-PLUGIN-FORMAT");
+        error.to_string()
+    };
+    let start = r#"(func (export "_start"))"#;
+    assert_eq!(
+        said(&core_module(r#"(import "env" "system" (func (param i32)))"#, start)),
+        "found a core module that imports `env`; of core modules only those of WASI preview 1 can be made components"
+    );
+    assert!(said(&core_module(r#"(import "wasi_unstable" "sched_yield" (func))"#, start)).contains("`wasi_unstable`"));
+    let other = core_module(r#"(import "sealock:step/log@0.9.0" "emit" (func))"#, start);
+    assert!(said(&other).contains("`sealock:step/log@0.9.0`"));
+    let wrong_type = core_module(r#"(import "sealock:step/log@0.1.0" "emit" (func (param i64)))"#, start);
+    assert!(said(&wrong_type).starts_with("it is not a valid component: no component can be made of this core module"));
+    let whole = core_module("", start);
+    assert!(said(&whole[..whole.len() - 3]).starts_with("it is not a valid component"));
+    let go = [core_module("", start), b"\0\x0b\x0ago:buildid".to_vec()].concat();
+    assert!(said(&go).contains("this version of Go"));
 }
 
 #[test]

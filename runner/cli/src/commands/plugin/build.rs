@@ -48,6 +48,10 @@ fn call(shell: &mut Shell, project: &Project, recipe: &Recipe) -> Result<(), Fai
     let Some((program, arguments)) = recipe.command.split_first() else {
         return Err(Failure::new("E-PLUGIN-PROJECT", "plugin.toml: the `command` under `[build]` is empty"));
     };
+    if let Some(folder) = recipe.component.parent() {
+        let made = std::fs::create_dir_all(project.folder.join(folder));
+        made.map_err(|error| Failure::new("E-PLUGIN-BUILD", format!("{}: {error}", folder.display())))?;
+    }
     shell.tell(&format!("$ {}\n", shown(&recipe.command)));
     let status = Command::new(program).args(arguments).current_dir(&project.folder).stdout(std::io::stderr()).status();
     let status = status.map_err(|error| {

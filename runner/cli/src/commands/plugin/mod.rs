@@ -2,6 +2,7 @@
 
 mod build;
 mod component;
+mod inspect;
 mod list;
 mod new;
 mod publish;
@@ -30,6 +31,8 @@ enum Command {
     Build(build::Build),
     /// Run a component against its scenarios
     Test(test::Test),
+    /// Show what a component is, asks for, and would be granted
+    Inspect(inspect::Inspect),
     /// List the builtins and what the lockfile pins, a line each
     List(list::List),
     /// Publish a component to a registry
@@ -47,6 +50,7 @@ impl Plugin {
             Command::New(new) => new.run(shell),
             Command::Build(build) => build.run(shell),
             Command::Test(test) => test.run(shell),
+            Command::Inspect(inspect) => inspect.run(shell),
             Command::List(list) => list.run(shell),
             Command::Publish(publish) => publish.run(shell),
         }
