@@ -8,7 +8,13 @@ mod containers {
 }
 
 mod containers {
+//! GitHub Action in the workflow runner that the rig builds. And the registry that other programs read and write, too. And
+//! plugins in every language, by the real toolchains.
+
+mod containers {
+    mod action;
     mod languages;
+    mod signatures;
 }
 
 use std::process::Command;

@@ -58,7 +58,8 @@ impl Project {
         check_name(&name)?;
         let build = rest.remove("build").map(serde_json::from_value).transpose();
         let build = build.map_err(|error| refused(format!("[build]: {error}")))?;
-        Ok(Self { folder: folder.to_owned(), name, build, rest })
+        // `.` stands for nothing in what people are shown.
+        Ok(Self { folder: folder.components().collect(), name, build, rest })
     }
 
     /// The manifest as `plugin.toml` says it, for a component that brings none along.
