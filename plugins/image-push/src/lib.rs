@@ -74,3 +74,32 @@ fn rollback(inputs: ImagePush, step: &mut Step) -> Result<(), Error> {
     step.info(format_args!("what was pushed stays, by its digest; {} keep naming it", inputs.to.join(", ")));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use sealock_sdk::Value;
+    use sealock_sdk::testing::Kit;
+
+    use super::*;
+
+    fn kit() -> Kit {
+        let mut kit = Kit::new();
+        kit.input("image", "sha256:aa").input("to", vec!["ghcr.io/acme/web:1".to_owned()]);
+        kit
+    }
+
+    #[test]
+    fn what_is_pushed_is_named_by_its_digest() {
+        let ended = kit().images().input("username", "ci").secret("password", "s3cret").run(run);
+        ended.outcome();
+        assert_eq!(ended.calls, ["push sha256:aa ghcr.io/acme/web:1 as=ci@ghcr.io"]);
+        let pinned = format!("ghcr.io/acme/web@sha256:{}", "d".repeat(64));
+        assert_eq!(ended.output("reference"), Some(&Value::Text(pinned)));
+    }
+
+    #[test]
+    fn a_push_that_is_not_granted_and_half_a_login_are_errors() {
+        assert!(kit().run(run).error().is_denied());
+        assert_eq!(kit().images().input("username", "ci").run(run).error().code(), "E-INPUT-MISSING");
+    }
+}

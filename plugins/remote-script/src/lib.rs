@@ -140,3 +140,48 @@ fn prepare(script: &Script, inputs: &RemoteScript, step: &Step) {
     script.stdout(&Stdio::Capture);
     script.stderr(&Stdio::Log);
 }
+
+#[cfg(test)]
+mod tests {
+    use sealock_sdk::Value;
+    use sealock_sdk::testing::{Kit, Reply};
+
+    use super::*;
+
+    fn kit() -> Kit {
+        let mut kit = Kit::new();
+        kit.target("web1").target("web2").input("script", "deploy").input("undo", "take back").input("probe", "is it?");
+        kit.script("deploy", Reply::stdout("done\n")).script("take back", Reply::default());
+        kit
+    }
+
+    #[test]
+    fn it_runs_on_every_target_with_the_key_and_hands_on_what_the_last_one_wrote() {
+        let ended = kit().release("r1").run(run);
+        assert_eq!(ended.outcome(), &Outcome::Success);
+        assert_eq!(ended.groups, ["web1", "web2"]);
+        assert_eq!(ended.output("stdout"), Some(&Value::Text("done".to_owned())));
+        assert!(ended.calls.contains(&"env SEALOCK_KEY=key".to_owned()), "{:?}", ended.calls);
+        assert!(ended.calls.contains(&"env SEALOCK_RELEASE=r1".to_owned()), "{:?}", ended.calls);
+    }
+
+    #[test]
+    fn a_failure_on_one_target_leaves_the_next_alone_and_undo_runs_on_all_of_them() {
+        let mut kit = Kit::new();
+        kit.target("web1").target("web2").input("script", "deploy").input("undo", "take back");
+        kit.script("deploy", Reply::exit(4))
+            .script("web1 take back", Reply::exit(1))
+            .script("take back", Reply::default());
+        assert!(matches!(kit.run(run).outcome(), Outcome::Failed(why) if why.starts_with("web1:")));
+        let back = kit.rollback(rollback);
+        assert_eq!(back.groups, ["undo on web2", "undo on web1"]);
+        assert_eq!(back.error().code(), "E-SCRIPT-UNDO");
+    }
+
+    #[test]
+    fn a_probe_asks_every_target() {
+        let mut kit = kit();
+        assert!(matches!(kit.script("is it?", Reply::default()).probe(probe).outcome(), EffectState::Applied));
+        assert_eq!(kit.input("targets", "web9").run(run).calls, Vec::<String>::new());
+    }
+}

@@ -66,3 +66,28 @@ fn outcome(exit: Exit) -> Outcome {
         Exit::Signal(signal) => Outcome::Failed(format!("ended by signal {signal}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sealock_sdk::testing::{Kit, Reply};
+
+    use super::*;
+
+    #[test]
+    fn a_script_is_one_argument_and_its_secrets_stay_handles() {
+        let mut kit = Kit::new();
+        kit.input("script", "echo $TOKEN").secret("env.TOKEN", "s3cret").program("sh -eu -c", Reply::default());
+        let ended = kit.run(run);
+        assert_eq!(ended.outcome(), &Outcome::Success);
+        assert_eq!(ended.calls, ["env TOKEN=placeholder-of-env.TOKEN", "exec sh -eu -c echo $TOKEN"]);
+    }
+
+    #[test]
+    fn how_the_program_ends_is_how_the_step_ends() {
+        let mut kit = Kit::new();
+        kit.input("script", "exit 3").input("shell", vec!["bash".to_owned()]).program("bash", Reply::exit(3));
+        assert_eq!(kit.run(run).outcome(), &Outcome::failed("exit code 3"));
+        assert_eq!(kit.input("shell", Vec::<String>::new()).run(run).error().code(), "E-SHELL-EMPTY");
+        assert_eq!(kit.input("shell", "zsh").run(run).error().code(), "E-GRANT-EXEC");
+    }
+}

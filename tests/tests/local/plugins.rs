@@ -229,3 +229,19 @@ fn a_plain_program_with_a_manifest_has_typed_inputs_and_outputs() {
     assert_eq!(answer["value"], 42, "{}", told.stdout);
     assert!(told.log("only").contains(&"greeting: hello".to_owned()), "{}", told.stdout);
 }
+
+#[test]
+fn a_step_that_was_built_against_0_1_0_does_all_that_it_did() {
+    let scene = Scene::new(
+        "name: x\nstages:\n  only: { steps: [{ uses: ./old.wasm, with: { file: notes.txt, minimum: 3, tell: \"https://example.com/\" } }] }\n",
+    );
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/interface/0.1.0/step.wasm");
+    scene.write("old.wasm", fs::read(kept).expect("it is kept"));
+    scene.write("notes.txt", "one\ntwo\n");
+    let told = scene.run(&[]);
+    told.exits(1);
+    assert_eq!(told.of("output")[0]["value"], 2, "{}", told.stdout);
+    assert_eq!(told.of("denied")[0]["code"], "E-GRANT-NETWORK", "{}", told.stdout);
+    assert_eq!(told.of("annotation")[0]["line"], 1, "{}", told.stdout);
+    assert!(text(&told.of("step-finished")[0]["cause"]["message"]).contains("found 2 lines"), "{}", told.stdout);
+}

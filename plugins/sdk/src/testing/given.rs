@@ -57,9 +57,12 @@ fn of_json(json: &Json) -> Option<Value> {
     })
 }
 
-/// A duration that was written as text reaches the step in milliseconds, a size in bytes.
+/// A duration that was written as text reaches the step in milliseconds, a size in bytes; one text is a list of one.
 #[track_caller]
 fn as_kind(name: &str, kind: &str, value: Value) -> Value {
+    if let ("list", Value::Text(text)) = (kind, &value) {
+        return Value::Items(vec![text.clone()]);
+    }
     let units: &[(&str, f64)] = match kind {
         "duration" => &DURATIONS,
         "size" => &SIZES,

@@ -40,6 +40,17 @@ fn rollback_runs_with_the_inputs_that_run_had() {
 }
 
 #[test]
+fn an_effect_that_was_built_against_0_1_0_runs_is_probed_and_rolled_back() {
+    let kept = "0.1.0/effect";
+    let desk = FakeDesk::closed();
+    assert_eq!(program(kept).kind(), ProgramKind::EffectStep);
+    assert_eq!(run(kept, call("applied"), &desk), Outcome::Success);
+    assert_eq!(probe(kept, call("partly"), &desk), Ok(EffectState::Partly("one of two".to_owned())));
+    assert_eq!(run(kept, StepCall { entry: Entry::Rollback, ..call("applied") }, &desk), Outcome::Success);
+    assert_eq!(desk.lines(), ["run Some(\"key-1\")", "probe Some(\"key-1\")", "rollback of applied"]);
+}
+
+#[test]
 fn a_step_without_effects_has_neither() {
     let desk = FakeDesk::closed();
     let rollback = StepCall { entry: Entry::Rollback, ..call("applied") };

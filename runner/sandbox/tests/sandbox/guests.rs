@@ -1,4 +1,5 @@
-//! The components under `tests/guests`, built once by their own workspace.
+//! The components under `tests/guests`, built once by their own workspace; and those that were kept as they were built
+//! against an older interface, called `0.1.0/NAME`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,7 +7,11 @@ use std::sync::OnceLock;
 
 /// The bytes of the guest whose file is `name`.
 pub(crate) fn bytes(name: &str) -> Vec<u8> {
-    let path = folder().join(format!("wasm32-wasip2/release/{name}.wasm"));
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/interface");
+    let path = match name.split_once('/') {
+        Some(_) => PathBuf::from(format!("{kept}/{name}.wasm")),
+        None => folder().join(format!("wasm32-wasip2/release/{name}.wasm")),
+    };
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
