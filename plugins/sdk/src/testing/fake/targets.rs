@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 
-use crate::ErrorKind;
 use crate::bindings::sealock::step::base;
 use crate::bindings::sealock::step::targets as real;
 use crate::testing::Reply;
 use crate::testing::fake::process::{Running, Stdio};
 use crate::testing::fake::secrets::Secret;
-use crate::testing::state::{Machine, State, error, with};
+use crate::testing::state::{Machine, State, with};
 
 pub use real::{Release, ReleaseState};
 
@@ -210,17 +209,21 @@ impl Script {
     ///
     /// # Errors
     ///
+    /// What the kit was told to refuse it with.
+    ///
+    /// # Panics
+    ///
     /// When the kit was not told what it answers.
     pub fn start(&self) -> Result<Running, base::Error> {
         let first = self.text.lines().next().unwrap_or_default();
         let line = [vec![first.to_owned()], self.args.borrow().clone()].concat().join(" ");
-        with(|state| {
+        let reply = with(|state| {
             state.call(format!("{} script {line}", self.target))?;
-            self.reply(state).map(Running::new).ok_or_else(|| {
-                let message = format!("the kit was not told what this script answers: {first}");
-                error(ErrorKind::Remote, "E-KIT-SCRIPT", message, None)
-            })
-        })
+            Ok::<_, base::Error>(self.reply(state))
+        })?;
+        Ok(Running::new(
+            reply.unwrap_or_else(|| panic!("the kit was not told what this script answers: {}", self.text)),
+        ))
     }
 
     fn reply(&self, state: &State) -> Option<Reply> {
