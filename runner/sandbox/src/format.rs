@@ -300,10 +300,6 @@ impl Outline {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             FormatError::Manifest(format!("{error}{cause}"))
         })?;
-        if let Some(request) = manifest.requests.first().filter(|_| manifest.is_hermetic()) {
-            let asked = request.capability.name();
-            return Err(FormatError::Manifest(format!("it asks for `{asked}`, and its world has nothing to ask for")));
-        }
         if self.manifest.replace(manifest).is_some() {
             return Err(FormatError::Manifest("there are two".to_owned()));
         }

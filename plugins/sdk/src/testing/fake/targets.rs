@@ -23,7 +23,7 @@ pub(crate) fn open(name: &str) -> Result<Target, base::Error> {
         if state.targets.iter().any(|(own, _)| own == name) {
             return Ok(Target { name: name.to_owned() });
         }
-        Err(state.deny("E-GRANT-TARGETS", &format!("the target {name}"), &format!("targets: [{name}]")))
+        Err(state.deny("E-GRANT-TARGET", &format!("the target {name}"), &format!("targets: [{name}]")))
     })
 }
 
