@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
+use sealock_diagnostics::escape;
 use sealock_registry::{LOCKFILE, Lockfile};
 
 use crate::exit_code;
@@ -77,7 +78,7 @@ impl Lock {
             lockfile.plugins.remove(&reference);
         }
         lock::write(repository.root(), &lockfile)?;
-        shell.answer(&told);
+        shell.print(&told);
         Ok(exit_code::SUCCESS)
     }
 }
@@ -92,7 +93,8 @@ fn unchanged(lockfile: &Lockfile) -> String {
 
 fn describe(reference: &str, pinned: &Pinned) -> String {
     let locked = &pinned.locked;
-    let mut told = format!("locked {reference}: {}, published {}\n", locked.version, pinned.age);
+    // What a plugin says of itself may try to hide on a terminal.
+    let mut told = format!("locked {reference}: {}, published {}\n", escape(&locked.version), pinned.age);
     let _ = writeln!(told, "  {}  {} bytes", locked.component, locked.size);
     if let Some(signer) = &locked.signer {
         let _ = writeln!(told, "  signed by {signer}");
@@ -104,7 +106,7 @@ fn describe(reference: &str, pinned: &Pinned) -> String {
         told.push_str("  asks for nothing\n");
     }
     for ask in pinned.asks.iter() {
-        let _ = writeln!(told, "  asks for {ask}");
+        let _ = writeln!(told, "  asks for {}", escape(&ask.to_string()));
     }
     told
 }

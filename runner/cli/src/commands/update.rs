@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use clap::Args;
-use sealock_diagnostics::near;
+use clap::{Args, ValueEnum};
+use sealock_diagnostics::{escape, near};
 use sealock_registry::{Ask, Locked, Lockfile};
+use serde_json::{Value as Json, json};
 
 use super::lock::Held;
 use crate::exit_code;
@@ -22,9 +23,21 @@ pub(crate) struct Update {
     /// Take versions that ask for more, or that somebody else signed
     #[arg(long, env = "SEALOCK_ACCEPT", hide_env = true)]
     accept: bool,
+    /// How to print what changes
+    #[arg(long, value_enum, default_value_t = Format::Text, env = "SEALOCK_FORMAT", hide_env = true)]
+    format: Format,
     /// Whether the lockfile may change.
     #[command(flatten)]
     held: Held,
+}
+
+/// How to print what changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One object, for scripts
+    Json,
 }
 
 /// What one pin would become.
@@ -52,17 +65,30 @@ impl Update {
         for (reference, old) in chosen {
             let new = registries.pin(reference)?;
             if new.locked == *old {
-                shell.answer(&format!("{reference}: {} is the newest\n{}", old.version, passed_over(&new)));
+                self.print(
+                    shell,
+                    &format!("{reference}: {} is the newest\n{}", escape(&old.version), passed_over(&new)),
+                );
             } else {
                 changes.push(Change::of(&registries, reference, old, new));
             }
         }
         for change in &changes {
-            shell.answer(&change.text());
+            self.print(shell, &change.text());
+        }
+        if self.format == Format::Json {
+            let changes: Vec<Json> = changes.iter().map(Change::json).collect();
+            shell.answer(&format!("{:#}\n", json!({ "changes": changes })));
         }
         self.refuse(shell, &changes)?;
         self.apply(&repository, &lockfile, changes)?;
         Ok(exit_code::SUCCESS)
+    }
+
+    fn print(&self, shell: &mut Shell, text: &str) {
+        if self.format == Format::Text {
+            shell.print(text);
+        }
     }
 
     fn chosen<'a>(&self, lockfile: &'a Lockfile, needs: &Needs) -> Result<Vec<(&'a str, &'a Locked)>, Failure> {
@@ -117,10 +143,27 @@ impl<'a> Change<'a> {
         !self.more.is_empty() || (self.old.signer.is_some() && self.old.signer != self.new.locked.signer)
     }
 
+    fn json(&self) -> Json {
+        let (old, new) = (self.old, &self.new.locked);
+        json!({
+            "reference": self.reference,
+            "version": { "from": old.version, "to": new.version },
+            "component": { "from": old.component, "to": new.component },
+            "signer": { "from": old.signer, "to": new.signer },
+            "more": self.more,
+            "less": self.less,
+        })
+    }
+
     fn text(&self) -> String {
         let (old, new) = (self.old, &self.new.locked);
-        let mut text =
-            format!("{}\n  version  {} -> {}, published {}\n", self.reference, old.version, new.version, self.new.age);
+        let mut text = format!(
+            "{}\n  version  {} -> {}, published {}\n",
+            self.reference,
+            escape(&old.version),
+            escape(&new.version),
+            self.new.age
+        );
         if old.component == new.component {
             text.push_str("  code     the same\n");
         } else {
@@ -132,7 +175,7 @@ impl<'a> Change<'a> {
         }
         for (word, asks) in [("for more", &self.more), ("no more", &self.less)] {
             for ask in asks {
-                let _ = writeln!(text, "  asks {word}: {ask}");
+                let _ = writeln!(text, "  asks {word}: {}", escape(&ask.to_string()));
             }
         }
         if self.more.is_empty() && self.less.is_empty() {

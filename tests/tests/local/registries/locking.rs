@@ -53,6 +53,8 @@ fn an_update_shows_code_and_asks_and_one_that_asks_for_more_waits_for_consent() 
         .says("1.0.0 -> 1.1.0")
         .says("asks for more: network to api.example.com:443 (POST)");
     assert_eq!(yard.lockfile(), before);
+    let told = yard.call(&["update", "--format", "json"]);
+    assert_eq!(told.exits(3).json()["changes"][0]["more"][0]["how"], "POST");
     yard.call(&["update", "--accept"]).exits(0).says("sha256:");
     assert_ne!(yard.lockfile(), before);
 
@@ -60,6 +62,19 @@ fn an_update_shows_code_and_asks_and_one_that_asks_for_more_waits_for_consent() 
     let name = yard.name("acme/step:1");
     yard.call(&["update", &name]).exits(0).says("asks no more: network to api.example.com:443 (POST)");
     yard.call(&["update", "no-such"]).exits(2).says("E-PLUGIN-UNKNOWN");
+}
+
+#[test]
+fn what_a_plugin_asks_for_cannot_hide_on_a_terminal() {
+    let yard = Yard::using(&["acme/step:1.0"]);
+    let hiding = r#"{"capability":"network","to":"evil.example:443\r\u001b[2K\n::add-path::/tmp"}"#;
+    yard.depot.put_plugin("acme/step", "1.0", &asking("1.0.0", hiding), LONG_AGO);
+    let told = finish(yard.command(&["lock"]).env("GITHUB_ACTIONS", "true").spawn().expect("it starts"));
+    told.exits(0).says("asks for network to evil.example:443");
+    assert!(!told.stdout.contains(['\r', '\u{1b}']) && !told.stdout.contains("\n::"), "{:?}", told.stdout);
+    yard.depot.put_plugin("acme/step", "1.0", &asking("\\u001b[2J", ""), LONG_AGO);
+    let told = yard.call(&["update"]);
+    assert!(!told.exits(0).stdout.contains('\u{1b}'), "{:?}", told.stdout);
 }
 
 #[test]

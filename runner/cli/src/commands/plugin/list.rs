@@ -1,6 +1,7 @@
 //! `sealock plugin list`
 
 use clap::{Args, ValueEnum};
+use sealock_diagnostics::escape;
 use sealock_registry::Locked;
 use serde_json::{Value as Json, json};
 
@@ -46,7 +47,7 @@ impl List {
         let mut rows = builtins();
         rows.extend(lockfile.plugins.iter().map(|(reference, locked)| pinned(shell, reference, locked)));
         match self.format {
-            Format::Text => shell.answer(&text(&rows)),
+            Format::Text => shell.print(&text(&rows)),
             Format::Json => shell.answer(&format!("{:#}\n", json(&rows))),
         }
         Ok(exit_code::SUCCESS)
@@ -70,9 +71,10 @@ fn builtins() -> Vec<Row> {
 fn pinned(shell: &Shell, reference: &str, locked: &Locked) -> Row {
     let bytes = lock::store(shell).ok().and_then(|store| store.read(locked.component, locked.size).ok()?);
     let manifest = bytes.and_then(|bytes| sealock_sandbox::inspect(&bytes).ok()?.manifest);
-    let told = manifest.map(|manifest| manifest.description).unwrap_or_default();
+    // What a stranger says of itself stays on its line.
+    let told = manifest.map(|manifest| escape(&manifest.description).into_owned()).unwrap_or_default();
     let origin = format!("{}@{}", reference.split_once('@').map_or(reference, |(name, _)| name), locked.manifest);
-    Row { name: reference.to_owned(), version: locked.version.clone(), told, origin }
+    Row { name: reference.to_owned(), version: escape(&locked.version).into_owned(), told, origin }
 }
 
 fn text(rows: &[Row]) -> String {
