@@ -6,6 +6,7 @@ mod delivery {
     mod cable;
     mod good;
     mod held;
+    mod ludeng;
     mod outside;
     mod support;
     mod workflow;

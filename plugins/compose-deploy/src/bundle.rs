@@ -10,7 +10,7 @@ use sealock_sdk::Error;
 
 use crate::compose::{Compose, Need, NeedKind};
 use crate::pin::OVERRIDE_FILE;
-use crate::problem::invalid;
+use sealock_rollout::invalid;
 
 /// A mounted `node_modules` must not be uploaded to every target by accident.
 const FILES: usize = 10_000;

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use crate::problem::invalid;
 use crate::volume;
+use sealock_rollout::invalid;
 use sealock_sdk::Error;
 
 /// What a release needs to know of a compose file.

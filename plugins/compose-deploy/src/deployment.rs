@@ -6,20 +6,17 @@
 //! - A batch is switched only when every target before it runs the release and, between batches, verified it.
 //! - A problem ends the deployment where it stands: taking it back is `rollback`'s, on every target.
 
-use sealock_sdk::targets::Release;
 use sealock_sdk::{Error, Level, Outcome};
 
-use crate::machine::{Fleet, Machine, Started};
 use crate::pin::Pin;
-use crate::problem::invalid;
 use crate::project;
 use crate::report::{Report, Verdict};
 use crate::script::Place;
+use sealock_rollout::invalid;
+use sealock_rollout::{Fleet, KEY, Machine, Named, Started, detail_of, in_batches};
 
 /// Details of a release that later calls look for.
 pub(crate) mod detail {
-    /// The idempotency key of the deployment that made it.
-    pub(crate) const KEY: &str = "key";
     /// The Compose project.
     pub(crate) const PROJECT: &str = "project";
     /// The compose file's path in the release.
@@ -61,9 +58,10 @@ struct Ready<'a> {
     place: Place,
 }
 
-/// The value of a release's detail.
-pub(crate) fn detail_of<'a>(release: &'a Release, name: &str) -> Option<&'a str> {
-    release.details.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+impl Named for Ready<'_> {
+    fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// Runs `deployment`.
@@ -88,7 +86,8 @@ pub(crate) fn deploy(fleet: &dyn Fleet, deployment: &Deployment) -> Result<Deplo
         deployed.outcome = Outcome::Failed(problem);
         return Ok(deployed);
     }
-    if let Some(problem) = switch_in_batches(fleet, &ready, deployment, &mut deployed.targets)? {
+    let switch = |batch: &[Ready<'_>]| switch(fleet, batch, deployment);
+    if let Some(problem) = in_batches(fleet, &ready, deployment.batch, &switch, &mut deployed.targets)? {
         deployed.outcome = Outcome::Failed(problem);
         return Ok(deployed);
     }
@@ -119,7 +118,7 @@ fn stage(machine: &dyn Machine, deployment: &Deployment) -> Result<Place, Error>
         machine.pull(&pin.reference)?;
     }
     let images: Vec<_> = deployment.pins.iter().map(|pin| (pin.service.clone(), pin.digest.clone())).collect();
-    let details = [(detail::KEY, &deployment.key), (detail::PROJECT, &project), (detail::COMPOSE, &deployment.compose)];
+    let details = [(KEY, &deployment.key), (detail::PROJECT, &project), (detail::COMPOSE, &deployment.compose)];
     let details = details.map(|(name, value)| (name.to_owned(), value.clone()));
     let release = machine.stage(&images, &details)?;
     Ok(Place::new(&machine.directory(), &release.id, &project, &deployment.compose))
@@ -166,30 +165,6 @@ fn prepare_everywhere(
     Ok((!problems.is_empty()).then(|| problems.join("\n")))
 }
 
-fn switch_in_batches(
-    fleet: &dyn Fleet,
-    ready: &[Ready<'_>],
-    deployment: &Deployment,
-    switched: &mut Vec<String>,
-) -> Result<Option<String>, Error> {
-    let batches: Vec<&[Ready<'_>]> = ready.chunks(deployment.batch.max(1)).collect();
-    for (index, batch) in batches.iter().enumerate() {
-        if fleet.is_cancelled() {
-            return Ok(Some(format!("cancelled with {} of {} targets switched", switched.len(), ready.len())));
-        }
-        let names: Vec<String> = batch.iter().map(|ready| ready.name.clone()).collect();
-        switched.extend(names.iter().cloned());
-        let problems = switch(fleet, batch, deployment)?;
-        if !problems.is_empty() {
-            return Ok(Some(problems.join("\n")));
-        }
-        if index + 1 < batches.len() {
-            fleet.verify(&names).map_err(|error| error.while_doing(format_args!("verifying {}", names.join(", "))))?;
-        }
-    }
-    Ok(None)
-}
-
 /// Switches the targets of one batch, all at once.
 fn switch(fleet: &dyn Fleet, batch: &[Ready<'_>], deployment: &Deployment) -> Result<Vec<String>, Error> {
     for ready in batch {
@@ -233,7 +208,8 @@ pub(crate) fn is_ready(report: &Report) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{FakeFleet, deployment, failed_report};
+    use crate::testing::{deployment, failed_report, fleet, release};
+    use sealock_rollout::testing::FakeFleet;
 
     fn outcome(fleet: &FakeFleet, batch: usize) -> Result<Outcome, Error> {
         deploy(fleet, &deployment(batch)).map(|deployed| deployed.outcome)
@@ -241,7 +217,7 @@ mod tests {
 
     #[test]
     fn all_at_once_prepares_everywhere_before_anything_is_switched() {
-        let fleet = FakeFleet::new(&["web1", "web2"]);
+        let fleet = fleet(&["web1", "web2"]);
         assert_eq!(outcome(&fleet, 2).expect("good"), Outcome::Success);
         assert_eq!(
             fleet.calls(),
@@ -250,8 +226,8 @@ mod tests {
                 "web1 stage",
                 "web2 pull acme/web@sha256:aa",
                 "web2 stage",
-                "web1 prepare",
-                "web2 prepare",
+                "web1 prepare r2",
+                "web2 prepare r2",
                 "web1 switch r2",
                 "web2 switch r2",
                 "web1 up r2",
@@ -264,7 +240,7 @@ mod tests {
 
     #[test]
     fn rolling_verifies_a_batch_before_the_next_is_switched() {
-        let fleet = FakeFleet::new(&["web1", "web2"]);
+        let fleet = fleet(&["web1", "web2"]);
         assert_eq!(outcome(&fleet, 1).expect("good"), Outcome::Success);
         let calls = fleet.calls();
         let from = calls.iter().position(|call| call == "web1 switch r2").expect("switched");
@@ -276,7 +252,7 @@ mod tests {
 
     #[test]
     fn rolling_stops_at_the_first_batch_that_is_not_healthy() {
-        let mut fleet = FakeFleet::new(&["web1", "web2"]);
+        let mut fleet = fleet(&["web1", "web2"]);
         fleet.answer("web1 up r2", 1, &failed_report());
         let Outcome::Failed(why) = outcome(&fleet, 1).expect("an outcome") else { panic!("expected a failure") };
         assert_eq!(why, "web1: web is unhealthy (container p-web-1)\n  | boom");
@@ -285,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_does_not_verify_stops_the_rest() {
-        let mut fleet = FakeFleet::new(&["web1", "web2"]);
+        let mut fleet = fleet(&["web1", "web2"]);
         fleet.refuse("verify web1");
         let error = outcome(&fleet, 1).expect_err("not verified");
         assert_eq!(error.message(), "verifying web1: no");
@@ -294,8 +270,8 @@ mod tests {
 
     #[test]
     fn a_file_that_compose_does_not_take_is_found_before_the_switch() {
-        let mut fleet = FakeFleet::new(&["web1", "web2"]);
-        fleet.answer("web2 prepare", 15, "said services.web: no such key\n");
+        let mut fleet = fleet(&["web1", "web2"]);
+        fleet.answer("web2 prepare r2", 15, "said services.web: no such key\n");
         let Outcome::Failed(why) = outcome(&fleet, 2).expect("an outcome") else { panic!("expected a failure") };
         assert_eq!(why, "web2: Compose does not take the file: services.web: no such key");
         assert!(!fleet.calls().iter().any(|call| call.contains("switch")));
@@ -303,7 +279,7 @@ mod tests {
 
     #[test]
     fn an_image_that_cannot_be_pulled_switches_nothing() {
-        let mut fleet = FakeFleet::new(&["web1", "web2"]);
+        let mut fleet = fleet(&["web1", "web2"]);
         fleet.refuse("web2 pull acme/web@sha256:aa");
         assert_eq!(outcome(&fleet, 2).expect_err("no image").message(), "web2: no");
         assert!(!fleet.calls().iter().any(|call| call.contains("switch")));
@@ -311,8 +287,8 @@ mod tests {
 
     #[test]
     fn the_project_that_runs_keeps_its_name() {
-        let mut fleet = FakeFleet::new(&["web1"]);
-        fleet.set_current("web1", "r1", "other-key", "old-name");
+        let mut fleet = fleet(&["web1"]);
+        fleet.set_current("web1", release("r1", "other-key", "old-name"));
         assert_eq!(deploy(&fleet, &deployment(1)).expect("good").project.as_deref(), Some("old-name"));
         let chosen = Deployment { project: Some("new-name".into()), ..deployment(1) };
         assert_eq!(deploy(&fleet, &chosen).expect_err("another name").code(), "E-COMPOSE-PROJECT");
@@ -320,6 +296,6 @@ mod tests {
 
     #[test]
     fn without_targets_there_is_nothing_to_deploy_to() {
-        assert_eq!(outcome(&FakeFleet::new(&[]), 1).expect_err("none").code(), "E-TARGET-NONE");
+        assert_eq!(outcome(&fleet(&[]), 1).expect_err("none").code(), "E-TARGET-NONE");
     }
 }

@@ -14,9 +14,7 @@
 mod bundle;
 mod compose;
 mod deployment;
-mod machine;
 mod pin;
-mod problem;
 mod project;
 mod report;
 mod request;
@@ -37,9 +35,9 @@ use sealock_sdk::{EffectState, Error, Inputs, Json, Outcome, Outputs, Secret, Se
 use bundle::Bundle;
 use compose::Compose;
 use deployment::Deployment;
-use machine::Targets;
 use pin::Pin;
-use problem::invalid;
+use sealock_rollout::Targets;
+use sealock_rollout::invalid;
 
 /// Where a release is put together: the step's own temporary folder.
 const STAGING: &str = "/tmp/release";
@@ -111,7 +109,7 @@ fn targets<'a>(inputs: &'a ComposeDeploy, step: &'a mut Step) -> Targets<'a> {
 }
 
 fn key(step: &Step) -> Result<String, Error> {
-    let missing = || invalid("E-COMPOSE-KEY", "the host gave no key for this deployment");
+    let missing = || invalid("E-DEPLOY-KEY", "the host gave no key for this deployment");
     step.idempotency_key().ok_or_else(missing)
 }
 
@@ -122,7 +120,7 @@ fn put_together(inputs: &ComposeDeploy, step: &mut Step) -> Result<Deployment, E
         return Err(error.help("give the stage an `environment` that has targets"));
     };
     request::check(inputs.username.is_some(), inputs.password.is_some(), inputs.project.as_deref())?;
-    let env_names = request::env_names(inputs.env.iter().map(|(name, _)| name))?;
+    let env_names = sealock_rollout::env_names(inputs.env.iter().map(|(name, _)| name))?;
     let path = inputs.file.as_str();
     let compose = read(path)?;
     let none = BTreeMap::new();

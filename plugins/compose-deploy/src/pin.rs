@@ -7,7 +7,7 @@ use sealock_sdk::Error;
 use sealock_sdk::image::Reference;
 
 use crate::compose::Compose;
-use crate::problem::invalid;
+use sealock_rollout::invalid;
 
 /// The name of the override beside the compose file.
 pub(crate) const OVERRIDE_FILE: &str = "sealock.override.yml";

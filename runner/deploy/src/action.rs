@@ -7,9 +7,9 @@ use bytes::Bytes;
 use sealock_contract::StepError;
 use tokio::time::{sleep, timeout};
 
-use crate::deployment::Held;
 use crate::error::TargetError;
 use crate::frames::Frame;
+use crate::held::Held;
 use crate::link::{Link, RECONNECT, Stream, nonce};
 
 const RECONNECT_PAUSE_MS: u64 = 500;

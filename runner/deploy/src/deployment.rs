@@ -1,84 +1,25 @@
 //! One deployment: the locks of all its targets, the release that it makes, and what the ledgers say of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use sealock_broker::ssh::{SshError, SshLimits};
+use sealock_broker::ssh::SshLimits;
 use sealock_contract::seam::Release;
 use sealock_contract::{Digest, StepError};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::{RunFacts, TargetSpec};
 use crate::error::TargetError;
-use crate::lease::{self, Lease, LockEvent, RENEW_SECONDS, Wish};
+use crate::held::{Held, hold, let_go};
+use crate::lease::{LockEvent, Wish};
 use crate::ledger::{Outcome, RECORD_VERSION, Record, Verifier};
-use crate::link::{Link, Reply, is_lost, nonce};
+use crate::link::nonce;
+use crate::renewal;
 use crate::state::TargetState;
-
-/// Between two attempts to renew a lease that could not be renewed.
-const RENEW_AGAIN_SECONDS: u64 = 2;
-
-/// A target that this deployment holds.
-pub(crate) struct Held {
-    pub(crate) link: Link,
-    pub(crate) epoch: u64,
-    pub(crate) sudo: Vec<String>,
-    lease: Lease,
-    state: Mutex<TargetState>,
-    /// It did not answer for as long as it is tried; nothing is asked of it until a renewal gets through.
-    silent: AtomicBool,
-    /// Wakes the renewal, which finds out when it answers again.
-    wake: Notify,
-    /// A change of it went out and no answer came: `state` may be behind.
-    unsure: AtomicBool,
-}
-
-impl Held {
-    /// Asks; whether the target answers at all is remembered.
-    async fn tell(&self, words: &[&str], stdin: impl Into<Bytes>) -> Result<Reply, TargetError> {
-        self.check_answers()?;
-        let told = self.link.tell(words, stdin).await;
-        if told.as_ref().is_err_and(is_lost) {
-            self.unsure.store(true, Ordering::Relaxed);
-            self.fall_silent();
-        }
-        told
-    }
-
-    /// Nobody answers there: until somebody does, the target is left out, so that the others need not wait for it.
-    pub(crate) fn fall_silent(&self) {
-        self.silent.store(true, Ordering::Relaxed);
-        self.wake.notify_one();
-    }
-
-    fn check_answers(&self) -> Result<(), TargetError> {
-        if self.silent.load(Ordering::Relaxed) {
-            return Err(SshError::Lost { target: self.link.name.clone() }.into());
-        }
-        Ok(())
-    }
-
-    /// Reads its state again when a change may have happened that we were not told of.
-    async fn make_sure(&self) -> Result<(), TargetError> {
-        self.check_answers()?;
-        if self.unsure.load(Ordering::Relaxed) {
-            let state = TargetState::read(&self.link.name, &self.tell(&["status"], Bytes::new()).await?)?;
-            *self.state() = state;
-            self.unsure.store(false, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn state(&self) -> MutexGuard<'_, TargetState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A deployment that holds its targets. It lets go of them by [`finish`](Self::finish) or [`verified`](Self::verified);
 /// dropped, its leases end by themselves.
@@ -87,10 +28,12 @@ pub struct Deployment {
     renewing: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Shared {
-    facts: RunFacts,
+pub(crate) struct Shared {
+    pub(crate) facts: RunFacts,
     release: String,
-    held: Vec<Held>,
+    pub(crate) held: Vec<Held>,
+    /// Whether anything that is live may have been changed.
+    touched: AtomicBool,
     lost: CancellationToken,
     /// Why nothing may be changed anywhere any more: another run holds a target.
     fenced: OnceLock<StepError>,
@@ -145,8 +88,10 @@ impl Deployment {
         let release = release_id(&facts.run, &held);
         let lost = CancellationToken::new();
         let (fenced, why) = (OnceLock::new(), OnceLock::new());
-        let shared = Arc::new(Shared { facts, release, held, lost, fenced, why });
-        let renewing: Vec<_> = (0..shared.held.len()).map(|index| tokio::spawn(keep(shared.clone(), index))).collect();
+        let touched = AtomicBool::new(held.iter().any(|held| held.is_resumed));
+        let shared = Arc::new(Shared { facts, release, held, touched, lost, fenced, why });
+        let renewing: Vec<_> =
+            (0..shared.held.len()).map(|index| tokio::spawn(renewal::keep(shared.clone(), index))).collect();
         Self { shared, renewing: Mutex::new(renewing) }
     }
 
@@ -265,6 +210,7 @@ impl Deployment {
     pub async fn switch(&self, target: &str, release: Option<&str>) -> Result<(), StepError> {
         let held = self.held(target)?;
         self.shared.check(held)?;
+        self.touch();
         let current = held.state().current.clone();
         let record = match (release, current) {
             (Some(release), _) if release == self.release() => {
@@ -380,6 +326,16 @@ impl Deployment {
         self.shared.heed(held.tell(&words, stdin).await).map(drop)
     }
 
+    /// Whether anything that is live on any target may have been changed: a release was switched to, a file was written, or
+    /// a script was started, but for those that make a release ready that is not live.
+    pub fn is_touched(&self) -> bool {
+        self.shared.touched.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn touch(&self) {
+        self.shared.touched.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn check_one(&self, held: &Held) -> Result<(), StepError> {
         self.shared.check(held)
     }
@@ -429,12 +385,12 @@ impl Shared {
     }
 
     /// Another run holds a target: this one changes nothing more on any.
-    fn fence(&self, why: StepError) {
+    pub(crate) fn fence(&self, why: StepError) {
         let _ = self.fenced.set(why.clone());
         self.lose(why);
     }
 
-    fn lose(&self, why: StepError) {
+    pub(crate) fn lose(&self, why: StepError) {
         // The first cause is the one that is told.
         let _ = self.why.set(why);
         self.lost.cancel();
@@ -483,69 +439,4 @@ fn release_id(run: &str, held: &[Held]) -> String {
 fn highest(state: &TargetState) -> u64 {
     let folders = state.releases.iter().filter_map(|id| crate::ledger::release_number(id)).max();
     state.ledger.highest().max(folders.unwrap_or(0))
-}
-
-async fn hold(
-    spec: &TargetSpec,
-    limits: SshLimits,
-    wish: &Wish<'_>,
-    tell: &(dyn Fn(LockEvent) + Send + Sync),
-) -> Result<Held, TargetError> {
-    let link = spec.link(limits)?;
-    // A target that was never reached is told at once; only one that was is tried again.
-    link.client.connect().await?;
-    let locked = lease::wait(&link, wish, tell).await?;
-    let (epoch, lease, state) = (locked.epoch, locked.lease, Mutex::new(locked.state));
-    let (silent, unsure) = (AtomicBool::new(false), AtomicBool::new(false));
-    Ok(Held { link, epoch, sudo: spec.sudo.clone(), lease, state, silent, wake: Notify::new(), unsure })
-}
-
-async fn let_go(held: &[Held], run: &str) {
-    let letting = held.iter().map(|held| async move {
-        let epoch = held.epoch.to_string();
-        held.tell(&["unlock", &epoch, run], Bytes::new()).await
-    });
-    for error in join_all(letting).await.into_iter().filter_map(Result::err) {
-        // It is free when its lease ends.
-        tracing::warn!(%error, "a target was not told that it is free");
-    }
-}
-
-/// Renews one target's lease until the task is aborted or another run holds the target. A lease that ran out is asked
-/// for on and on: the target itself says, by the fence, whether it is still ours.
-async fn keep(shared: Arc<Shared>, index: usize) {
-    let held = &shared.held[index];
-    let mut pause = RENEW_SECONDS;
-    loop {
-        let _ = timeout(Duration::from_secs(pause), held.wake.notified()).await;
-        let sent = Instant::now();
-        let left = held.lease.left();
-        if left.is_zero() {
-            shared.lose(TargetError::LeaseLost { target: held.link.name.clone() }.into());
-        }
-        let limit = if left.is_zero() { Duration::from_secs(lease::LEASE_SECONDS) } else { left };
-        pause = match timeout(limit, renew(held, &shared.facts.run)).await {
-            Ok(Ok(())) => {
-                held.lease.renew(sent);
-                held.silent.store(false, Ordering::Relaxed);
-                RENEW_SECONDS
-            }
-            Ok(Err(error @ (TargetError::Fenced { .. } | TargetError::Regress { .. }))) => {
-                shared.fence(error.into());
-                return;
-            }
-            Ok(Err(error)) => {
-                if is_lost(&error) {
-                    held.silent.store(true, Ordering::Relaxed);
-                }
-                RENEW_AGAIN_SECONDS
-            }
-            Err(_) => RENEW_AGAIN_SECONDS,
-        };
-    }
-}
-
-async fn renew(held: &Held, run: &str) -> Result<(), TargetError> {
-    let (epoch, seconds) = (held.epoch.to_string(), lease::LEASE_SECONDS.to_string());
-    held.link.tell(&["renew", &epoch, run, &seconds], Bytes::new()).await.map(drop)
 }

@@ -17,8 +17,9 @@ use sealock_contract::seam::{Answer, Handle, Refusal, Request, Response, Targets
 use sealock_contract::{ErrorKind, StepError};
 
 use crate::bundle::{self, BUNDLE_BYTES_MAX, is_plain_below};
-use crate::deployment::{Deployment, Held};
+use crate::deployment::Deployment;
 use crate::error::TargetError;
+use crate::held::Held;
 use crate::prune;
 use crate::pull;
 use crate::script;
@@ -251,6 +252,7 @@ async fn write(place: &Place<'_>, remote: &str, mode: u32, bytes: Bytes) -> Resu
     check_remote(remote)?;
     let held = place.held()?;
     place.deployment.check_one(held)?;
+    place.deployment.touch();
     let (mode, size) = (format!("{:04o}", mode & 0o777), bytes.len().to_string());
     place.deployment.change(held, "write", &[remote, &mode, &size], bytes).await?;
     Ok(Response::Done)

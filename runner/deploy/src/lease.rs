@@ -109,7 +109,8 @@ fn ours(link: &Link, reply: &Reply, state: TargetState, sent: Instant) -> Result
         "resumed" => LockEvent::Resumed { target, epoch },
         _ => LockEvent::Taken { target, epoch },
     };
-    Ok(LockAnswer::Ours(Box::new(Locked { epoch, state, lease: Lease::since(sent) }), event))
+    let is_resumed = matches!(event, LockEvent::Resumed { .. });
+    Ok(LockAnswer::Ours(Box::new(Locked { epoch, state, lease: Lease::since(sent), is_resumed }), event))
 }
 
 /// A target that is ours.
@@ -117,6 +118,8 @@ pub(crate) struct Locked {
     pub(crate) epoch: u64,
     pub(crate) state: TargetState,
     pub(crate) lease: Lease,
+    /// Whether another process of the same run held it before.
+    pub(crate) is_resumed: bool,
 }
 
 /// What one run wants of all its targets.

@@ -21,11 +21,13 @@ mod environment;
 mod error;
 mod frames;
 mod handler;
+mod held;
 mod lease;
 mod ledger;
 mod link;
 mod prune;
 mod pull;
+mod renewal;
 mod script;
 #[cfg(test)]
 mod shell_tests;

@@ -12,12 +12,16 @@ use crate::action::{self, Action, Output};
 use crate::bundle::ScriptBundle;
 use crate::deployment::Deployment;
 use crate::handler::Place;
+use crate::held::Held;
 
 /// Starts a step's script; the step follows it by a handle.
 pub(crate) fn start(place: &Place<'_>, asked: &Script) -> Result<Response, Refusal> {
     let held = place.held()?;
     place.deployment.check_one(held)?;
     let user = allowed_user(place, asked.user.as_deref())?;
+    if !is_preparing(place, held, &asked.cwd) {
+        place.deployment.touch();
+    }
     let archive = bundle(place, asked)?;
     let (run, key) = (place.deployment.run().to_owned(), place.key.clone());
     let action = Action { key, epoch: held.epoch, run, user, archive };
@@ -28,6 +32,15 @@ pub(crate) fn start(place: &Place<'_>, asked: &Script) -> Result<Response, Refus
     let (deployment, name) = (place.deployment.clone(), place.name.clone());
     let started = Started::spawn(timeout, stdout, stderr, |stop| follow(deployment, name, action, pumps, stop));
     place.step.handles().insert(Object::Running(started)).map(Response::Running)
+}
+
+/// Whether a script starts in the release that is being made, which is not live yet.
+fn is_preparing(place: &Place<'_>, held: &Held, cwd: &str) -> bool {
+    let state = held.state();
+    let release = place.deployment.release();
+    let folder = format!("{}/releases/{release}", state.directory);
+    let is_inside = cwd.strip_prefix(&folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_inside && !cwd.contains("/..") && state.current.as_deref() != Some(release)
 }
 
 async fn follow(

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use sealock_broker::ssh::{HostKey, SshAddress, SshAuth, SshLimits, SshTarget};
-use sealock_contract::manifest::{InputType, Source};
+use sealock_contract::manifest::{InputType, RequestSpec, Source};
 use sealock_contract::{ErrorKind, Manifest, StepError, Value, grant::Capability};
 use sealock_deploy::{
     Chronicle, Deployment, DeploymentSpec, LockEvent, Outcome, RunFacts, TargetSpec, Verifier, Verify,
@@ -261,6 +261,10 @@ pub(crate) struct Way {
 /// Goes back: undoes effects, runs the stage's own rollback steps, verifies what is live then.
 pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) -> RolledBack {
     let started = Instant::now();
+    if !deployment.is_touched() && way.undo.iter().all(acts_on_targets_only) {
+        // Nothing is to be taken back: the run keeps the cause of its failure.
+        return RolledBack { result: DeploymentResult::Unchanged, live: live(deployment), duration_ms: 0 };
+    }
     let mut undone = undo(shared, room, way).await;
     let Some(deployment) = room.deployment.get() else {
         let result = if undone { DeploymentResult::Unchanged } else { DeploymentResult::RollbackFailed };
@@ -271,6 +275,12 @@ pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) 
     let failed = Some(deployment.release());
     let result = settled(shared, room, deployment, undone, &back, failed).await;
     RolledBack { result, live: live(deployment), duration_ms: elapsed_ms(started) }
+}
+
+/// Whether all that a step can change is on the targets, where it is known what was.
+fn acts_on_targets_only(attempt: &Attempt) -> bool {
+    let is_target = |request: &RequestSpec| request.capability == Capability::Targets;
+    attempt.manifest.as_ref().is_some_and(|manifest| manifest.requests.iter().all(is_target))
 }
 
 /// Brings up, on every target, the release that it was switched to by hand, and verifies it.

@@ -20,7 +20,7 @@ impl Drop for Broken<'_> {
     }
 }
 
-/// Asserts that a run that failed in its effect, before anything was switched (exit code 10), left nothing behind: no release, no containers, no lock.
+/// Asserts that a run that failed in its effect, before anything was switched, left nothing behind: no release, no containers, no lock.
 #[track_caller]
 fn assert_given_back(rig: &Rig) {
     assert_nothing_deployed(rig);
@@ -124,7 +124,7 @@ fn a_target_without_docker_is_told_and_nothing_is_deployed() {
         Broken::with(web2, "mv /usr/bin/docker /usr/bin/docker.away", "mv /usr/bin/docker.away /usr/bin/docker");
     let ended = sealock.run(&release("small", "release=one"));
     drop(broken);
-    ended.expect(10).saying("E-TARGET-DOCKER").saying("web2");
+    ended.expect(6).saying("E-TARGET-DOCKER").saying("web2");
     assert_given_back(&rig);
 }
 
@@ -137,7 +137,7 @@ fn a_stopped_engine_is_told_and_nothing_is_deployed() {
     let broken = Broken::with(rig.target("web2"), how, "systemctl start docker.socket docker.service");
     let ended = sealock.run(&release("small", "release=one"));
     drop(broken);
-    ended.expect(10).saying("E-TARGET-DOCKER").saying("web2").saying("Cannot connect to the Docker daemon");
+    ended.expect(6).saying("E-TARGET-DOCKER").saying("web2").saying("Cannot connect to the Docker daemon");
     assert_given_back(&rig);
 }
 
@@ -151,7 +151,7 @@ fn a_target_that_cannot_reach_the_registry_is_told_and_nothing_is_deployed() {
     let broken = Broken::with(rig.target("web2"), &format!("iptables --insert {rule}"), back);
     let ended = sealock.run(&release("small", "release=one"));
     drop(broken);
-    ended.expect(10).saying("E-TARGET-PULL").saying("web2");
+    ended.expect(6).saying("E-TARGET-PULL").saying("web2");
     assert_given_back(&rig);
 }
 
@@ -162,6 +162,6 @@ fn an_image_that_is_not_in_the_registry_is_told_and_nothing_is_deployed() {
     let (repository, sealock) = small(&rig);
     let missing = format!("${{{{ vars.REGISTRY }}}}/e2e/small@sha256:{}", "0123456789abcdef".repeat(4));
     change_pipeline(&repository, "${{ needs.build.outputs.app }}", &missing);
-    sealock.run(&release("small", "release=one")).expect(10).saying("E-TARGET-PULL").saying("sha256:0123456789abcdef");
+    sealock.run(&release("small", "release=one")).expect(6).saying("E-TARGET-PULL").saying("sha256:0123456789abcdef");
     assert_given_back(&rig);
 }

@@ -40,3 +40,9 @@ pub(crate) fn break_release(repository: &Repository, word: &str) {
     repository.write("app/fault.txt", word);
     repository.commit("A bad release");
 }
+
+/// Writes a file of an application, as a commit.
+pub(crate) fn break_app(repository: &Repository, path: &str, text: &str) {
+    repository.write(path, text);
+    repository.commit(&format!("Change {path}"));
+}

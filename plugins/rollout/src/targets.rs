@@ -1,60 +1,31 @@
-//! The targets, as far as a deployment needs them: two traits, so that its order can be tested without any.
+//! The real targets.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use sealock_sdk::process::{Exit, Stdio};
 use sealock_sdk::targets::{self, Release, Target};
 use sealock_sdk::{Error, Level, Secret, SecretMap, Step};
 
+use crate::fleet::{Fleet, Machine, Started};
 use crate::problem::remote;
 use crate::script::Script;
 
-/// What `switch-to` is told when no release is to be current.
-pub(crate) const NO_RELEASE: &str = "";
 /// The exit code of the target's own script when there is no Docker or no Compose.
 const NO_DOCKER: i32 = 69;
 
-/// The targets of the stage, and the way to tell people.
-pub(crate) trait Fleet {
-    fn names(&self) -> Vec<String>;
-    fn open(&self, name: &str) -> Result<Box<dyn Machine + '_>, Error>;
-    /// Runs the stage's verifiers against these targets.
-    fn verify(&self, names: &[String]) -> Result<(), Error>;
-    fn tell(&self, level: Level, text: &str);
-    fn is_cancelled(&self) -> bool;
-}
-
-/// One target.
-pub(crate) trait Machine {
-    fn name(&self) -> String;
-    fn directory(&self) -> String;
-    fn current(&self) -> Result<Option<Release>, Error>;
-    /// The last verified release.
-    fn previous(&self) -> Result<Option<Release>, Error>;
-    fn pull(&self, reference: &str) -> Result<(), Error>;
-    /// Makes a release of the staging folder.
-    fn stage(&self, images: &[(String, String)], details: &[(String, String)]) -> Result<Release, Error>;
-    fn switch_to(&self, release: &str) -> Result<(), Error>;
-    fn prune(&self, keep: u32) -> Result<(), Error>;
-    /// Starts a script without waiting for it, so that several targets work at once.
-    fn start(&self, script: &Script) -> Result<Box<dyn Started>, Error>;
-}
-
-/// A script that runs.
-pub(crate) trait Started {
-    /// Waits for its end: its exit code and standard output.
-    fn finish(&self) -> Result<(i32, String), Error>;
-}
-
-/// The real ones.
-pub(crate) struct Targets<'a> {
-    pub(crate) step: RefCell<&'a mut Step>,
+/// The targets of the stage, through the host.
+pub struct Targets<'a> {
+    /// The call.
+    pub step: RefCell<&'a mut Step>,
     /// Secrets of the release's services.
-    pub(crate) env: &'a SecretMap,
-    pub(crate) username: Option<&'a str>,
-    pub(crate) password: Option<&'a Secret>,
+    pub env: &'a SecretMap,
+    /// The account at the registry that images come from.
+    pub username: Option<&'a str>,
+    /// Its password.
+    pub password: Option<&'a Secret>,
     /// The folder that becomes a release.
-    pub(crate) staging: &'a str,
+    pub staging: &'a str,
 }
 
 struct Opened<'a> {
@@ -91,6 +62,10 @@ impl Fleet for Targets<'_> {
 
     fn is_cancelled(&self) -> bool {
         self.step.borrow().is_cancelled()
+    }
+
+    fn pause(&self, seconds: u64) {
+        self.step.borrow().sleep(Duration::from_secs(seconds));
     }
 }
 
@@ -131,13 +106,14 @@ impl Machine for Opened<'_> {
     fn start(&self, script: &Script) -> Result<Box<dyn Started>, Error> {
         let draft = targets::Script::new(&self.target, &script.text);
         script.args.iter().for_each(|value| draft.arg(value));
-        if let Some(release) = &script.release {
-            draft.env("SEALOCK_RELEASE", release);
-        }
+        script.env.iter().for_each(|(name, value)| draft.env(name, value));
         if script.with_env {
             for (name, value) in self.env.iter() {
                 draft.secret_env(&format!("SEALOCK_ENV_{name}"), value.handle());
             }
+        }
+        if !script.cwd.is_empty() {
+            draft.cwd(&script.cwd);
         }
         draft.stdout(&Stdio::Capture);
         draft.stderr(&Stdio::Log);
@@ -157,7 +133,7 @@ impl Started for Running {
             Exit::Code(code) => Ok((code, output.text())),
             Exit::Signal(signal) => {
                 let message = format!("the script on {} was ended by signal {signal}", self.target);
-                Err(remote("E-COMPOSE-SCRIPT", message))
+                Err(remote("E-DEPLOY-SCRIPT", message))
             }
         }
     }

@@ -1,0 +1,102 @@
+//! A target that a deployment holds: its lease, and its state as far as the deployment was told.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use sealock_broker::ssh::{SshError, SshLimits};
+use tokio::sync::Notify;
+
+use crate::environment::TargetSpec;
+use crate::error::TargetError;
+use crate::lease::{self, Lease, LockEvent, Wish};
+use crate::link::{Link, Reply, is_lost};
+use crate::state::TargetState;
+
+/// A target that this deployment holds.
+pub(crate) struct Held {
+    pub(crate) link: Link,
+    pub(crate) epoch: u64,
+    pub(crate) sudo: Vec<String>,
+    pub(crate) lease: Lease,
+    state: Mutex<TargetState>,
+    /// It did not answer for as long as it is tried; nothing is asked of it until a renewal gets through.
+    pub(crate) silent: AtomicBool,
+    /// Wakes the renewal, which finds out when it answers again.
+    pub(crate) wake: Notify,
+    /// A change of it went out and no answer came: `state` may be behind.
+    unsure: AtomicBool,
+    /// Whether the run held it before: what it did then is not known here.
+    pub(crate) is_resumed: bool,
+}
+
+impl Held {
+    /// Asks; whether the target answers at all is remembered.
+    pub(crate) async fn tell(&self, words: &[&str], stdin: impl Into<Bytes>) -> Result<Reply, TargetError> {
+        self.check_answers()?;
+        let told = self.link.tell(words, stdin).await;
+        if told.as_ref().is_err_and(is_lost) {
+            self.unsure.store(true, Ordering::Relaxed);
+            self.fall_silent();
+        }
+        told
+    }
+
+    /// Nobody answers there: until somebody does, the target is left out, so that the others need not wait for it.
+    pub(crate) fn fall_silent(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn check_answers(&self) -> Result<(), TargetError> {
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(SshError::Lost { target: self.link.name.clone() }.into());
+        }
+        Ok(())
+    }
+
+    /// Reads its state again when a change may have happened that we were not told of.
+    pub(crate) async fn make_sure(&self) -> Result<(), TargetError> {
+        self.check_answers()?;
+        if self.unsure.load(Ordering::Relaxed) {
+            let state = TargetState::read(&self.link.name, &self.tell(&["status"], Bytes::new()).await?)?;
+            *self.state() = state;
+            self.unsure.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, TargetState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the lock of a target.
+pub(crate) async fn hold(
+    spec: &TargetSpec,
+    limits: SshLimits,
+    wish: &Wish<'_>,
+    tell: &(dyn Fn(LockEvent) + Send + Sync),
+) -> Result<Held, TargetError> {
+    let link = spec.link(limits)?;
+    // A target that was never reached is told at once; only one that was is tried again.
+    link.client.connect().await?;
+    let locked = lease::wait(&link, wish, tell).await?;
+    let (epoch, lease, is_resumed) = (locked.epoch, locked.lease, locked.is_resumed);
+    let state = Mutex::new(locked.state);
+    let (silent, unsure) = (AtomicBool::new(false), AtomicBool::new(false));
+    Ok(Held { link, epoch, sudo: spec.sudo.clone(), lease, state, silent, wake: Notify::new(), unsure, is_resumed })
+}
+
+/// Lets go of targets.
+pub(crate) async fn let_go(held: &[Held], run: &str) {
+    let letting = held.iter().map(|held| async move {
+        let epoch = held.epoch.to_string();
+        held.tell(&["unlock", &epoch, run], Bytes::new()).await
+    });
+    for error in join_all(letting).await.into_iter().filter_map(Result::err) {
+        // It is free when its lease ends.
+        tracing::warn!(%error, "a target was not told that it is free");
+    }
+}

@@ -1,0 +1,56 @@
+//! Keeping the leases of a deployment.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use crate::deployment::Shared;
+use crate::error::TargetError;
+use crate::held::Held;
+use crate::lease::{self, RENEW_SECONDS};
+use crate::link::is_lost;
+
+/// Between two attempts to renew a lease that could not be renewed.
+const RENEW_AGAIN_SECONDS: u64 = 2;
+
+/// Renews one target's lease until the task is aborted or another run holds the target. A lease that ran out is asked
+/// for on and on: the target itself says, by the fence, whether it is still ours.
+pub(crate) async fn keep(shared: Arc<Shared>, index: usize) {
+    let held = &shared.held[index];
+    let mut pause = RENEW_SECONDS;
+    loop {
+        let _ = timeout(Duration::from_secs(pause), held.wake.notified()).await;
+        let sent = Instant::now();
+        let left = held.lease.left();
+        if left.is_zero() {
+            shared.lose(TargetError::LeaseLost { target: held.link.name.clone() }.into());
+        }
+        let limit = if left.is_zero() { Duration::from_secs(lease::LEASE_SECONDS) } else { left };
+        pause = match timeout(limit, renew(held, &shared.facts.run)).await {
+            Ok(Ok(())) => {
+                held.lease.renew(sent);
+                held.silent.store(false, Ordering::Relaxed);
+                RENEW_SECONDS
+            }
+            Ok(Err(error @ (TargetError::Fenced { .. } | TargetError::Regress { .. }))) => {
+                shared.fence(error.into());
+                return;
+            }
+            Ok(Err(error)) => {
+                if is_lost(&error) {
+                    held.silent.store(true, Ordering::Relaxed);
+                }
+                RENEW_AGAIN_SECONDS
+            }
+            Err(_) => RENEW_AGAIN_SECONDS,
+        };
+    }
+}
+
+async fn renew(held: &Held, run: &str) -> Result<(), TargetError> {
+    let (epoch, seconds) = (held.epoch.to_string(), lease::LEASE_SECONDS.to_string());
+    held.link.tell(&["renew", &epoch, run, &seconds], Bytes::new()).await.map(drop)
+}
