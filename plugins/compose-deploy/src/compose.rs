@@ -14,6 +14,8 @@ pub(crate) struct Compose {
     pub(crate) services: Vec<Service>,
     /// Files and folders that the file names relative to itself.
     pub(crate) needs: Vec<Need>,
+    /// What two stacks of the file could not both have: volumes of its own, and fixed names of containers.
+    single: Vec<String>,
 }
 
 /// One service.
@@ -71,7 +73,33 @@ impl Compose {
         compose.resolve_extends();
         compose.read_contents(&root, "configs");
         compose.read_contents(&root, "secrets");
+        compose.read_single(&root);
         Ok(compose)
+    }
+
+    /// Whether two stacks of it can run beside each other.
+    ///
+    /// # Errors
+    ///
+    /// `E-COMPOSE-COLOUR`, with what they would have to share or fight for.
+    pub(crate) fn check_two_stacks(&self, file: &str) -> Result<(), Error> {
+        if self.single.is_empty() {
+            return Ok(());
+        }
+        let message = format!("{file} cannot run twice on one target: {}", self.single.join(", "));
+        let help = "deploy what keeps data in a step of its own, from a file of its own, and name its network and volumes \
+                    `external: true` here; leave `container_name` out";
+        Err(invalid("E-COMPOSE-COLOUR", message).help(help))
+    }
+
+    fn read_single(&mut self, root: &Value) {
+        let is_own = |volume: &Value| volume.get("external").and_then(Value::as_bool) != Some(true);
+        let volumes = root.get("volumes").and_then(Value::as_object).into_iter().flatten();
+        self.single
+            .extend(volumes.filter(|(_, own)| is_own(own)).map(|(name, _)| format!("the volume {name} is its own")));
+        let services = root.get("services").and_then(Value::as_object).into_iter().flatten();
+        let named = services.filter(|(_, service)| service.get("container_name").is_some());
+        self.single.extend(named.map(|(name, _)| format!("service {name} has a `container_name`")));
     }
 
     /// The service called `name`.
@@ -245,6 +273,16 @@ mod tests {
                 ("`configs.nginx`".to_owned(), "./nginx.conf".to_owned(), NeedKind::Content),
             ]
         );
+    }
+
+    #[test]
+    fn two_stacks_share_no_data_and_no_names() {
+        let shared = "services: { web: { image: x } }\nvolumes: { data: { external: true } }\n";
+        assert!(parse(shared).check_two_stacks("f").is_ok());
+        let own = "services: { web: { image: x, container_name: web } }\nvolumes: { data: }\n";
+        let error = parse(own).check_two_stacks("compose.yml").expect_err("its own");
+        let told = "compose.yml cannot run twice on one target: the volume data is its own, service web has a `container_name`";
+        assert_eq!((error.code(), error.message()), ("E-COMPOSE-COLOUR", told));
     }
 
     #[test]

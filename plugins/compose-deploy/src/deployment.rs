@@ -6,14 +6,16 @@
 //! - A batch is switched only when every target before it runs the release and, between batches, verified it.
 //! - A problem ends the deployment where it stands: taking it back is `rollback`'s, on every target.
 
+use sealock_rollout::{Fleet, KEY, Machine, Named, Started, detail_of, invalid};
+use sealock_sdk::targets::Release;
 use sealock_sdk::{Error, Level, Outcome};
 
+use crate::colour::{self, Colour};
 use crate::pin::Pin;
 use crate::project;
 use crate::report::{Report, Verdict};
 use crate::script::Place;
-use sealock_rollout::invalid;
-use sealock_rollout::{Fleet, KEY, Machine, Named, Started, detail_of, in_batches};
+use crate::strategy::{Exchange, Strategy};
 
 /// Details of a release that later calls look for.
 pub(crate) mod detail {
@@ -36,8 +38,8 @@ pub(crate) struct Deployment {
     /// Names of the environment's entries.
     pub(crate) env_names: Vec<String>,
     pub(crate) executables: Vec<String>,
-    /// How many targets are switched at once.
-    pub(crate) batch: usize,
+    /// How targets and their replicas are exchanged.
+    pub(crate) strategy: Strategy,
     pub(crate) wait_seconds: u64,
     pub(crate) keep: u32,
 }
@@ -52,10 +54,10 @@ pub(crate) struct Deployed {
 }
 
 /// A target whose release is staged.
-struct Ready<'a> {
-    machine: Box<dyn Machine + 'a>,
-    name: String,
-    place: Place,
+pub(crate) struct Ready<'a> {
+    pub(crate) machine: Box<dyn Machine + 'a>,
+    pub(crate) name: String,
+    pub(crate) place: Place,
 }
 
 impl Named for Ready<'_> {
@@ -86,8 +88,8 @@ pub(crate) fn deploy(fleet: &dyn Fleet, deployment: &Deployment) -> Result<Deplo
         deployed.outcome = Outcome::Failed(problem);
         return Ok(deployed);
     }
-    let switch = |batch: &[Ready<'_>]| switch(fleet, batch, deployment);
-    if let Some(problem) = in_batches(fleet, &ready, deployment.batch, &switch, &mut deployed.targets)? {
+    let exchange = Exchange { fleet, ready: &ready, deployment };
+    if let Some(problem) = deployment.strategy.run(&exchange, &mut deployed.targets)? {
         deployed.outcome = Outcome::Failed(problem);
         return Ok(deployed);
     }
@@ -113,27 +115,32 @@ fn stage_everywhere<'a>(
 }
 
 fn stage(machine: &dyn Machine, deployment: &Deployment) -> Result<Place, Error> {
-    let project = project_on(machine, deployment)?;
+    let running = machine.current()?;
+    let project = project_on(machine, running.as_ref(), deployment)?;
+    let colour = deployment.strategy.proxy().map(|proxy| Colour::beside(running.as_ref(), proxy));
+    let project = colour.as_ref().map_or(project.clone(), |colour| colour.project(&project));
     for pin in &deployment.pins {
         machine.pull(&pin.reference)?;
     }
     let images: Vec<_> = deployment.pins.iter().map(|pin| (pin.service.clone(), pin.digest.clone())).collect();
     let details = [(KEY, &deployment.key), (detail::PROJECT, &project), (detail::COMPOSE, &deployment.compose)];
-    let details = details.map(|(name, value)| (name.to_owned(), value.clone()));
+    let mut details = details.map(|(name, value)| (name.to_owned(), value.clone())).to_vec();
+    details.extend(colour.iter().flat_map(Colour::details));
     let release = machine.stage(&images, &details)?;
-    Ok(Place::new(&machine.directory(), &release.id, &project, &deployment.compose))
+    let place = Place::new(&machine.directory(), &release.id, &project, &deployment.compose);
+    Ok(place.coloured(colour))
 }
 
 /// The project that runs there already, or a new one's name. Another name would leave the old containers running.
-fn project_on(machine: &dyn Machine, deployment: &Deployment) -> Result<String, Error> {
-    let recorded = machine.current()?.and_then(|release| detail_of(&release, detail::PROJECT).map(str::to_owned));
+fn project_on(machine: &dyn Machine, running: Option<&Release>, deployment: &Deployment) -> Result<String, Error> {
+    let recorded = running.and_then(|release| detail_of(release, detail::PROJECT)).map(colour::base);
     match (&deployment.project, recorded) {
-        (Some(chosen), Some(recorded)) if *chosen != recorded => {
+        (Some(chosen), Some(recorded)) if chosen != recorded => {
             let message = format!("the project is called {chosen}, and {recorded} is what runs");
             let help = format!("keep `project: {recorded}`, or stop it first: docker compose -p {recorded} down");
             Err(invalid("E-COMPOSE-PROJECT", message).help(help))
         }
-        (_, Some(recorded)) => Ok(recorded),
+        (_, Some(recorded)) => Ok(recorded.to_owned()),
         (Some(chosen), None) => Ok(chosen.clone()),
         (None, None) => Ok(project::name(&machine.directory(), &deployment.environment)),
     }
@@ -163,35 +170,6 @@ fn prepare_everywhere(
         }
     }
     Ok((!problems.is_empty()).then(|| problems.join("\n")))
-}
-
-/// Switches the targets of one batch, all at once.
-fn switch(fleet: &dyn Fleet, batch: &[Ready<'_>], deployment: &Deployment) -> Result<Vec<String>, Error> {
-    for ready in batch {
-        ready.machine.switch_to(&ready.place.release).map_err(|error| error.while_doing(&ready.name))?;
-    }
-    let start = |ready: &Ready<'_>| ready.machine.start(&ready.place.up(deployment.wait_seconds));
-    let started: Vec<Box<dyn Started>> = batch.iter().map(start).collect::<Result<_, _>>()?;
-    let mut problems = Vec::new();
-    for (ready, started) in batch.iter().zip(started) {
-        let report = finish(started.as_ref(), &ready.name)?;
-        report.said.iter().for_each(|line| fleet.tell(Level::Debug, &format!("{}: {line}", ready.name)));
-        match report.problem(&deployment.pins, deployment.wait_seconds) {
-            Some(problem) => problems.push(format!("{}: {problem}", ready.name)),
-            None => fleet.tell(Level::Notice, &running(&ready.name, &ready.place, &report)),
-        }
-    }
-    Ok(problems)
-}
-
-fn running(name: &str, place: &Place, report: &Report) -> String {
-    let healthy = report.containers.iter().filter(|container| container.health == "healthy").count();
-    format!(
-        "{name}: {} runs {}, {healthy} of {} containers healthy",
-        place.project,
-        place.release,
-        report.containers.len()
-    )
 }
 
 /// The report of a script that starts or stops containers.

@@ -12,6 +12,7 @@
 //! what was started; volumes are never removed.
 
 mod bundle;
+mod colour;
 mod compose;
 mod deployment;
 mod pin;
@@ -20,6 +21,7 @@ mod report;
 mod request;
 mod rollback;
 mod script;
+mod strategy;
 #[cfg(test)]
 mod testing;
 mod volume;
@@ -33,11 +35,13 @@ use std::time::Duration;
 use sealock_sdk::{EffectState, Error, Inputs, Json, Outcome, Outputs, Secret, SecretMap, Step, WorkspacePath, step};
 
 use bundle::Bundle;
+use colour::{Ports, Proxy};
 use compose::Compose;
 use deployment::Deployment;
 use pin::Pin;
 use sealock_rollout::Targets;
 use sealock_rollout::invalid;
+use strategy::Strategy;
 
 /// Where a release is put together: the step's own temporary folder.
 const STAGING: &str = "/tmp/release";
@@ -57,6 +61,17 @@ struct ComposeDeploy {
     /// For `rolling`: how many targets are switched at once.
     #[input(default = 1, range = 1..)]
     batch: u32,
+    /// For `canary`: how many percent of all replicas, over all targets, get the release first.
+    #[input(default = 25, range = 1..=99)]
+    share: u32,
+    /// For `canary`: how long the first ones have to stay healthy before the rest is exchanged.
+    #[input(default = "30s")]
+    canary_wait: Duration,
+    /// For `blue-green`: by nginx upstream, the ports of each colour.
+    proxy: Option<Json<BTreeMap<String, Ports>>>,
+    /// For `blue-green`: the file below `shared/` in which nginx reads the upstreams.
+    #[input(default = "upstreams.conf")]
+    proxy_file: String,
     /// How long containers may take to become healthy.
     #[input(default = "2m")]
     wait_timeout: Duration,
@@ -113,6 +128,20 @@ fn key(step: &Step) -> Result<String, Error> {
     step.idempotency_key().ok_or_else(missing)
 }
 
+fn strategy(inputs: &ComposeDeploy) -> Result<Strategy, Error> {
+    let number = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+    let wait_seconds = inputs.canary_wait.as_secs();
+    match inputs.strategy.as_str() {
+        "rolling" => Ok(Strategy::Rolling { batch: number(inputs.batch) }),
+        "canary" => Ok(Strategy::Canary { share: number(inputs.share), wait_seconds }),
+        "blue-green" => {
+            let ports = inputs.proxy.as_ref().map(|proxy| &proxy.0);
+            Proxy::new(&inputs.proxy_file, ports).map(Strategy::BlueGreen)
+        }
+        _ => Ok(Strategy::AllAtOnce),
+    }
+}
+
 /// Reads the compose file and fills the staging folder.
 fn put_together(inputs: &ComposeDeploy, step: &mut Step) -> Result<Deployment, Error> {
     let Some(environment) = step.environment() else {
@@ -125,6 +154,10 @@ fn put_together(inputs: &ComposeDeploy, step: &mut Step) -> Result<Deployment, E
     let compose = read(path)?;
     let none = BTreeMap::new();
     let pins = pin::pins(&compose, inputs.images.as_ref().map_or(&none, |images| &images.0))?;
+    let strategy = strategy(inputs)?;
+    if strategy.proxy().is_some() {
+        compose.check_two_stacks(path)?;
+    }
     let bundle = Bundle::gather(Path::new(WORKSPACE), path, &compose, !env_names.is_empty())?;
     bundle.write(Path::new(WORKSPACE), Path::new(STAGING), &pin::override_text(&pins))?;
 
@@ -137,7 +170,7 @@ fn put_together(inputs: &ComposeDeploy, step: &mut Step) -> Result<Deployment, E
         pins,
         env_names,
         executables: bundle.executables,
-        batch: request::batch(&inputs.strategy, inputs.batch)?,
+        strategy,
         wait_seconds: inputs.wait_timeout.as_secs(),
         keep: inputs.keep,
     })

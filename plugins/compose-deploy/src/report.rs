@@ -16,6 +16,8 @@ pub(crate) enum Verdict {
     Late,
     /// Compose itself said no.
     Refused,
+    /// The proxy said no, or sends elsewhere.
+    Proxy,
     /// The script said nothing: it did not get that far.
     #[default]
     Unknown,
@@ -71,6 +73,7 @@ impl Report {
             "failed" => Verdict::Failed,
             "late" => Verdict::Late,
             "refused" => Verdict::Refused,
+            "proxy" => Verdict::Proxy,
             _ => Verdict::Unknown,
         };
     }
@@ -83,6 +86,7 @@ impl Report {
             Verdict::Late => Some(self.with_log(self.late(wait_seconds))),
             Verdict::Refused if self.culprit.is_empty() => Some(format!("Compose says: {}", self.last_words())),
             Verdict::Refused => Some(self.with_log(format!("{}; Compose says: {}", self.blame(), self.last_words()))),
+            Verdict::Proxy => Some(format!("the proxy does not send to it: {}", self.said.join("\n  "))),
             Verdict::Unknown => Some(format!("the script ended early: {}", self.last_words())),
         }
     }

@@ -21,30 +21,9 @@ pub(crate) fn check(has_username: bool, has_password: bool, project: Option<&str
     }
 }
 
-/// How many targets a strategy switches at once.
-pub(crate) fn batch(strategy: &str, batch: u32) -> Result<usize, Error> {
-    match strategy {
-        "all-at-once" => Ok(usize::MAX),
-        "rolling" => Ok(usize::try_from(batch).unwrap_or(usize::MAX)),
-        other => {
-            let error = invalid("E-NOT-YET", format!("the strategy {other} is not built yet"));
-            Err(error.help("use `all-at-once` or `rolling`"))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn strategies_that_are_not_built_say_so() {
-        assert_eq!(batch("all-at-once", 1).expect("built"), usize::MAX);
-        assert_eq!(batch("rolling", 2).expect("built"), 2);
-        for strategy in ["blue-green", "canary"] {
-            assert_eq!(batch(strategy, 1).expect_err("not built").code(), "E-NOT-YET");
-        }
-    }
 
     #[test]
     fn half_a_login_and_a_bad_project_are_refused() {

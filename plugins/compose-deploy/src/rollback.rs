@@ -6,9 +6,10 @@ use sealock_rollout::{Fleet, KEY, Machine, Switched, Undoing, detail_of, remote}
 use sealock_sdk::targets::Release;
 use sealock_sdk::{EffectState, Error};
 
+use crate::colour::Colour;
 use crate::deployment::{detail, finish, is_ready};
 use crate::report::Report;
-use crate::script::{self, Place};
+use crate::script::Place;
 
 /// Brings every target, last one first, back to its last verified release; where there is none, stops the new one.
 /// May be called again after a crash: a target that is back already is only looked at.
@@ -30,14 +31,14 @@ fn begin<'a>(fleet: &'a dyn Fleet, name: &str, key: &str, wait_seconds: u64) -> 
             Some(previous) => {
                 let place = place(machine.as_ref(), &previous)?;
                 machine.switch_to(&previous.id)?;
-                (Some(previous.id), Some(machine.start(&place.up(wait_seconds))?), false)
+                (Some(previous.id), Some(machine.start(&place.back(wait_seconds))?), false)
             }
             None => (None, Some(machine.start(&place(machine.as_ref(), &current)?.down())?), true),
         },
         // Never switched here, or switched back before a crash: what is current has to run.
         Some(other) => {
             let place = place(machine.as_ref(), &other)?;
-            (Some(other.id), Some(machine.start(&place.up(wait_seconds))?), false)
+            (Some(other.id), Some(machine.start(&place.back(wait_seconds))?), false)
         }
         None => (None, None, false),
     };
@@ -51,7 +52,7 @@ fn place(machine: &dyn Machine, release: &Release) -> Result<Place, Error> {
         let message = format!("release {} was not made by compose-deploy: how to start it is not known", release.id);
         return Err(remote("E-COMPOSE-RELEASE", message));
     };
-    Ok(Place::new(&machine.directory(), &release.id, project, compose))
+    Ok(Place::new(&machine.directory(), &release.id, project, compose).coloured(Colour::of(release)))
 }
 
 /// Whether the deployment with this key happened.
@@ -74,8 +75,8 @@ pub(crate) fn probe(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Result<E
 fn look(found: &Switched<'_>, wait_seconds: u64) -> Result<EffectState, Error> {
     for (machine, release) in &found.ours {
         let name = machine.name();
-        let project = detail_of(release, detail::PROJECT).unwrap_or_default();
-        let report = finish(machine.start(&script::status(project, wait_seconds))?.as_ref(), &name)?;
+        let status = place(machine.as_ref(), release)?.status(wait_seconds);
+        let report = finish(machine.start(&status)?.as_ref(), &name)?;
         if !is_ready(&report) {
             let why = report.problem(&[], wait_seconds).unwrap_or_default();
             return Ok(EffectState::Partly(format!("{name} is on the new release: {why}")));
@@ -112,7 +113,7 @@ mod tests {
     fn every_target_goes_back_the_last_one_first() {
         let fleet = two_targets();
         roll_back(&fleet, "key", 60).expect("back");
-        assert_eq!(fleet.calls(), ["web2 switch r1", "web2 up r1", "web1 switch r1", "web1 up r1"]);
+        assert_eq!(fleet.calls(), ["web2 switch r1", "web2 back r1", "web1 switch r1", "web1 back r1"]);
         assert_eq!(fleet.told(), ["web2: r1 runs again", "web1: r1 runs again"]);
     }
 
@@ -121,7 +122,7 @@ mod tests {
         let mut fleet = two_targets();
         fleet.set_current("web2", release("r1", "older", "p"));
         roll_back(&fleet, "key", 60).expect("back");
-        assert_eq!(fleet.calls(), ["web2 up r1", "web1 switch r1", "web1 up r1"]);
+        assert_eq!(fleet.calls(), ["web2 back r1", "web1 switch r1", "web1 back r1"]);
     }
 
     #[test]
@@ -144,14 +145,14 @@ mod tests {
         fleet.refuse("web2 switch r1");
         let error = roll_back(&fleet, "key", 60).expect_err("web2 is cut off");
         assert_eq!(error.message(), "web2: no");
-        let calls = ["web2 switch r1", "web1 switch r1", "web1 up r1", "web2 switch r1"];
+        let calls = ["web2 switch r1", "web1 switch r1", "web1 back r1", "web2 switch r1"];
         assert_eq!(fleet.calls(), calls, "web1 did not wait for web2, which is asked once more");
     }
 
     #[test]
     fn an_old_release_that_does_not_get_healthy_is_a_failed_rollback() {
         let mut fleet = two_targets();
-        fleet.answer("web1 up r1", 1, &failed_report());
+        fleet.answer("web1 back r1", 1, &failed_report());
         let error = roll_back(&fleet, "key", 60).expect_err("unhealthy");
         assert_eq!(error.message(), "web1: web is unhealthy (container p-web-1)\n  | boom");
     }

@@ -6,6 +6,7 @@ use sealock_sdk::targets::Release;
 
 use crate::deployment::{Deployment, detail};
 use crate::pin::Pin;
+use crate::strategy::Strategy;
 
 const IMAGE: &str = "acme/web@sha256:aa";
 
@@ -34,7 +35,7 @@ pub(crate) fn deployment(batch: usize) -> Deployment {
         }],
         env_names: Vec::new(),
         executables: Vec::new(),
-        batch,
+        strategy: Strategy::Rolling { batch },
         wait_seconds: 60,
         keep: 3,
     }

@@ -7,11 +7,17 @@ seconds() {
 }
 
 # Sets `seen`, a line for each container: name, service, state, health, restarts, exit code, policy, start, id, image;
-# and `whole`, unless one of them could not be looked at: it may have gone since, or it may be the one that failed.
+# and `whole`, unless one of them could not be looked at: it may have gone since, or it may be the one that failed. Those
+# in `unjudged` are left out.
 look() { # PROJECT
   seen='' whole=yes
   ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$1" \
     --filter label=com.docker.compose.oneoff=False) || return
+  kept=''
+  for id in $ids; do
+    case $unjudged in *" $id "*) ;; *) kept="$kept $id" ;; esac
+  done
+  ids=${kept# }
   [ -n "$ids" ] || return 0
   # shellcheck disable=SC2086 # one word an id
   seen=$(docker inspect --format '{{.Name}} {{index .Config.Labels "com.docker.compose.service"}} '\
@@ -66,7 +72,7 @@ watch() { # PROJECT WAIT_SECONDS SETTLE_SECONDS
   done
 }
 
-tell() {
+tell_containers() {
   [ -z "$seen" ] || printf '%s\n' "$seen" | sed 's/^/container /'
   printf 'verdict %s %s\n' "$verdict" "$culprit"
   if [ "$verdict" = ready ] || [ -z "$culprit" ]; then

@@ -7,7 +7,7 @@ if cd -- "$2" 2>/dev/null; then
   said=$(compose_release "$1" "$3" down --remove-orphans 2>&1 </dev/null)
   [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/said /'
 fi
-verdict=failed culprit=''
+verdict=failed culprit='' unjudged=''
 look "$1" && [ -z "$ids" ] && verdict=ready
-tell
+tell_containers
 [ "$verdict" = ready ]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sealock_rollout::Script;
 use sealock_rollout::testing::objections;
 
-use super::{Place, status};
+use super::{Place, Roll, status};
 use crate::report::{Report, Verdict};
 
 /// A target's folder with one release, and a `docker` of its own; gone with its test.
@@ -158,7 +158,7 @@ fn no_container_and_one_that_cannot_be_looked_at_are_not_ready() {
 #[test]
 fn a_release_whose_compose_gives_up_is_refused_with_its_words() {
     let target = Target::new("echo 'no space left on device'; exit 1");
-    let (code, stdout) = target.run(&target.place().up(1), &[]);
+    let (code, stdout) = target.run(&target.place().up(1, &Roll::default()), &[]);
     assert_eq!(code, 1);
     let problem = Report::parse(&stdout).problem(&[], 1);
     assert_eq!(problem.as_deref(), Some("Compose says: no space left on device"));
@@ -178,9 +178,11 @@ fn every_shell_reads_the_scripts_whole_and_shellcheck_has_nothing_to_say() {
     let place = Place::new("/opt/app", "r1", "p", "deploy/compose.yml");
     let scripts = [
         ("prepare", place.prepare(&["A".to_owned()], &["run.sh".to_owned()])),
-        ("up", place.up(60)),
+        ("up", place.up(60, &Roll::default())),
         ("down", place.down()),
         ("status", status("p", 60)),
+        ("proxy", place.proxy()),
+        ("back", place.back(60)),
     ];
     for (name, script) in scripts {
         assert_eq!(objections(&script.text), None, "{name}");

@@ -1,0 +1,32 @@
+# back.sh PROJECT FOLDER FILE WAIT_SECONDS SETTLE_SECONDS PROXY_FILE UPSTREAMS OTHER_PROJECT
+#
+# Starts an old release again and waits for its containers. Where there are two stacks, the proxy is told then, and the other
+# stack is removed; its volumes stay.
+
+set -u
+umask 022
+enter_release "$2"
+first='' unjudged=''
+said=$(compose_release "$1" "$3" up --detach --no-build --remove-orphans 2>&1 </dev/null)
+code=$?
+tell said "$said"
+if [ "$code" -ne 0 ]; then
+  look "$1"
+  judge
+  [ "$verdict" = failed ] || culprit=''
+  verdict=refused
+else
+  watch "$1" "$4" "$5"
+fi
+if [ "$verdict" = ready ] && [ -n "$6" ]; then
+  if point_proxy "$6" "$7"; then
+    old=$(docker ps -aq --filter "label=com.docker.compose.project=$8")
+    # shellcheck disable=SC2086 # one word an id
+    [ -z "$old" ] || docker rm --force $old >/dev/null 2>&1
+  else
+    tell said "$said"
+    verdict=proxy
+  fi
+fi
+tell_containers
+[ "$verdict" = ready ]
