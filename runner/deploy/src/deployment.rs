@@ -16,9 +16,11 @@ use crate::environment::{RunFacts, TargetSpec};
 use crate::error::TargetError;
 use crate::held::{Held, hold, let_go};
 use crate::lease::{LockEvent, Wish};
-use crate::ledger::{Outcome, RECORD_VERSION, Record, Verifier};
+use crate::ledger::{Outcome, RECORD_VERSION, Record, Verifier, lines};
 use crate::link::nonce;
+use crate::prune;
 use crate::renewal;
+use crate::sound;
 use crate::state::TargetState;
 
 /// A deployment that holds its targets. It lets go of them by [`finish`](Self::finish) or [`verified`](Self::verified);
@@ -191,7 +193,7 @@ impl Deployment {
         record.images = images;
         record.details = [details, vec![("path".to_owned(), path)]].concat();
         record.content = Some(digest);
-        let stdin = [lines(std::slice::from_ref(&record)).as_ref(), archive.as_ref()].concat();
+        let stdin = [lines(std::slice::from_ref(&record)).as_slice(), archive.as_ref()].concat();
         self.change(held, "stage", &[self.release(), &digest.hex()], stdin).await?;
         let mut state = held.state();
         if !state.releases.iter().any(|id| id == self.release()) {
@@ -274,8 +276,25 @@ impl Deployment {
         self.append(held, vec![record], "keep").await
     }
 
-    /// Writes to every ledger that the release is verified, by which verifiers, and lets go of all targets.
-    /// Targets on which it was not made current get no record.
+    /// Refuses targets on which somebody has been at work by hand. Those that this run held before are left out: it may be
+    /// in the middle of something.
+    ///
+    /// # Errors
+    ///
+    /// `E-TARGET-MOVED`, `E-RELEASE-GONE`.
+    pub fn check_sound(&self) -> Result<(), TargetError> {
+        let fresh = self.shared.held.iter().filter(|held| !held.is_resumed);
+        fresh.map(|held| sound::check(&held.link.name, &held.state())).collect()
+    }
+
+    /// Has what `keep` leaves over removed from `target` once the deployment is verified.
+    pub(crate) fn prune_later(&self, target: &str, keep: u32) -> Result<(), TargetError> {
+        self.held(target)?.keep_releases(keep);
+        Ok(())
+    }
+
+    /// Writes to every ledger that the release is verified, by which verifiers, removes what is to be pruned, and lets go of
+    /// all targets. Targets on which it was not made current get no record.
     ///
     /// # Errors
     ///
@@ -295,7 +314,15 @@ impl Deployment {
             record.verifiers = verifiers.to_vec();
             records.push(record);
         }
-        self.append(held, records, "unlock").await
+        let Some(keep) = held.releases_to_keep().filter(|_| is_current) else {
+            return self.append(held, records, "unlock").await;
+        };
+        self.append(held, records, "keep").await?;
+        if let Err(error) = prune::prune(self, held, keep).await {
+            // What is left over is removed by the next deployment.
+            tracing::warn!(%error, target = held.link.name, "old releases were not removed");
+        }
+        self.append(held, Vec::new(), "unlock").await
     }
 
     /// Lets go of all targets. One that cannot be told is free when its lease ends.
@@ -332,7 +359,8 @@ impl Deployment {
         self.shared.touched.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn touch(&self) {
+    /// Counts it as touched: it goes on where another process of its run stopped.
+    pub fn touch(&self) {
         self.shared.touched.store(true, Ordering::Relaxed);
     }
 
@@ -418,15 +446,6 @@ impl Shared {
 fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn lines(records: &[Record]) -> Bytes {
-    let mut text = Vec::new();
-    for record in records {
-        serde_json::to_writer(&mut text, record).expect("records are plain data");
-        text.push(b'\n');
-    }
-    text.into()
 }
 
 /// One above everything that any target has seen, or the one that this run has begun already.

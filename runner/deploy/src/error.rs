@@ -75,6 +75,27 @@ pub enum TargetError {
         /// What the target said.
         found: String,
     },
+    /// `current` is not what the target's own ledger says.
+    #[error("`current` of target `{target}` names {}, and its ledger says {}: somebody moved it by hand",
+        .found.as_deref().unwrap_or("nothing"), .expected.as_deref().unwrap_or("nothing"))]
+    Moved {
+        /// The target.
+        target: String,
+        /// What the ledger says.
+        expected: Option<String>,
+        /// What `current` names.
+        found: Option<String>,
+    },
+    /// The folder of the release that is live is not there.
+    #[error("release `{release}` is live on target `{target}`, and somebody deleted its folder")]
+    Gone {
+        /// The target.
+        target: String,
+        /// The release.
+        release: String,
+        /// The newest verified one whose folder is there.
+        other: String,
+    },
     /// A release is not on the target.
     #[error("release `{release}` is not on target `{target}`")]
     NoRelease {
@@ -192,6 +213,8 @@ impl TargetError {
             Self::Tool { .. } => "E-TARGET-TOOL",
             Self::Docker { .. } => "E-TARGET-DOCKER",
             Self::Busy { .. } => "E-TARGET-BUSY",
+            Self::Moved { .. } => "E-TARGET-MOVED",
+            Self::Gone { .. } => "E-RELEASE-GONE",
             Self::NoRelease { .. } => "E-RELEASE-MISSING",
             Self::ReleaseExists { .. } => "E-RELEASE-EXISTS",
             Self::Damaged { .. } | Self::Ledger { .. } => "E-TARGET-DAMAGED",
@@ -208,7 +231,7 @@ impl TargetError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoRelease { .. } | Self::NoFile { .. } => ErrorKind::NotFound,
-            Self::ReleaseExists { .. } => ErrorKind::Invalid,
+            Self::ReleaseExists { .. } | Self::Moved { .. } | Self::Gone { .. } => ErrorKind::Invalid,
             Self::Large { .. } => ErrorKind::Quota,
             Self::Sudo { .. } => ErrorKind::Denied,
             Self::Cancelled { .. } => ErrorKind::Cancelled,
@@ -225,9 +248,28 @@ impl TargetError {
                 Some("install Docker and Compose, and put the login into the group `docker`".to_owned())
             }
             Self::Unknown { .. } => Some("look at the target, then `sealock resume` or `sealock rollback`".to_owned()),
-            Self::Locked { .. } => {
-                Some("wait for that run, cancel it, or `sealock unlock` once its lease has ended".to_owned())
+            Self::Locked { left_seconds, .. } => Some(format!(
+                "wait for that run or cancel it; if it is dead: `sealock unlock ENVIRONMENT` in {left_seconds} s"
+            )),
+            Self::Moved { expected, found, .. } => {
+                let to = |id: &Option<String>| id.as_ref().map(|id| format!("`sealock rollback ENVIRONMENT --to {id}`"));
+                let ways: Vec<String> = [
+                    to(expected).map(|way| format!("{way} for what the ledger says")),
+                    to(found).map(|way| format!("{way} for what is there now")),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                Some(format!("nothing was changed; look with `sealock status ENVIRONMENT`, then {}", ways.join(", or ")))
             }
+            Self::Gone { other, .. } => {
+                Some(format!("nothing was changed; `sealock rollback ENVIRONMENT --to {other}` goes to one that is there"))
+            }
+            Self::Damaged { .. } | Self::Ledger { .. } => Some(
+                "nothing was changed; put the file in `.sealock` right from a copy. When that cannot be, and you know what \
+                 is live: `mv .sealock/ledger .sealock/ledger.damaged` there, and deploy; nothing before is known then"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

@@ -20,7 +20,6 @@ use crate::bundle::{self, BUNDLE_BYTES_MAX, is_plain_below};
 use crate::deployment::Deployment;
 use crate::error::TargetError;
 use crate::held::Held;
-use crate::prune;
 use crate::pull;
 use crate::script;
 
@@ -218,7 +217,10 @@ async fn on_target(place: &Place<'_>, request: TargetsRequest) -> Result<Respons
             let staged = place.deployment.stage(&place.name, archive, images, details).await?;
             Ok(Response::Release(Some(staged)))
         }
-        TargetsRequest::Prune { keep, .. } => prune::prune(place, keep).await.map(|()| Response::Done),
+        TargetsRequest::Prune { keep, .. } => {
+            place.deployment.prune_later(&place.name, keep)?;
+            Ok(Response::Done)
+        }
         TargetsRequest::Script(asked) => script::start(place, &asked),
         TargetsRequest::Names
         | TargetsRequest::Open { .. }

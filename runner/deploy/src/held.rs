@@ -1,7 +1,7 @@
 //! A target that a deployment holds: its lease, and its state as far as the deployment was told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -27,6 +27,8 @@ pub(crate) struct Held {
     pub(crate) wake: Notify,
     /// A change of it went out and no answer came: `state` may be behind.
     unsure: AtomicBool,
+    /// How many releases stay, once it is verified; none are removed without.
+    keep: OnceLock<u32>,
     /// Whether the run held it before: what it did then is not known here.
     pub(crate) is_resumed: bool,
 }
@@ -67,6 +69,15 @@ impl Held {
         Ok(())
     }
 
+    pub(crate) fn keep_releases(&self, keep: u32) {
+        // A stage with several steps that deploy prunes by the first of them.
+        let _ = self.keep.set(keep);
+    }
+
+    pub(crate) fn releases_to_keep(&self) -> Option<u32> {
+        self.keep.get().copied()
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, TargetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,7 +97,18 @@ pub(crate) async fn hold(
     let (epoch, lease, is_resumed) = (locked.epoch, locked.lease, locked.is_resumed);
     let state = Mutex::new(locked.state);
     let (silent, unsure) = (AtomicBool::new(false), AtomicBool::new(false));
-    Ok(Held { link, epoch, sudo: spec.sudo.clone(), lease, state, silent, wake: Notify::new(), unsure, is_resumed })
+    Ok(Held {
+        link,
+        epoch,
+        sudo: spec.sudo.clone(),
+        lease,
+        state,
+        silent,
+        wake: Notify::new(),
+        unsure,
+        keep: OnceLock::new(),
+        is_resumed,
+    })
 }
 
 /// Lets go of targets.

@@ -89,11 +89,25 @@ pub(crate) async fn ask(link: &Link, facts: &RunFacts, token: &str) -> Result<Lo
     let who: String = facts.who.chars().filter(|c| !c.is_control()).collect();
     let words = ["lock", &facts.run, token, &LEASE_SECONDS.to_string(), &who];
     let reply = link.ask(&words, Bytes::new()).await?;
-    let state = TargetState::read(&link.name, &reply)?;
+    let state = match TargetState::read(&link.name, &reply) {
+        Ok(state) => state,
+        Err(error) => {
+            give_back(link, &reply, &facts.run).await;
+            return Err(error);
+        }
+    };
     match reply.status.as_str() {
         "ok" => ours(link, &reply, state, sent),
         "held" => Ok(LockAnswer::Theirs(state.holder.unwrap_or_default())),
         other => Err(link.refusal(other, &reply.text)),
+    }
+}
+
+/// Nothing can be done with a target whose state cannot be read: nobody has to wait for it.
+async fn give_back(link: &Link, reply: &Reply, run: &str) {
+    let epoch = reply.text.split(' ').next().unwrap_or_default();
+    if reply.status == "ok" && link.tell(&["unlock", epoch, run], Bytes::new()).await.is_err() {
+        tracing::warn!(target = link.name, "a target was not told that it is free");
     }
 }
 

@@ -86,6 +86,16 @@ pub enum LedgerError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A line is not what was written.
+    #[error("line {line} of the ledger was changed since it was written: it says `{outcome} {release}`")]
+    Changed {
+        /// From 1, of those that were read.
+        line: usize,
+        /// What it says now.
+        outcome: String,
+        /// Of which release.
+        release: String,
+    },
     /// A newer runner wrote this.
     #[error("line {line} of the ledger has version {found}; this runner reads up to {RECORD_VERSION}")]
     Newer {
@@ -114,6 +124,7 @@ impl Ledger {
         for (index, text) in lines.iter().enumerate() {
             let line = index + 1;
             match read_line(text) {
+                Ok(Line { record: Some(record), .. }) if !is_as_written(text) => return Err(changed(line, &record)),
                 Ok(Line { v, .. }) if v > RECORD_VERSION => return Err(LedgerError::Newer { line, found: v }),
                 Ok(Line { record: Some(record), .. }) => records.push(record),
                 Ok(Line { record: None, .. }) => {}
@@ -214,6 +225,20 @@ impl Ledger {
         live.last().copied()
     }
 
+    /// What `current` may name: the release that should be live; and where the last run was cut off in the middle, the one
+    /// that was live before it, too.
+    pub(crate) fn possible_current(&self) -> Vec<Option<&str>> {
+        let mut possible = vec![self.expected_current()];
+        let Some(last) = self.records.last().filter(|last| last.outcome != Outcome::Verified) else {
+            return possible;
+        };
+        let before = self.records.iter().take_while(|record| record.run != last.run).cloned().collect();
+        let before = Self { records: before };
+        let id = before.expected_current().and_then(|id| self.records.iter().find(|record| record.release == id));
+        possible.push(id.map(|record| record.release.as_str()));
+        possible
+    }
+
     /// The release that `run` made, when it has made one.
     pub(crate) fn release_of(&self, run: &str) -> Option<&str> {
         let made = |record: &&Record| record.run == run && record.outcome == Outcome::Staged;
@@ -228,6 +253,37 @@ impl Ledger {
     fn last_outcomes(&self) -> BTreeMap<&str, Outcome> {
         self.records.iter().map(|record| (record.release.as_str(), record.outcome)).collect()
     }
+}
+
+/// Stands before the sum of a line, which is its last field.
+const SUM: &str = ",\"sum\":\"";
+/// How much of a line's digest it carries: against a slip of the hand, not against somebody who means it.
+const SUM_CHARS: usize = 16;
+
+/// Records as lines; each ends with a sum of its own text.
+pub(crate) fn lines(records: &[Record]) -> Vec<u8> {
+    let line = |record: &Record| {
+        let text = serde_json::to_string(record).expect("records are plain data");
+        let body = text.strip_suffix('}').unwrap_or(&text);
+        format!("{body}{SUM}{}\"}}\n", sum(&text))
+    };
+    records.iter().map(line).collect::<String>().into_bytes()
+}
+
+fn sum(text: &str) -> String {
+    Digest::of(text.as_bytes()).hex().chars().take(SUM_CHARS).collect()
+}
+
+/// Whether a line's sum is that of its text. Those that an older runner wrote have none.
+fn is_as_written(line: &str) -> bool {
+    let Some((body, told)) = line.rsplit_once(SUM) else { return true };
+    told.strip_suffix("\"}").is_some_and(|told| told == sum(&format!("{body}}}")))
+}
+
+fn changed(line: usize, record: &Record) -> LedgerError {
+    let outcome = serde_json::to_value(record.outcome).ok();
+    let outcome = outcome.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+    LedgerError::Changed { line, outcome, release: record.release.clone() }
 }
 
 /// The `N` of `rN`.
@@ -354,6 +410,30 @@ mod tests {
         assert!(matches!(Ledger::parse([cut, good.as_str()]), Err(LedgerError::Damaged { line: 1, .. })));
         let newer = r#"{"v":99,"something":"else"}"#;
         assert!(matches!(Ledger::parse([newer]), Err(LedgerError::Newer { found: 99, .. })));
+    }
+
+    #[test]
+    fn a_line_that_was_changed_by_hand_is_told_and_one_without_a_sum_is_an_older_runners() {
+        let text = String::from_utf8(lines(ledger(&[("r1", Outcome::Verified), ("r2", Outcome::Verified)]).records()));
+        let text = text.expect("text");
+        assert_eq!(Ledger::parse(text.lines()).expect("as written").records().len(), 2);
+        let edited = text.replacen("\"r1\"", "\"r7\"", 1);
+        let error = Ledger::parse(edited.lines()).expect_err("changed");
+        assert_eq!(error.to_string(), "line 1 of the ledger was changed since it was written: it says `verified r7`");
+        let last = text.replace("\"r2\"", "\"r7\"");
+        assert!(matches!(Ledger::parse(last.lines()), Err(LedgerError::Changed { line: 2, .. })));
+    }
+
+    #[test]
+    fn a_run_that_was_cut_off_may_have_moved_current_or_not() {
+        use Outcome::{RolledBack, Staged, Switching, Verified};
+        let good = [("r1", Verified), ("r2", Switching), ("r2", Verified)];
+        assert_eq!(ledger(&good).possible_current(), [Some("r2")]);
+        let cut = [&good[..], &[("r3", Staged), ("r3", Switching)]].concat();
+        assert_eq!(ledger(&cut).possible_current(), [Some("r3"), Some("r2")]);
+        let first = [("r1", Switching), ("r1", RolledBack)];
+        assert_eq!(ledger(&first).possible_current(), [None, None]);
+        assert_eq!(ledger(&[]).possible_current(), [None]);
     }
 
     #[test]

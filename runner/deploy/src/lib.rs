@@ -31,6 +31,7 @@ mod renewal;
 mod script;
 #[cfg(test)]
 mod shell_tests;
+mod sound;
 mod state;
 mod status;
 

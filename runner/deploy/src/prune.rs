@@ -5,31 +5,38 @@ use std::collections::BTreeSet;
 use sealock_contract::Digest;
 use sealock_contract::seam::Refusal;
 
-use crate::handler::Place;
+use crate::deployment::Deployment;
+use crate::held::Held;
 use crate::ledger::release_number;
 use crate::state::TargetState;
 
 /// Removes what `keep` leaves over, and only then.
-pub(crate) async fn prune(place: &Place<'_>, keep: u32) -> Result<(), Refusal> {
-    let held = place.held()?;
-    place.deployment.check_one(held)?;
-    let surplus = Surplus::of(&held.state(), place.deployment.release(), keep as usize);
-    if surplus.releases.is_empty() {
+pub(crate) async fn prune(deployment: &Deployment, held: &Held, keep: u32) -> Result<(), Refusal> {
+    deployment.check_one(held)?;
+    let surplus = Surplus::of(&held.state(), deployment.release(), keep as usize);
+    if surplus == Surplus::default() {
         return Ok(());
     }
     let releases = surplus.releases.iter().map(|release| format!("release {release}\n"));
     let images = surplus.images.iter().map(|digest| format!("image {digest}\n"));
-    let stdin: String = releases.chain(images).collect();
-    place.deployment.change(held, "prune", &[], stdin).await?;
+    let projects = surplus.projects.iter().map(|project| format!("project {project}\n"));
+    // What runs goes first: an image that is used stays.
+    let stdin: String = projects.chain(releases).chain(images).collect();
+    deployment.change(held, "prune", &[], stdin).await?;
     held.state().releases.retain(|release| !surplus.releases.contains(release));
     Ok(())
 }
 
-/// Releases that are neither among the newest nor needed, and images that only they use.
-#[derive(Debug, PartialEq, Eq)]
+/// The detail of a release that names what its containers belong to.
+const PROJECT: &str = "project";
+
+/// Releases that are neither among the newest nor needed, images that only they use, and what runs beside the release that is
+/// live.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Surplus {
     releases: Vec<String>,
     images: BTreeSet<Digest>,
+    projects: BTreeSet<String>,
 }
 
 impl Surplus {
@@ -53,8 +60,24 @@ impl Surplus {
             releases.flat_map(|release| release.images).map(|(_, digest)| digest).collect()
         };
         let images = images(&gone).difference(&images(&kept)).copied().collect();
-        Self { releases: gone.into_iter().cloned().collect(), images }
+        Self { releases: gone.into_iter().cloned().collect(), images, projects: beside(state) }
     }
+}
+
+/// The projects of other releases than the one that is live, when it has one itself.
+fn beside(state: &TargetState) -> BTreeSet<String> {
+    let project = |id: &str| {
+        let release = state.ledger.release(id)?;
+        release.details.into_iter().find(|(name, _)| name == PROJECT).map(|(_, project)| project)
+    };
+    let Some(live) = state.current.as_deref().and_then(project) else { return BTreeSet::new() };
+    let ids: BTreeSet<&str> = state.ledger.records().iter().map(|record| record.release.as_str()).collect();
+    ids.into_iter().filter_map(project).filter(|own| *own != live && is_project(own)).collect()
+}
+
+/// Whether a line can carry it.
+fn is_project(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 #[cfg(test)]
@@ -79,6 +102,23 @@ mod tests {
             current: Some(current.to_owned()),
             ..TargetState::default()
         }
+    }
+
+    #[test]
+    fn the_other_stack_goes_once_the_new_one_is_verified() {
+        use Outcome::Verified;
+        let told = [("r1", Verified, "a"), ("r2", Verified, "b")];
+        let mut state = state(&told, "r2");
+        assert!(Surplus::of(&state, "r2", 9).projects.is_empty(), "neither says what it belongs to");
+        let records = state.ledger.records().iter().cloned().zip(["app-blue", "app-green"]);
+        let lines: Vec<String> = records
+            .map(|(mut record, project)| {
+                record.details = vec![(PROJECT.to_owned(), project.to_owned())];
+                serde_json::to_string(&record).expect("plain data")
+            })
+            .collect();
+        state.ledger = Ledger::parse(lines.iter().map(String::as_str)).expect("records");
+        assert_eq!(Surplus::of(&state, "r2", 9).projects, BTreeSet::from(["app-blue".to_owned()]));
     }
 
     #[test]

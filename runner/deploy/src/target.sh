@@ -331,7 +331,17 @@ remove_image() { # DIGEST; an image that something still uses stays
   done
 }
 
-# Standard input: lines `release ID` and `image DIGEST`. What `current` names is never removed.
+# What runs of a Compose project that is not the one that is live; its volumes stay.
+remove_project() { # PROJECT
+  containers=$(docker ps -aq --filter "label=com.docker.compose.project=$1" 2>/dev/null </dev/null)
+  # shellcheck disable=SC2086 # one word an id
+  [ -z "$containers" ] || docker rm --force $containers </dev/null >/dev/null 2>&1
+  networks=$(docker network ls -q --filter "label=com.docker.compose.project=$1" 2>/dev/null </dev/null)
+  # shellcheck disable=SC2086 # one word an id
+  [ -z "$networks" ] || docker network rm $networks </dev/null >/dev/null 2>&1
+}
+
+# Standard input: lines `project NAME`, `release ID`, and `image DIGEST`. What `current` names is never removed.
 command_prune() { # EPOCH RUN
   guard "$1" "$2"
   now=''
@@ -346,6 +356,7 @@ command_prune() { # EPOCH RUN
         fi
         ;;
       image) remove_image "$what" ;;
+      project) remove_project "$what" ;;
     esac
   done
   conclude ok

@@ -55,7 +55,7 @@ async fn transaction(shared: &Arc<Shared>, to: Option<&str>, stop: &Cancellation
     let environment = spec.environment.clone().ok_or_else(no_deployment)?;
     let (inputs, _kept) = mpsc::unbounded_channel();
     let room = Arc::new(Room::open(shared, spec, Vec::new(), inputs).await?);
-    let begun = deployments::begin(shared, &room, &environment, None, stop).await?;
+    let begun = deployments::begin_by_hand(shared, &room, &environment, stop).await?;
     let result = Box::pin(back(shared, &room, &mut driver, to, begun)).await;
     drop(driver);
     let (settled, release) = match &result {

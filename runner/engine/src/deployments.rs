@@ -76,6 +76,39 @@ pub(crate) async fn begin(
     begun: Option<&machine::Deployment>,
     stop: &CancellationToken,
 ) -> Result<machine::Deployment, Cause> {
+    let deployment = take(shared, room, environment, stop).await?;
+    let refused = match begun {
+        Some(begun) => {
+            // What it did before is not known here.
+            deployment.touch();
+            superseded(&deployment, begun, &locked_as(&shared.run, room.generation))
+        }
+        None => deployment.check_sound().err().map(|error| named(cause_of(error.into()), environment)),
+    };
+    if let Some(cause) = refused {
+        deployment.finish().await;
+        return Err(cause);
+    }
+    Ok(entered(shared, room, environment, deployment))
+}
+
+/// The same, where somebody has been at work by hand, too: what a person asks for puts that right.
+pub(crate) async fn begin_by_hand(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    environment: &PlannedEnvironment,
+    stop: &CancellationToken,
+) -> Result<machine::Deployment, Cause> {
+    let deployment = take(shared, room, environment, stop).await?;
+    Ok(entered(shared, room, environment, deployment))
+}
+
+async fn take(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    environment: &PlannedEnvironment,
+    stop: &CancellationToken,
+) -> Result<Deployment, Cause> {
     refuse(shared, environment)?;
     let facts = RunFacts {
         run: locked_as(&shared.run, room.generation),
@@ -86,13 +119,23 @@ pub(crate) async fn begin(
     let targets = targets(environment, shared.broker.vault(), &shared.settings)?;
     let spec = DeploymentSpec { targets, facts, limits: SshLimits::default(), patience: room.patience() };
     let tell = |event| tell_lock(shared, &room.stage, event);
-    let deployment = Deployment::begin(spec, &tell, stop).await.map_err(|error| cause_of(error.into()))?;
-    if let Some(begun) = begun
-        && let Some(cause) = superseded(&deployment, begun, &locked_as(&shared.run, room.generation))
-    {
-        deployment.finish().await;
-        return Err(cause);
-    }
+    let begun = Deployment::begin(spec, &tell, stop).await;
+    begun.map_err(|error| named(cause_of(error.into()), environment))
+}
+
+/// Help that names the environment is a command to type.
+fn named(cause: Cause, environment: &PlannedEnvironment) -> Cause {
+    let help = cause.help.map(|help| help.replace("ENVIRONMENT", &environment.name));
+    Cause { help, ..cause }
+}
+
+/// Lets the stage's steps act on the targets.
+fn entered(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    environment: &PlannedEnvironment,
+    deployment: Deployment,
+) -> machine::Deployment {
     let deployment = Arc::new(deployment);
     let begun = described(&deployment, environment, highest_epoch(&deployment));
     let verify = Arc::new(Verifying { shared: Arc::downgrade(shared), room: Arc::downgrade(room) });
@@ -100,7 +143,7 @@ pub(crate) async fn begin(
     let switches = Arc::new(Switches { recorder, stage, environment: environment.name.clone() });
     shared.targets.begin(&room.stage, deployment.clone(), verify, switches);
     let _ = room.deployment.set(deployment);
-    Ok(begun)
+    begun
 }
 
 /// Under what name a run holds its targets: a stage that was started again makes another release.

@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 use crate::sshd::{PATIENCE, SHELLS, Sshd, begin, facts};
 
-type Told = Arc<Mutex<Vec<LockEvent>>>;
+pub(crate) type Told = Arc<Mutex<Vec<LockEvent>>>;
 
-fn listen() -> (Told, impl Fn(LockEvent) + Send + Sync) {
+pub(crate) fn listen() -> (Told, impl Fn(LockEvent) + Send + Sync) {
     let told = Told::default();
     let kept = told.clone();
     (told, move |event| kept.lock().unwrap().push(event))

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a poisoned lock is a failed test")]
 
+mod by_hand;
 mod desk;
 mod hostile;
 mod locks;

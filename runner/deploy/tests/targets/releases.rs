@@ -170,13 +170,25 @@ async fn pruning_keeps_what_runs_and_what_one_goes_back_to() {
     }
     let counter = deploy(&sshd, "run4", &["web1"], "four").await;
     let target = counter.target("web1").await;
-    counter.targets(TargetsRequest::Prune { target, keep: 1 }).await.expect("pruned");
-    let mut left: Vec<_> = std::fs::read_dir(sshd.directory("web1").join("releases"))
-        .expect("there")
-        .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
-        .collect();
-    left.sort();
-    assert_eq!(left, ["r3", "r4"]);
+    counter.targets(TargetsRequest::Prune { target, keep: 1 }).await.expect("noted");
+    assert_eq!(folders(&sshd), ["r1", "r2", "r3", "r4"], "it is not verified yet");
+    end(&counter).verified(&[]).await.expect("recorded");
+    assert_eq!(folders(&sshd), ["r3", "r4"]);
+    assert_eq!(sshd.read("web1", "lease"), "", "nobody holds it any more");
+
+    let failed = deploy(&sshd, "run5", &["web1"], "five").await;
+    let target = failed.target("web1").await;
+    failed.targets(TargetsRequest::Prune { target, keep: 1 }).await.expect("noted");
+    end(&failed).finish().await;
+    assert_eq!(folders(&sshd), ["r3", "r4", "r5"], "what was not verified removes nothing");
+}
+
+fn folders(sshd: &Sshd) -> Vec<String> {
+    let folder = std::fs::read_dir(sshd.directory("web1").join("releases")).expect("there");
+    let mut names: Vec<_> =
+        folder.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect();
+    names.sort();
+    names
 }
 
 #[tokio::test]
