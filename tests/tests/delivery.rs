@@ -8,6 +8,7 @@ mod delivery {
     mod held;
     mod ludeng;
     mod outside;
+    mod strategies;
     mod support;
     mod workflow;
 }

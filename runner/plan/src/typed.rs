@@ -36,15 +36,6 @@ impl Plan {
         grants::fix(&question, &mut Vec::new())
     }
 
-    /// The input `name` of `step` as its plugin would get it; `None` when it is known only during the run.
-    pub(crate) fn known_input(&self, stage: &PlannedStage, step: &PlannedStep, name: &str) -> Option<Input> {
-        let manifest = self.plugins.get(&step.plugin)?.manifest.as_ref()?;
-        known(&self.known_in(stage, step), manifest, step)
-            .into_iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, input)| input)
-    }
-
     fn known_in(&self, stage: &PlannedStage, step: &PlannedStep) -> Maps {
         self.known(stage, &[&self.env, &stage.env, &step.env])
     }

@@ -61,9 +61,6 @@ fn manifest(name: &str) -> Option<Manifest> {
                 "env": { "type": "map of secret", "environment": true }, "undo": { "type": "script" },
             },
             "requests": [{ "capability": "targets", "to": "{environment}" }] }),
-        "switcher" => json!({ "world": full, "effect": true, "inputs": {
-            "strategy": { "type": "choice", "default": "rolling", "options": ["rolling", "canary"] },
-        } }),
         _ => return None,
     };
     let mut value = value;
@@ -346,26 +343,6 @@ fn an_option_that_an_expression_decides_is_settled_in_the_plan() {
     assert_eq!(plan.stages[0].steps[0].allow_failure, sealock_plan::LateFlag::Known(true));
     let wrong = "  a:\n    matrix: { v: [x], fail-fast: \"${{ github.ref }}\" }\n    steps: [{ run: x }]\n";
     assert!(told(wrong).contains("expected `true` or `false`, found `refs/heads/main`"), "{}", told(wrong));
-}
-
-#[test]
-fn a_strategy_for_later_is_found_wherever_it_comes_from() {
-    let not_yet = |keys: &str, strategy: &str| {
-        let steps = format!("[{{ uses: switcher, with: {{ strategy: \"{strategy}\" }} }}]");
-        let first = "  first: { outputs: { s: canary }, steps: [{ run: x }] }\n";
-        sealock_plan::not_yet(&plan(&format!("{first}  a:\n    needs: first\n{keys}: {steps}\n")))
-    };
-    let canary = ["the strategy `canary` (stage `a`)".to_owned()];
-    assert_eq!(not_yet("    steps", "canary"), canary);
-    assert_eq!(not_yet("    env: { S: canary }\n    steps", "${{ env.S }}"), canary);
-    assert_eq!(not_yet("    environment: prod\n    steps: [{ run: x }]\n    rollback", "canary"), canary);
-    assert_eq!(
-        not_yet("    matrix: { s: [rolling, canary] }\n    steps", "${{ matrix.s }}"),
-        ["the strategy `canary` (stage `a (canary)`)"]
-    );
-    let late = ["a strategy that is known only during the run (stage `a`)".to_owned()];
-    assert_eq!(not_yet("    steps", "${{ needs.first.outputs.s }}"), late);
-    assert_eq!(not_yet("    steps", "rolling"), Vec::<String>::new());
 }
 
 #[test]

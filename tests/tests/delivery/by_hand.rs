@@ -84,6 +84,11 @@ fn status_tells_what_somebody_moved_and_what_does_not_answer() {
     web1.sh("ln -sfn releases/r1 /opt/small/current");
     let told = sealock.command(&["status", "production"]).expect(0);
     told.saying("somebody moved `current` by hand to r1").saying("the ledger says r2");
+    // Nobody knows which of both is meant: nothing is deployed over it, and both ways to go on are named.
+    let refused = sealock.run(&release("small", "release=three")).expect(5);
+    refused.saying("E-TARGET-MOVED").saying("rollback production --to r2").saying("rollback production --to r1");
+    assert_eq!(web1.current(SMALL).as_deref(), Some("r1"));
+    assert_eq!(web1.sh(LEASE), "", "web1 is still held");
     web2.power("cut");
     let told = sealock.command(&["status", "production", "--format", "json"]);
     web2.power("mend");

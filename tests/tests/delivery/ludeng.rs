@@ -92,7 +92,11 @@ fn ludeng_is_delivered_without_containers_and_bad_releases_are_rolled_back() {
         }
     }
 
-    break_app(&repository, "nginx/ludeng.conf", "location / { root /opt/ludeng/current/frontend; }\nlocation = /health { proxy_pass http://ludeng; }\nlocation /uploads/ { alias /opt/ludeng/shared/uploads/; }\n");
+    break_app(
+        &repository,
+        "nginx/ludeng.conf",
+        "location / { root /opt/ludeng/current/frontend; }\nlocation = /health { proxy_pass http://ludeng; }\nlocation /uploads/ { alias /opt/ludeng/shared/uploads/; }\n",
+    );
     run("better").expect(0);
     let better = rig.target("web1").current(LUDENG).expect("a release");
     for target in rig.targets() {

@@ -46,3 +46,10 @@ pub(crate) fn break_app(repository: &Repository, path: &str, text: &str) {
     repository.write(path, text);
     repository.commit(&format!("Change {path}"));
 }
+
+/// Asserts that so many containers run, all of them of this digest.
+#[track_caller]
+pub(crate) fn assert_digest_runs(target: &Target<'_>, digest: &str, count: usize) {
+    assert_eq!(target.running("app").into_iter().collect::<Vec<_>>(), [digest], "{}", target.name);
+    assert_eq!(target.sh("docker ps --quiet").lines().count(), count, "{}", target.name);
+}

@@ -332,16 +332,9 @@ fn a_thousand_stages_are_checked_and_planned() {
 fn what_is_not_built_yet_exits_2_with_nothing_started() {
     let stage = |keys: &str| format!("name: later\nstages:\n  first: {{ steps: [{{ run: \"true\" }}] }}\n{keys}");
     let production = "environments:\n  p:\n    targets: { w: { ssh: \"a@127.0.0.1\", host-key: \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\", agent: true } }\n";
-    let deploy =
-        "  d: { environment: p, steps: [{ uses: compose-deploy, with: { file: c.yml, strategy: blue-green } }] }\n";
     let cases = [
         stage(&format!(
             "  d: {{ environment: p, steps: [{{ uses: remote-script, with: {{ script: \"true\" }} }}] }}\n{production}    approvals: 1\n"
-        )),
-        stage(&format!("{deploy}{production}")),
-        stage(&format!(
-            "{}{production}inputs: {{ s: {{ default: canary }} }}\n",
-            deploy.replace("blue-green", "\"${{ inputs.s }}\"")
         )),
         stage("  x: { steps: [{ uses: cache, with: { path: target } }] }\n"),
         stage("  x: { steps: [{ uses: artifact-save, with: { path: target } }] }\n"),
