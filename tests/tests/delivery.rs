@@ -4,6 +4,7 @@ mod delivery {
     mod broken;
     mod by_hand;
     mod cable;
+    mod data;
     mod good;
     mod held;
     mod ludeng;

@@ -1,0 +1,3 @@
+code=$?
+[ "$code" -ne 0 ] || : >"$mark.done" || exit 1
+exit "$code"

@@ -1,0 +1,3 @@
+# is_restored.sh DATABASE SERVICE USER KEY
+
+[ "$(comment_of "$database")" != "sealock $key" ] || printf 'found %s\n' "$database"
