@@ -1,5 +1,6 @@
 # back_up.sh DATABASE SERVICE USER KEY KEEP
 
+folder=shared/backups/$database
 keep=$5
 scratch=${database}_verify
 

@@ -4,7 +4,6 @@
 set -u
 umask 077
 database=$1 service=$2 user=$3 key=$4
-folder=shared/backups/$database
 # As the directory is named by those who put it into labels.
 directory=$(pwd -P)
 export PGCONNECT_TIMEOUT=10

@@ -1,5 +1,6 @@
 # restore.sh DATABASE SERVICE USER KEY BACKUP
 
+folder=shared/backups/$database
 name=$5
 new=${database}_restored
 [ "$(comment_of "$database")" != "sealock $key" ] || {
