@@ -1,5 +1,6 @@
 # restore.sh DATABASE SERVICE USER KEY BACKUP
 
+before=${database}_before_restore
 folder=shared/backups/$database
 name=$5
 new=${database}_restored

@@ -1,7 +1,5 @@
 # Databases that take each other's place, by renaming. A database that was restored says by which key, in its comment.
 
-before=${database}_before_restore
-
 sql() { # STATEMENTS; in the database that is always there
   pg psql --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --dbname postgres --command "$1" 2>&1 </dev/null
 }

@@ -1,5 +1,6 @@
 # unrestore.sh DATABASE SERVICE USER KEY
 
+before=${database}_before_restore
 [ "$(comment_of "$database")" = "sealock $key" ] || exit 0
 [ -n "$(sql "select 1 from pg_database where datname = '$before'")" ] || give_up "$before is not there any more"
 other=${database}_restored
