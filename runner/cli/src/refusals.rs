@@ -1,6 +1,6 @@
 //! What stands in the way of running a good plan. It is told before anything starts, and by `plan` as a warning.
 
-use sealock_plan::{Plan, Trust};
+use sealock_plan::{Plan, PlannedStage, PlannedStep, Trust};
 use serde_json::{Map, Value as Json};
 
 use crate::failure::Failure;
@@ -14,10 +14,16 @@ pub(crate) fn not_yet(plan: &Plan) -> Option<Failure> {
 
 /// A script is allowed some network.
 pub(crate) fn unconfined_network(plan: &Plan) -> Option<Failure> {
-    let (stage, step) = plan.stages.iter().find_map(|stage| {
-        let step = stage.steps.iter().find(|step| step.wants_unconfined_network)?;
-        Some((stage, step))
-    })?;
+    unconfined(plan, |stage| stage.steps.iter().chain(&stage.rollback).find(|step| step.wants_unconfined_network))
+}
+
+/// One of those that a rollback runs is.
+pub(crate) fn unconfined_rollback(plan: &Plan) -> Option<Failure> {
+    unconfined(plan, |stage| stage.rollback.iter().find(|step| step.wants_unconfined_network))
+}
+
+fn unconfined(plan: &Plan, find: impl Fn(&PlannedStage) -> Option<&PlannedStep>) -> Option<Failure> {
+    let (stage, step) = plan.stages.iter().find_map(|stage| Some((stage, find(stage)?)))?;
     let message = format!(
         "step `{}` of stage `{}` ({}:{}) is allowed some network, and this machine cannot hold a native command to it",
         step.title, stage.name, plan.file, step.line

@@ -94,6 +94,7 @@ async fn back(
         refuse_without_images(&deployment, target, release).await?;
     }
     let undo = driver.undo_by_hand(STAGE, room.clone())?;
+    let extra = driver.rollback_steps_by_hand(STAGE, room.clone())?;
     let (stage, environment) = (room.stage.clone(), begun.environment);
     let (fence, targets) = (begun.fence, begun.targets);
     let previous = deployments::live(&deployment);
@@ -110,7 +111,7 @@ async fn back(
         deployments::switch(shared, room, &deployment, target, Some(release)).await.map_err(cause_of)?;
     }
     drop(deployment);
-    let mut back = deployments::bring_back(shared, room, Way { undo, extra: Vec::new() }, &switches).await;
+    let mut back = deployments::bring_back(shared, room, Way { undo, extra }, &switches).await;
     if back.result == DeploymentResult::RolledBackVerified {
         back.result = DeploymentResult::Verified;
     }

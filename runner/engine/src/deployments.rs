@@ -304,7 +304,10 @@ pub(crate) struct Way {
 /// Goes back: undoes effects, runs the stage's own rollback steps, verifies what is live then.
 pub(crate) async fn roll_back(shared: &Arc<Shared>, room: &Arc<Room>, way: Way) -> RolledBack {
     let started = Instant::now();
-    if !deployment.is_touched() && way.undo.iter().all(acts_on_targets_only) {
+    if let Some(deployment) = room.deployment.get()
+        && !deployment.is_touched()
+        && way.undo.iter().all(acts_on_targets_only)
+    {
         // Nothing is to be taken back: the run keeps the cause of its failure.
         return RolledBack { result: DeploymentResult::Unchanged, live: live(deployment), duration_ms: 0 };
     }

@@ -2,8 +2,6 @@
 
 use e2e::{Repository, Rig, Sealock, Target};
 
-use super::support::break_app;
-
 const LUDENG: &str = "/opt/ludeng";
 
 /// What an administrator does once on each host: the application's README.
@@ -62,7 +60,7 @@ fn ludeng_is_delivered_without_containers_and_bad_releases_are_rolled_back() {
         assert_eq!(target.current(LUDENG), None, "{}", target.name);
         target.sh_root("mv /etc/sudoers.d/ludeng /root/ludeng.sudoers");
     }
-    run("not-let").expect(6).saying("E-TARGET-SUDO").saying("/usr/bin/systemctl reload-or-restart ludeng@3000.service");
+    run("not-let").expect(3).saying("E-TARGET-SUDO").saying("/usr/bin/systemctl reload-or-restart ludeng@3000.service");
     for target in rig.targets() {
         target.sh_root("mv /root/ludeng.sudoers /etc/sudoers.d/ludeng");
     }
@@ -77,14 +75,15 @@ fn ludeng_is_delivered_without_containers_and_bad_releases_are_rolled_back() {
     }
 
     // Found by its own host, by the world, and by nginx.
+    let site = std::fs::read_to_string(repository.path().join("nginx/ludeng.conf")).expect("the site");
     for (fault, nginx, told) in [
         ("never-healthy", "", "did not answer within 20 s"),
         ("proxy-500", "", "expected 200"),
         ("", "no_such_directive on;\n", "nginx does not take its configuration"),
     ] {
-        break_app(&repository, "backend/fault.txt", fault);
-        let site = std::fs::read_to_string(e2e::rig::tests_folder().join("apps/ludeng/nginx/ludeng.conf"));
-        break_app(&repository, "nginx/ludeng.conf", &(nginx.to_owned() + &site.expect("the site")));
+        repository.write("backend/fault.txt", fault);
+        repository.write("nginx/ludeng.conf", &format!("{nginx}{site}"));
+        repository.commit("A bad release");
         run("bad").expect(10).saying(told);
         for target in rig.targets() {
             assert_runs(&target, &id, "good");
@@ -92,11 +91,8 @@ fn ludeng_is_delivered_without_containers_and_bad_releases_are_rolled_back() {
         }
     }
 
-    break_app(
-        &repository,
-        "nginx/ludeng.conf",
-        "location / { root /opt/ludeng/current/frontend; }\nlocation = /health { proxy_pass http://ludeng; }\nlocation /uploads/ { alias /opt/ludeng/shared/uploads/; }\n",
-    );
+    repository.write("nginx/ludeng.conf", &format!("# Another one.\n{site}"));
+    repository.commit("A better release");
     run("better").expect(0);
     let better = rig.target("web1").current(LUDENG).expect("a release");
     for target in rig.targets() {

@@ -41,12 +41,6 @@ pub(crate) fn break_release(repository: &Repository, word: &str) {
     repository.commit("A bad release");
 }
 
-/// Writes a file of an application, as a commit.
-pub(crate) fn break_app(repository: &Repository, path: &str, text: &str) {
-    repository.write(path, text);
-    repository.commit(&format!("Change {path}"));
-}
-
 /// Asserts that so many containers run, all of them of this digest.
 #[track_caller]
 pub(crate) fn assert_digest_runs(target: &Target<'_>, digest: &str, count: usize) {

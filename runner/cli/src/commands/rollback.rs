@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::run::{Format, Goal, RunArgs};
+use super::run::{Format, Goal, RollbackStepArgs, RunArgs};
 use crate::environment::Process;
 use crate::failure::Failure;
 use crate::planning::{PlanArgs, Prepared, Repository};
@@ -10,7 +10,7 @@ use crate::refusals;
 use crate::shell::Shell;
 use crate::targets::EnvironmentArgs;
 
-/// Go back to the last verified release of an environment: lock, switch, verify, as in a run.
+/// Go back to the last verified release of an environment: lock, switch, run the stage's rollback steps, verify, as in a run.
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// Which environment.
@@ -22,6 +22,9 @@ pub(crate) struct Rollback {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Auto, env = "SEALOCK_FORMAT", hide_env = true)]
     format: Format,
+    /// For the stage's own rollback steps
+    #[command(flatten)]
+    steps: RollbackStepArgs,
 }
 
 impl Rollback {
@@ -44,7 +47,9 @@ impl Rollback {
         };
         refusals::untrusted(prepared.plan.trust, &prepared.plan.github, &self.environment.environment)?;
         self.keep_deployment(&mut prepared)?;
-        let arguments = RunArgs::for_rollback(self.environment.secrets.clone(), self.format);
+        let unconfined = refusals::unconfined_rollback(&prepared.plan).filter(|_| !self.steps.unconfined_network);
+        unconfined.map_or(Ok(()), Err)?;
+        let arguments = RunArgs::for_rollback(self.environment.secrets.clone(), self.format, self.steps.clone());
         arguments.start(shell, &repository, prepared, process, Goal::RollBack { to: self.to.clone() })
     }
 
@@ -59,8 +64,11 @@ impl Rollback {
             return Err(Failure::new("E-ENVIRONMENT-UNKNOWN", message));
         };
         stage.needs.clear();
-        stage.services.clear();
-        stage.container = None;
+        // They are where the stage's own rollback steps run.
+        if stage.rollback.is_empty() {
+            stage.services.clear();
+            stage.container = None;
+        }
         let name = stage.name.clone();
         plan.grants.retain(|step, _| step.stage == name);
         plan.environments.retain(|own, _| own == wanted);

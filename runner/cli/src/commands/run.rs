@@ -103,6 +103,17 @@ pub(crate) struct RunArgs {
     docker_host: Option<String>,
 }
 
+/// What the stage's own rollback steps may need.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RollbackStepArgs {
+    /// Let native commands that were allowed some network reach all of it: this machine cannot hold them to hosts
+    #[arg(long, env = "SEALOCK_UNCONFINED_NETWORK", hide_env = true)]
+    pub(crate) unconfined_network: bool,
+    /// Where the Docker engine listens
+    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", hide_env = true)]
+    docker_host: Option<String>,
+}
+
 /// How to show a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -144,18 +155,19 @@ impl Run {
 
 impl RunArgs {
     /// For a rollback that a person asks for.
-    pub(crate) fn for_rollback(secrets: SecretArgs, format: Format) -> Self {
+    pub(crate) fn for_rollback(secrets: SecretArgs, format: Format, steps: RollbackStepArgs) -> Self {
+        let RollbackStepArgs { unconfined_network, docker_host } = steps;
         Self {
             secrets,
             jobs: Some(1),
             format,
             no_dirty: true,
             allow_dirty: false,
-            unconfined_network: false,
+            unconfined_network,
             audit: false,
             no_cache: false,
             locked: false,
-            docker_host: None,
+            docker_host,
             die_at: None,
         }
     }

@@ -168,6 +168,19 @@ impl Driver {
         self.rooms.remove(&id);
         undo
     }
+
+    /// The stage's own rollback steps, as they can be had without the stages before it.
+    ///
+    /// # Errors
+    ///
+    /// An expression that fails.
+    pub(crate) fn rollback_steps_by_hand(&mut self, id: StageId, room: Arc<Room>) -> Result<Vec<RollbackStep>, Cause> {
+        self.rooms.insert(id, room);
+        let stage = self.machine.stage(id).plan.clone();
+        let steps: Result<Vec<_>, Cause> = stage.rollback.iter().map(|step| self.rollback_step(id, step)).collect();
+        self.rooms.remove(&id);
+        Ok(steps?.into_iter().flatten().collect())
+    }
 }
 
 fn is_forgiven(step: &PlannedStep) -> bool {
