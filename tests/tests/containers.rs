@@ -1,8 +1,10 @@
 //! Stages in containers and with services, on the rig's engine: what they wait for, and what is left of them. And the
-//! GitHub Action in the workflow runner that the rig builds. And plugins that other programs read, write, and sign, too.
+//! GitHub Action in the workflow runner that the rig builds. And plugins that other programs read, write, and sign, too,
+//! and plugins in every language, by the real toolchains.
 
 mod containers {
     mod action;
+    mod languages;
     mod peers;
     mod signatures;
 }
