@@ -9,16 +9,6 @@ mod containers {
     mod signatures;
 }
 
-mod containers {
-//! GitHub Action in the workflow runner that the rig builds. And the registry that other programs read and write, too. And
-//! plugins in every language, by the real toolchains.
-
-mod containers {
-    mod action;
-    mod languages;
-    mod signatures;
-}
-
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
