@@ -1,6 +1,7 @@
 //! The built binary, with a state folder, secrets, and an environment of its own.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -104,20 +105,33 @@ impl Sealock {
         self.spawn(words).end()
     }
 
+    /// Resumes the newest run that was interrupted, to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started, hangs, or lets a secret out.
+    pub fn resume(&self, arguments: &[&str]) -> Ended {
+        self.spawn_with(&[&["resume"], arguments, &["--format", "plain"]].concat(), &[]).end()
+    }
+
     fn spawn(&self, words: &[&str]) -> Running<'_> {
+        self.spawn_with(words, &self.variables)
+    }
+
+    fn spawn_with(&self, words: &[&str], variables: &[(String, String)]) -> Running<'_> {
         let files = tempfile::tempdir().expect("a temporary folder");
         let file = |name| File::create(files.path().join(name)).expect("a temporary file");
         let mut command = Command::new(binary());
         command.args(words).arg("--directory").arg(&self.directory);
         command.arg("--state").arg(self.state()).arg("--cache").arg(cache());
-        for (name, value) in &self.variables {
+        for (name, value) in variables {
             command.arg("--var").arg(format!("{name}={value}"));
         }
         command.env_clear().env("PATH", search_path()).env("HOME", self.folder.path()).env("NO_COLOR", "1");
         command.env("DOCKER_HOST", &self.docker_host);
         command.envs(self.secrets.iter().map(|(name, value)| (format!("SEALOCK_SECRET_{name}"), value)));
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
-        let child = command.spawn().expect("the binary starts");
+        // A group of its own: whoever ends that ends no test.
+        let child = command.process_group(0).spawn().expect("the binary starts");
         Running { of: self, child, files }
     }
 

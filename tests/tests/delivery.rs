@@ -7,6 +7,7 @@ mod delivery {
     mod data;
     mod good;
     mod held;
+    mod killed;
     mod ludeng;
     mod outside;
     mod strategies;

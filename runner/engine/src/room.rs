@@ -124,7 +124,9 @@ impl Room {
             generation,
             _held: held,
         };
-        kept.into_iter().for_each(|taken| room.keep(taken));
+        for taken in kept {
+            room.keep(taken);
+        }
         Ok(room)
     }
 

@@ -154,6 +154,7 @@ fn check_place(state: &Path, found: &RunSummary, here: &Path) -> Result<(), Fail
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn unread(error: ReadError) -> Failure {
     Failure::new(error.code(), chain(&error))
 }

@@ -342,6 +342,7 @@ fn begin(shell: &mut Shell, state: &Path, repository: &Path, plan: &Plan) -> Res
 }
 
 /// Runs, goes on, or brings back, until the end or a signal.
+#[expect(clippy::option_option, reason = "whether it goes back, and whether to a release that was named")]
 async fn reach(spec: RunSpec, past: Option<Past>, to: Option<Option<String>>) -> RunEnd {
     let (cancel, kill) = signals::tokens();
     let note = signals::note(spec.folder.state(), spec.folder.run());

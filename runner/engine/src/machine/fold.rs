@@ -185,7 +185,7 @@ impl Machine {
             self.failures.retain(|failure| failure.stage != id);
             self.failures.push(Failure { stage: id, cause: cause.clone() });
         }
-        self.stages[id.0].outputs = outputs.clone();
+        self.stages[id.0].outputs.clone_from(outputs);
         self.deployments.extend(self.stages[id.0].settled.map(|settled| (id, settled)));
         self.end(id, result);
     }

@@ -41,6 +41,7 @@ pub use stage::{Deployment, Phase, Stage, StepState, StepStatus};
 pub(crate) use stage::{backoff_ms, is_retried, timeout as stage_timeout};
 
 /// The state of a run.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Machine {
     plan: Plan,
     /// What commands that are told to a person call the run.
@@ -152,7 +153,7 @@ impl Machine {
             }
             Input::CancelAsked => self.cancel(out),
             Input::Interrupted => self.interrupted(out),
-            Input::Resumed { again, by } => self.resumed(again, by, out),
+            Input::Resumed { again, by } => self.resumed(&again, by, out),
             Input::Probed { stage, step, state, why, outputs } => self.probed(stage, step, (state, why), outputs, out),
         }
     }

@@ -20,7 +20,7 @@ const EXIT_FAILED: u8 = 1;
 pub(super) const PARTLY: &str = "E-EFFECT-PARTLY";
 
 impl Machine {
-    pub(super) fn resumed(&mut self, again: Vec<StageId>, (who, wall): (String, Wall), out: &mut Vec<Command>) {
+    pub(super) fn resumed(&mut self, again: &[StageId], (who, wall): (String, Wall), out: &mut Vec<Command>) {
         let has_ended = std::mem::take(&mut self.has_ended);
         self.tell(EventKind::RunResumed { who, wall }, out);
         let is_asked = |id: &StageId| again.contains(id);
@@ -182,7 +182,7 @@ fn unknown(run: &str, stage: &Stage, step: usize, why: Option<&str>) -> Cause {
 }
 
 /// A deployment that had begun an effect cannot be taken up now.
-pub(super) fn between(deployment: Option<&Deployment>, cause: Cause) -> Cause {
+pub(super) fn between(deployment: Option<&Deployment>, cause: &Cause) -> Cause {
     let environment = deployment.map(|own| own.environment.as_str()).unwrap_or_default();
     Cause {
         code: NEEDS_RECOVERY.into(),

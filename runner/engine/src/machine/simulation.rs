@@ -321,9 +321,8 @@ impl Simulation {
 
     /// Something that is on its way arrives: any of it, timers less often than answers.
     fn next(&mut self) {
-        if self.coming.is_empty() {
-            panic!("everybody waits: {:?}", self.machine.stages.iter().map(|stage| stage.phase).collect::<Vec<_>>());
-        }
+        let phases = || self.machine.stages.iter().map(|stage| stage.phase).collect::<Vec<_>>();
+        assert!(!self.coming.is_empty(), "everybody waits: {:?}", phases());
         let place = self.dice.below(self.coming.len());
         let is_timeout = |coming: &Coming| matches!(coming, Coming::Answer(Input::TimerFired(Timer::StageTimeout(_))));
         let others = self.coming.iter().any(|coming| !is_timeout(coming));
@@ -581,7 +580,7 @@ impl Simulation {
         let live = self.outside.live[environment];
         match result {
             Some(DeploymentResult::RolledBackVerified | DeploymentResult::RolledBackUnverified) => {
-                assert_eq!(live, OLD)
+                assert_eq!(live, OLD);
             }
             Some(DeploymentResult::Verified) => assert_eq!(live, NEW),
             Some(DeploymentResult::RollbackFailed) => {}
@@ -646,9 +645,8 @@ fn asked(name: &str) -> Option<u64> {
 
 fn simulate(seed: u64, verbose: bool) {
     let run = || Simulation::new(seed, verbose).run();
-    if std::panic::catch_unwind(run).is_err() {
-        panic!("seed {seed}: SEALOCK_SIMULATION_SEED={seed} cargo test -p sealock-engine simulated -- --nocapture");
-    }
+    let held = std::panic::catch_unwind(run).is_ok();
+    assert!(held, "seed {seed}: SEALOCK_SIMULATION_SEED={seed} cargo test -p sealock-engine simulated -- --nocapture");
 }
 
 #[test]

@@ -84,6 +84,7 @@ pub struct StepState {
 
 /// One stage, or one cell.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Stage {
     /// As planned.
     pub plan: PlannedStage,
@@ -283,7 +284,7 @@ impl Machine {
         let stage = &mut self.stages[id.0];
         let is_between = stage.is_saga && stage.settled.is_none() && cause.exit != EXIT_FENCED;
         if is_between {
-            stage.unclear = Some(super::resumption::between(stage.deployment.as_ref(), cause));
+            stage.unclear = Some(super::resumption::between(stage.deployment.as_ref(), &cause));
         } else if !stage.is_cancelled() {
             stage.refusal = Some(cause);
         }

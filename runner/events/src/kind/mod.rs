@@ -444,12 +444,12 @@ impl EventKind {
         match self {
             Self::RunStarted { .. } | Self::RunResumed { .. } | Self::Plan { .. } | Self::RunFinished { .. } => None,
             Self::Waiting { stage, .. } | Self::Cancelling { stage, .. } => stage.as_deref(),
-            Self::Cells { stage, .. }
+            Self::StageStarted { stage }
+            | Self::Cells { stage, .. }
             | Self::StageRestarted { stage, .. }
             | Self::HandedOn { stage, .. }
             | Self::EffectProbed { stage, .. }
-            | Self::SwitchIntent { stage, .. } => Some(stage),
-            Self::StageStarted { stage }
+            | Self::SwitchIntent { stage, .. }
             | Self::StepStarted { stage, .. }
             | Self::Log { stage, .. }
             | Self::Group { stage, .. }

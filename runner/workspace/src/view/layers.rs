@@ -67,6 +67,6 @@ pub(super) fn is_empty(folder: &Path) -> io::Result<bool> {
 /// The links in a layer: a later step may change where they lead.
 pub(super) fn links(layer: &Path) -> BTreeSet<PathBuf> {
     let entries = WalkDir::new(layer).into_iter().filter_map(Result::ok);
-    let links = entries.filter(|entry| entry.path_is_symlink());
+    let links = entries.filter(walkdir::DirEntry::path_is_symlink);
     links.filter_map(|entry| entry.path().strip_prefix(layer).ok().map(Path::to_owned)).collect()
 }
