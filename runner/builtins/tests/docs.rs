@@ -113,7 +113,9 @@ fn the_pages_say_what_the_manifests_say() {
     let folder = folder();
     if is_to_be_written() {
         std::fs::create_dir_all(&folder).expect("the folder can be made");
-        pages().iter().for_each(|(name, text)| std::fs::write(folder.join(name), text).expect("a page can be written"));
+        for (name, text) in pages() {
+            std::fs::write(folder.join(name), text).expect("a page can be written");
+        }
     }
     let found = std::fs::read_dir(&folder).expect("there is docs/plugins").map(|entry| {
         let path = entry.expect("an entry").path();

@@ -10,11 +10,14 @@ use std::{env, fs};
 const BUILT: [&str; 2] = ["target", "node_modules"];
 
 /// Writes the table for the crate at `krate`.
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
 pub(crate) fn write(krate: &Path) {
     let (templates, plugins) = (krate.join("src/scaffold"), krate.join("../../plugins"));
     println!("cargo::rerun-if-changed={}", templates.display());
     let sdk = ["Cargo.toml", "sdk", "sdk-macros", "wit"].map(|part| plugins.join(part));
-    sdk.iter().for_each(|part| println!("cargo::rerun-if-changed={}", part.display()));
+    for part in &sdk {
+        println!("cargo::rerun-if-changed={}", part.display());
+    }
 
     let mut out = String::new();
     for language in languages(&templates) {

@@ -113,7 +113,7 @@ impl Repository {
 
     /// The `github` context: what git and the event say. Another reference that is run has its own name.
     pub(crate) fn github(&self, git: Option<&Git>, happened: &Happened, reference: Option<&str>) -> Map<String, Json> {
-        let mut github = git.map(|git| facts_of(git)).unwrap_or_default();
+        let mut github = git.map(facts_of).unwrap_or_default();
         let keeps = |name: &str| reference.is_some() && REFERENCE_FACTS.contains(&name);
         github.extend(happened.facts().into_iter().filter(|(name, _)| !keeps(name)));
         github

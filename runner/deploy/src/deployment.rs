@@ -283,8 +283,8 @@ impl Deployment {
     ///
     /// `E-TARGET-MOVED`, `E-RELEASE-GONE`.
     pub fn check_sound(&self) -> Result<(), TargetError> {
-        let fresh = self.shared.held.iter().filter(|held| !held.is_resumed);
-        fresh.map(|held| sound::check(&held.link.name, &held.state())).collect()
+        let mut fresh = self.shared.held.iter().filter(|held| !held.is_resumed);
+        fresh.try_for_each(|held| sound::check(&held.link.name, &held.state()))
     }
 
     /// Has what `keep` leaves over removed from `target` once the deployment is verified.

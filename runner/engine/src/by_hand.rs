@@ -30,7 +30,7 @@ pub(crate) async fn roll_back(shared: &Arc<Shared>, to: Option<&str>, stop: &Can
         return failed(no_deployment());
     };
     shared.recorder.tell(EventKind::StageStarted { stage: stage.clone() });
-    let done = transaction(shared, to, stop).await;
+    let done = Box::pin(transaction(shared, to, stop)).await;
     let cause = done.as_ref().err().cloned();
     shared.recorder.tell(EventKind::StageFinished {
         stage,

@@ -25,7 +25,7 @@ pub(crate) async fn open(
     stop: CancellationToken,
 ) {
     let id = spec.id;
-    let opened = try_open(&shared, spec, &feed, &stop).await;
+    let opened = Box::pin(try_open(&shared, spec, &feed, &stop)).await;
     let input = match opened {
         Ok((room, deployment)) => {
             let fresh = room.fresh();

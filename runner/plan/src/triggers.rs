@@ -69,9 +69,8 @@ fn pull_request(on: &Triggers, github: &Map<String, Json>, changed: Option<&[Str
         return Some(format!("`on.pull_request` does not take pull requests to `{base}`"));
     }
     let action = text(github.get("event").and_then(|event| event.get("action")));
-    let is_type = |action: &str| match types.is_empty() {
-        true => PULL_TYPES.contains(&action),
-        false => types.iter().any(|own| own.value == action),
+    let is_type = |action: &str| {
+        if types.is_empty() { PULL_TYPES.contains(&action) } else { types.iter().any(|own| own.value == action) }
     };
     if let Some(action) = action.filter(|action| !is_type(action)) {
         return Some(format!("`on.pull_request` does not take the type `{action}`"));

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use e2e::program::ask;
 use e2e::rig::{binary, search_path, tool};
@@ -41,7 +40,7 @@ impl Toolchains {
 
     /// From nothing to a component that passes its scenarios.
     fn make(&self, language: &str) -> PathBuf {
-        let (name, started) = (format!("line-{language}"), Instant::now());
+        let name = format!("line-{language}");
         self.sealock(&["plugin", "new", "--lang", language, &name]);
         let project = self.scene.path().join(&name);
         if language == "js" {
@@ -52,7 +51,6 @@ impl Toolchains {
         self.sealock(&["plugin", "build", &name]);
         let told = self.sealock(&["plugin", "test", &name]);
         assert!(told.contains("2 scenarios, 0 failed"), "{language}: {told}");
-        println!("{language}: {:.1} s", started.elapsed().as_secs_f64());
         project
     }
 }

@@ -84,7 +84,7 @@ fn a_manifest_is_held_to_its_world() {
     let said = |component: &str, world: &str, more: &str| {
         let json = format!(r#"{{"name":"x","version":"1.0.0","world":"{world}"{more}}}"#);
         let found = inspect(&embed_manifest(wat(component), json.as_bytes()));
-        found.map(|_| String::new()).unwrap_or_else(|error| error.to_string())
+        found.map_or_else(|error| error.to_string(), |_| String::new())
     };
     let network = r#","requests":[{"capability":"network","reason":"ask"}]"#;
     let files = r#","requests":[{"capability":"files","reason":"read"}]"#;

@@ -64,7 +64,9 @@ fn inputs_go_in_and_outputs_logs_annotations_and_summaries_come_out_in_order() {
         Note::Output { name: "count".to_owned(), value: Value::Integer(1) },
     ];
     assert_eq!(desk.notes(), expected);
-    assert_eq!(*desk.batches.lock().expect("no poison"), 1, "notes go over in batches");
+    // One, and another for each pause that a busy machine makes.
+    let batches = *desk.batches.lock().expect("no poison");
+    assert!(batches * 2 < expected.len(), "{batches} batches: notes go over together");
 }
 
 #[test]

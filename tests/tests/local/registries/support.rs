@@ -87,9 +87,12 @@ impl Yard {
     }
 }
 
-/// A component that says of itself what is given: a plain program with a manifest at its end.
+/// A plain program with a manifest at its end.
 pub(super) fn saying(manifest: &str) -> Vec<u8> {
-    let mut bytes = plain();
+    marked(plain(), manifest)
+}
+
+fn marked(mut bytes: Vec<u8>, manifest: &str) -> Vec<u8> {
     let mut section = number("sealock:manifest".len());
     section.extend(b"sealock:manifest");
     section.extend(manifest.as_bytes());
@@ -99,11 +102,28 @@ pub(super) fn saying(manifest: &str) -> Vec<u8> {
     bytes
 }
 
-/// A manifest with these requests.
+/// A component with these requests: a plain program where there are none.
 pub(super) fn asking(version: &str, requests: &str) -> Vec<u8> {
-    saying(&format!(
-        r#"{{"name":"step","version":"{version}","world":"sealock:step/full-step@0.1.0","inputs":{{"greeting":{{"type":"string"}}}},"requests":[{requests}]}}"#
-    ))
+    let (component, world) = if requests.is_empty() {
+        (plain(), "wasi:cli/command@0.2.0")
+    } else {
+        (unmarked_step(), "sealock:step/full-step@0.1.0")
+    };
+    let manifest = format!(
+        r#"{{"name":"step","version":"{version}","world":"{world}","inputs":{{"greeting":{{"type":"string"}}}},"requests":[{requests}]}}"#
+    );
+    marked(component, &manifest)
+}
+
+/// A step that is no plain program, without its own manifest, which is its last section.
+fn unmarked_step() -> Vec<u8> {
+    let mut bytes = read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/interface/0.1.0/step.wasm").as_ref());
+    let name = b"\x10sealock:manifest";
+    let at = bytes.windows(name.len()).position(|window| window == name).expect("it has a manifest");
+    let length = number(bytes.len() - at);
+    assert!(bytes[..at].ends_with(&length), "its manifest is not its last section");
+    bytes.truncate(at - length.len() - 1);
+    bytes
 }
 
 /// A component that asks for nothing, and has no manifest.

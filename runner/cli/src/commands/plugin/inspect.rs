@@ -106,7 +106,7 @@ impl Inspect {
     /// A file when there is one of that name, or it is written as a path; else what a registry has.
     fn bytes(&self, shell: &Shell) -> Result<Vec<u8>, Failure> {
         let path = shell.path(Path::new(&self.plugin));
-        let is_path = self.plugin.starts_with(['.', '/']) || self.plugin.ends_with(".wasm");
+        let is_path = self.plugin.starts_with(['.', '/']) || path.extension().is_some_and(|own| own == "wasm");
         let reference: Result<Reference, _> = self.plugin.parse();
         match reference {
             Ok(reference) if !is_path && !path.exists() => fetch(shell, &reference),
