@@ -21,8 +21,11 @@ fi
 if [ "$verdict" = ready ] && [ -n "$6" ]; then
   if point_proxy "$6" "$7"; then
     old=$(docker ps -aq --filter "label=com.docker.compose.project=$8")
-    # shellcheck disable=SC2086 # one word an id
-    [ -z "$old" ] || docker rm --force $old >/dev/null 2>&1
+    if [ -n "$old" ]; then
+      drain_proxy
+      # shellcheck disable=SC2086 # one word an id
+      docker rm --force $old >/dev/null 2>&1
+    fi
   else
     tell said "$said"
     verdict=proxy

@@ -30,3 +30,8 @@ point_proxy() { # FILE UPSTREAMS
   }
   said=$(as_root systemctl reload nginx 2>&1)
 }
+
+# A reload only asks: for a moment, workers with the old file still take requests, and they answer what they took.
+drain_proxy() {
+  sleep 2
+}
