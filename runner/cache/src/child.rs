@@ -116,10 +116,11 @@ impl Compile {
         // SAFETY: `setrlimit` is a plain system call; nothing is allocated and no lock is taken.
         unsafe {
             command.pre_exec(move || {
-                let both = |limit| Rlimit { current: Some(limit), maximum: Some(limit) };
-                setrlimit(Resource::As, both(memory_bytes))?;
-                setrlimit(Resource::Cpu, both(seconds))?;
-                setrlimit(Resource::Core, both(0))?;
+                let within = |limit, hard| Rlimit { current: Some(limit), maximum: Some(hard) };
+                setrlimit(Resource::As, within(memory_bytes, memory_bytes))?;
+                // At the hard limit the kernel sends SIGKILL, which says nothing of time: SIGXCPU comes a second before.
+                setrlimit(Resource::Cpu, within(seconds, seconds + 1))?;
+                setrlimit(Resource::Core, within(0, 0))?;
                 Ok(())
             });
         }

@@ -116,13 +116,23 @@ fn a_child_that_takes_too_long_or_too_much_is_ended() {
     assert!(started.elapsed() < Duration::from_secs(10));
 
     let busy = Compile { time: Duration::from_secs(1), ..sh("while :; do :; done") };
-    assert!(matches!(busy.compile(b"x"), Err(CompileFailure::Time(_))));
+    let busy = busy.compile(b"x").expect_err("it never ends");
+    assert!(matches!(busy, CompileFailure::Time(_)), "{busy}");
+    let ended = sh("kill -XCPU $$").compile(b"x").expect_err("its processor time is over");
+    assert!(matches!(ended, CompileFailure::Time(_)), "{ended}");
 
     let broken = sh("kill -SEGV $$").compile(b"x").expect_err("it breaks");
     assert!(matches!(broken, CompileFailure::Killed { signal: 11, .. }), "{broken}");
     assert_eq!(broken.code(), "E-LIMIT-COMPILE");
     let gone = sh("echo 'no memory' >&2; exit 101").compile(b"x").expect_err("it breaks off");
     assert_eq!((gone.to_string().as_str(), gone.code()), ("the compiler broke off: no memory", "E-LIMIT-COMPILE"));
+}
+
+/// With both limits at the same second the kernel may send SIGKILL, and a slow compiler would be told as a broken one.
+#[test]
+fn the_childs_processor_time_ends_with_a_signal_that_says_so() {
+    let ask = Compile { time: Duration::from_secs(3), ..sh("ulimit -St >&2; ulimit -Ht >&2; exit 2") };
+    assert_eq!(ask.compile(b"x").expect_err("it only tells").to_string(), "3\n4", "in seconds");
 }
 
 #[test]
