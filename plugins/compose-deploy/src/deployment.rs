@@ -6,14 +6,14 @@
 //! - A batch is switched only when every target before it runs the release and, between batches, verified it.
 //! - A problem ends the deployment where it stands: taking it back is `rollback`'s, on every target.
 
-use sealock_rollout::{Fleet, KEY, Machine, Named, Started, detail_of, invalid};
+use sealock_rollout::{Fleet, KEY, Machine, Running, Staged, detail_of, invalid};
 use sealock_sdk::targets::Release;
 use sealock_sdk::{Error, Level, Outcome};
 
 use crate::colour::{self, Colour};
 use crate::pin::Pin;
 use crate::project;
-use crate::report::{Report, Verdict};
+use crate::report::Report;
 use crate::script::Place;
 use crate::strategy::{Exchange, Strategy};
 
@@ -60,9 +60,17 @@ pub(crate) struct Ready<'a> {
     pub(crate) place: Place,
 }
 
-impl Named for Ready<'_> {
+impl Staged for Ready<'_> {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn machine(&self) -> &dyn Machine {
+        self.machine.as_ref()
+    }
+
+    fn release(&self) -> &str {
+        &self.place.release
     }
 }
 
@@ -72,11 +80,7 @@ impl Named for Ready<'_> {
 ///
 /// What a target or the host answered; whatever was switched by then stays so for `rollback`.
 pub(crate) fn deploy(fleet: &dyn Fleet, deployment: &Deployment) -> Result<Deployed, Error> {
-    let names = fleet.names();
-    if names.is_empty() {
-        let error = invalid("E-TARGET-NONE", "this stage has no targets");
-        return Err(error.help("give the stage an `environment` that has targets"));
-    }
+    let names = sealock_rollout::target_names(fleet)?;
     let ready = stage_everywhere(fleet, deployment, &names)?;
     let mut deployed = Deployed {
         outcome: Outcome::Success,
@@ -93,11 +97,7 @@ pub(crate) fn deploy(fleet: &dyn Fleet, deployment: &Deployment) -> Result<Deplo
         deployed.outcome = Outcome::Failed(problem);
         return Ok(deployed);
     }
-    for ready in &ready {
-        if let Err(error) = ready.machine.prune(deployment.keep) {
-            fleet.tell(Level::Warning, &format!("{}: old releases could not be removed: {error}", ready.name));
-        }
-    }
+    sealock_rollout::prune(fleet, &ready, deployment.keep);
     Ok(deployed)
 }
 
@@ -152,35 +152,25 @@ fn prepare_everywhere(
     ready: &[Ready<'_>],
     deployment: &Deployment,
 ) -> Result<Option<String>, Error> {
-    let start = |ready: &Ready<'_>| {
-        let script = ready.place.prepare(&deployment.env_names, &deployment.executables);
-        ready.machine.start(&script)
-    };
-    let started: Vec<Box<dyn Started>> = ready.iter().map(start).collect::<Result<_, _>>()?;
+    let prepare = |ready: &Ready<'_>| ready.place.prepare(&deployment.env_names, &deployment.executables);
     let mut problems = Vec::new();
-    for (ready, started) in ready.iter().zip(started) {
-        let (code, stdout) = started.finish()?;
-        let said = Report::parse(&stdout).said;
+    for running in sealock_rollout::start(ready, prepare)? {
+        let (code, stdout) = running.finish()?;
+        let (name, said) = (&running.target.name, Report::parse(&stdout).said);
         if code == 0 {
             for line in &said {
-                fleet.tell(Level::Warning, &format!("{}: {line}", ready.name));
+                fleet.tell(Level::Warning, &format!("{name}: {line}"));
             }
         } else {
-            problems.push(format!("{}: Compose does not take the file: {}", ready.name, said.join("\n  ")));
+            problems.push(format!("{name}: Compose does not take the file: {}", said.join("\n  ")));
         }
     }
     Ok((!problems.is_empty()).then(|| problems.join("\n")))
 }
 
-/// The report of a script that starts or stops containers.
-pub(crate) fn finish(started: &dyn Started, name: &str) -> Result<Report, Error> {
-    let (_, stdout) = started.finish().map_err(|error| error.while_doing(name))?;
-    Ok(Report::parse(&stdout))
-}
-
-/// Whether a script that has no images to compare found everything as it should be.
-pub(crate) fn is_ready(report: &Report) -> bool {
-    report.verdict == Verdict::Ready
+/// What a script that starts or stops containers told, once it has ended.
+pub(crate) fn report(running: &Running<'_, Ready<'_>>) -> Result<Report, Error> {
+    Ok(Report::parse(&running.finish()?.1))
 }
 
 #[cfg(test)]

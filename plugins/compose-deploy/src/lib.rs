@@ -32,6 +32,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use sealock_rollout::{Targets, invalid, key};
 use sealock_sdk::{EffectState, Error, Inputs, Json, Outcome, Outputs, Secret, SecretMap, Step, WorkspacePath, step};
 
 use bundle::Bundle;
@@ -39,8 +40,6 @@ use colour::{Ports, Proxy};
 use compose::Compose;
 use deployment::Deployment;
 use pin::Pin;
-use sealock_rollout::Targets;
-use sealock_rollout::invalid;
 use strategy::Strategy;
 
 /// Where a release is put together: the step's own temporary folder.
@@ -121,11 +120,6 @@ fn rollback(inputs: ComposeDeploy, step: &mut Step) -> Result<(), Error> {
 fn targets<'a>(inputs: &'a ComposeDeploy, step: &'a mut Step) -> Targets<'a> {
     let (username, password) = (inputs.username.as_deref(), inputs.password.as_ref());
     Targets { step: RefCell::new(step), env: &inputs.env, username, password, staging: STAGING }
-}
-
-fn key(step: &Step) -> Result<String, Error> {
-    let missing = || invalid("E-DEPLOY-KEY", "the host gave no key for this deployment");
-    step.idempotency_key().ok_or_else(missing)
 }
 
 fn strategy(inputs: &ComposeDeploy) -> Result<Strategy, Error> {

@@ -1,9 +1,8 @@
 //! What a script on a target told.
 
-use crate::pin::Pin;
+use sealock_rollout::{last_lines, told};
 
-/// Most lines of a log that a message repeats.
-const LOG_LINES: usize = 20;
+use crate::pin::Pin;
 
 /// How the containers of a project were found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,18 +46,16 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Reads the script's standard output. A container's own log cannot be taken for anything else: each line says
-    /// first what it is.
+    /// Reads the script's standard output.
     pub(crate) fn parse(stdout: &str) -> Self {
         let mut report = Self::default();
-        for line in stdout.lines() {
-            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        for (word, rest) in told(stdout) {
             match word {
-                "said" => report.said.push(clean(rest)),
-                "check" => report.checks.push(clean(rest)),
-                "log" => report.log.push(clean(rest)),
-                "container" => report.containers.extend(container(rest)),
-                "verdict" => report.set_verdict(rest),
+                "said" => report.said.push(message(rest)),
+                "check" => report.checks.push(message(rest)),
+                "log" => report.log.push(message(rest)),
+                "container" => report.containers.extend(container(&rest)),
+                "verdict" => report.set_verdict(&rest),
                 _ => {}
             }
         }
@@ -140,9 +137,7 @@ impl Report {
 
     fn with_log(&self, what: String) -> String {
         let checks = self.checks.iter().filter(|line| !line.is_empty()).map(|line| format!("  health check: {line}"));
-        let skipped = self.log.len().saturating_sub(LOG_LINES);
-        let log = self.log.iter().skip(skipped).map(|line| format!("  | {line}"));
-        [what].into_iter().chain(checks).chain(log).collect::<Vec<_>>().join("\n")
+        [what].into_iter().chain(checks).chain(last_lines(&self.log)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -156,9 +151,8 @@ fn container(line: &str) -> Option<Container> {
     Some(Container { name, service, state, health, restarts, exit_code, image })
 }
 
-/// Without what moves a cursor; and of what Compose logs, the message only.
-fn clean(line: &str) -> String {
-    let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+/// Of what Compose logs, the message only.
+fn message(line: String) -> String {
     match line.split_once(" msg=\"") {
         Some((start, message)) if start.starts_with("time=") => {
             message.strip_suffix('"').unwrap_or(message).replace("\\\"", "\"")

@@ -2,47 +2,54 @@
 //!
 //! Both look at the targets only: at what `current` names, whose key it carries, and what runs.
 
-use sealock_rollout::{Fleet, KEY, Machine, Switched, Undoing, detail_of, remote};
+use sealock_rollout::{Fleet, Machine, Releases, Script, detail_of, remote};
 use sealock_sdk::targets::Release;
 use sealock_sdk::{EffectState, Error};
 
 use crate::colour::Colour;
-use crate::deployment::{detail, finish, is_ready};
+use crate::deployment::detail;
 use crate::report::Report;
 use crate::script::Place;
 
-/// Brings every target, last one first, back to its last verified release; where there is none, stops the new one.
-/// May be called again after a crash: a target that is back already is only looked at.
+/// Releases of Compose projects.
+struct Projects {
+    wait_seconds: u64,
+}
+
+impl Releases for Projects {
+    fn start(&self, machine: &dyn Machine, release: &Release) -> Result<Script, Error> {
+        Ok(place(machine, release)?.back(self.wait_seconds))
+    }
+
+    fn stop(&self, machine: &dyn Machine, release: &Release) -> Result<Script, Error> {
+        Ok(place(machine, release)?.down())
+    }
+
+    fn status(&self, machine: &dyn Machine, release: &Release) -> Result<Script, Error> {
+        Ok(place(machine, release)?.status(self.wait_seconds))
+    }
+
+    fn problem(&self, stdout: &str) -> Option<String> {
+        Report::parse(stdout).problem(&[], self.wait_seconds)
+    }
+}
+
+/// Brings every target back to its last verified release; where there is none, stops the new one.
 ///
 /// # Errors
 ///
 /// Every target that could not be brought back. The others are.
 pub(crate) fn roll_back(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Result<(), Error> {
-    let judge = |_, stdout: &str| Report::parse(stdout).problem(&[], wait_seconds);
-    sealock_rollout::roll_back(fleet, "E-COMPOSE-ROLLBACK", &|name| begin(fleet, name, key, wait_seconds), &judge)
+    sealock_rollout::roll_back(fleet, key, "E-COMPOSE-ROLLBACK", &Projects { wait_seconds })
 }
 
-fn begin<'a>(fleet: &'a dyn Fleet, name: &str, key: &str, wait_seconds: u64) -> Result<Undoing<'a>, Error> {
-    let machine = fleet.open(name)?;
-    let current = machine.current()?;
-    let is_ours = |release: &Release| detail_of(release, KEY) == Some(key);
-    let (to, started, clears) = match current {
-        Some(current) if is_ours(&current) => match machine.previous()? {
-            Some(previous) => {
-                let place = place(machine.as_ref(), &previous)?;
-                machine.switch_to(&previous.id)?;
-                (Some(previous.id), Some(machine.start(&place.back(wait_seconds))?), false)
-            }
-            None => (None, Some(machine.start(&place(machine.as_ref(), &current)?.down())?), true),
-        },
-        // Never switched here, or switched back before a crash: what is current has to run.
-        Some(other) => {
-            let place = place(machine.as_ref(), &other)?;
-            (Some(other.id), Some(machine.start(&place.back(wait_seconds))?), false)
-        }
-        None => (None, None, false),
-    };
-    Ok(Undoing { machine, to, started, clears })
+/// Whether the deployment with this key happened.
+///
+/// # Errors
+///
+/// When a target cannot be asked.
+pub(crate) fn probe(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Result<EffectState, Error> {
+    sealock_rollout::probe(fleet, key, &Projects { wait_seconds })
 }
 
 /// Where a release stands that some deployment of this plugin made.
@@ -55,41 +62,11 @@ fn place(machine: &dyn Machine, release: &Release) -> Result<Place, Error> {
     Ok(Place::new(&machine.directory(), &release.id, project, compose).coloured(Colour::of(release)))
 }
 
-/// Whether the deployment with this key happened.
-///
-/// # Errors
-///
-/// When a target cannot be asked.
-pub(crate) fn probe(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Result<EffectState, Error> {
-    let found = sealock_rollout::switched(fleet, key)?;
-    if found.ours.is_empty() {
-        return Ok(EffectState::NotApplied);
-    }
-    match found.half() {
-        Some(half) => Ok(EffectState::Partly(half)),
-        None => look(&found, wait_seconds),
-    }
-}
-
-/// The release is current everywhere: whether it runs everywhere, too.
-fn look(found: &Switched<'_>, wait_seconds: u64) -> Result<EffectState, Error> {
-    for (machine, release) in &found.ours {
-        let name = machine.name();
-        let status = place(machine.as_ref(), release)?.status(wait_seconds);
-        let report = finish(machine.start(&status)?.as_ref(), &name)?;
-        if !is_ready(&report) {
-            let why = report.problem(&[], wait_seconds).unwrap_or_default();
-            return Ok(EffectState::Partly(format!("{name} is on the new release: {why}")));
-        }
-    }
-    Ok(EffectState::Applied)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{failed_report, fleet, release};
-    use sealock_rollout::testing::FakeFleet;
+    use sealock_rollout::testing::{FakeFleet, shown};
 
     fn two_targets() -> FakeFleet {
         let mut fleet = fleet(&["web1", "web2"]);
@@ -101,12 +78,7 @@ mod tests {
     }
 
     fn probed(fleet: &FakeFleet) -> String {
-        match probe(fleet, "key", 60).expect("an answer") {
-            EffectState::Applied => "applied".to_owned(),
-            EffectState::NotApplied => "not applied".to_owned(),
-            EffectState::Partly(why) => format!("partly: {why}"),
-            EffectState::Unknown(why) => format!("unknown: {why}"),
-        }
+        shown(probe(fleet, "key", 60).expect("an answer"))
     }
 
     #[test]

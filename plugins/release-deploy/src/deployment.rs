@@ -6,7 +6,7 @@
 //! - A batch is switched only when every target before it runs the release and, between batches, verified it.
 //! - A problem ends the deployment where it stands: taking it back is `rollback`'s, on every target.
 
-use sealock_rollout::{Fleet, KEY, Machine, Named, Started, in_batches, invalid, remote};
+use sealock_rollout::{Fleet, KEY, Machine, Staged, in_batches, remote};
 use sealock_sdk::{Error, Level, Outcome};
 
 use crate::report::Report;
@@ -45,9 +45,17 @@ struct Ready<'a> {
     release: String,
 }
 
-impl Named for Ready<'_> {
+impl Staged for Ready<'_> {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn machine(&self) -> &dyn Machine {
+        self.machine.as_ref()
+    }
+
+    fn release(&self) -> &str {
+        &self.release
     }
 }
 
@@ -57,11 +65,7 @@ impl Named for Ready<'_> {
 ///
 /// What a target or the host answered; whatever was switched by then stays so for `rollback`.
 pub(crate) fn deploy(fleet: &dyn Fleet, deployment: &Deployment) -> Result<Deployed, Error> {
-    let names = fleet.names();
-    if names.is_empty() {
-        let error = invalid("E-TARGET-NONE", "this stage has no targets");
-        return Err(error.help("give the stage an `environment` that has targets"));
-    }
+    let names = sealock_rollout::target_names(fleet)?;
     let stage = |name: &String| stage(fleet, name, deployment).map_err(|error| error.while_doing(name));
     let ready = names.iter().map(stage).collect::<Result<Vec<_>, _>>()?;
     let mut deployed = Deployed {
@@ -75,11 +79,7 @@ pub(crate) fn deploy(fleet: &dyn Fleet, deployment: &Deployment) -> Result<Deplo
         deployed.outcome = Outcome::Failed(problem);
         return Ok(deployed);
     }
-    for ready in &ready {
-        if let Err(error) = ready.machine.prune(deployment.keep) {
-            fleet.tell(Level::Warning, &format!("{}: old releases will not be removed: {error}", ready.name));
-        }
-    }
+    sealock_rollout::prune(fleet, &ready, deployment.keep);
     Ok(deployed)
 }
 
@@ -93,20 +93,18 @@ fn stage<'a>(fleet: &'a dyn Fleet, name: &str, deployment: &Deployment) -> Resul
 
 /// On all targets at once. Whatever stands in the way of any of them is told of all.
 fn prepare_everywhere(ready: &[Ready<'_>], deployment: &Deployment) -> Result<(), Error> {
-    let start = |ready: &Ready<'_>| {
-        let directory = ready.machine.directory();
+    let prepare = |ready: &Ready<'_>| {
         let (names, shared) = (&deployment.env_names, &deployment.shared);
-        ready.machine.start(&deployment.service.prepare(&ready.release, &directory, names, shared))
+        deployment.service.prepare(&ready.release, &ready.machine.directory(), names, shared)
     };
-    let started: Vec<Box<dyn Started>> = ready.iter().map(start).collect::<Result<_, _>>()?;
     let (mut problems, mut not_let) = (Vec::new(), Vec::new());
-    for (ready, started) in ready.iter().zip(started) {
-        let (code, stdout) = started.finish().map_err(|error| error.while_doing(&ready.name))?;
-        let report = Report::parse(&stdout);
+    for running in sealock_rollout::start(ready, prepare)? {
+        let (code, stdout) = running.finish()?;
+        let (name, report) = (&running.target.name, Report::parse(&stdout));
         match code {
             0 => {}
-            NOT_LET => not_let.push((&ready.name, report.sudoers)),
-            _ => problems.push(format!("{}: {}", ready.name, report.said.join("\n  "))),
+            NOT_LET => not_let.push((name, report.sudoers)),
+            _ => problems.push(format!("{name}: {}", report.said.join("\n  "))),
         }
     }
     if let Some((name, lines)) = not_let.first() {
@@ -119,20 +117,17 @@ fn prepare_everywhere(ready: &[Ready<'_>], deployment: &Deployment) -> Result<()
 
 /// Switches the targets of one batch, all at once.
 fn switch(fleet: &dyn Fleet, batch: &[Ready<'_>], deployment: &Deployment) -> Result<Vec<String>, Error> {
-    for ready in batch {
-        ready.machine.switch_to(&ready.release).map_err(|error| error.while_doing(&ready.name))?;
-    }
-    let start =
-        |ready: &Ready<'_>| ready.machine.start(&deployment.service.start(&ready.release, deployment.wait_seconds));
-    let started: Vec<Box<dyn Started>> = batch.iter().map(start).collect::<Result<_, _>>()?;
+    sealock_rollout::switch(batch)?;
+    let start = |ready: &Ready<'_>| deployment.service.start(&ready.release, deployment.wait_seconds);
     let mut problems = Vec::new();
-    for (ready, started) in batch.iter().zip(started) {
-        let (_, stdout) = started.finish().map_err(|error| error.while_doing(&ready.name))?;
+    for running in sealock_rollout::start(batch, start)? {
+        let Ready { name, release, .. } = running.target;
+        let (_, stdout) = running.finish()?;
         if let Some(problem) = Report::parse(&stdout).problem(deployment.wait_seconds) {
-            problems.push(format!("{}: {problem}", ready.name));
+            problems.push(format!("{name}: {problem}"));
         } else {
-            let (release, units) = (&ready.release, deployment.service.units.join(", "));
-            fleet.tell(Level::Notice, &format!("{}: {release} runs ({units})", ready.name));
+            let units = deployment.service.units.join(", ");
+            fleet.tell(Level::Notice, &format!("{name}: {release} runs ({units})"));
         }
     }
     Ok(problems)

@@ -19,7 +19,7 @@ mod script;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use sealock_rollout::{Targets, invalid};
+use sealock_rollout::{Targets, key};
 use sealock_sdk::{EffectState, Error, Inputs, Outcome, Outputs, SecretMap, Step, WorkspacePath, step};
 
 use deployment::Deployment;
@@ -102,9 +102,4 @@ fn service(inputs: &ReleaseDeploy) -> Result<Service, Error> {
 fn targets<'a>(inputs: &'a ReleaseDeploy, step: &'a mut Step) -> Targets<'a> {
     let (username, password) = (None, None);
     Targets { step: RefCell::new(step), env: &inputs.env, username, password, staging: inputs.source.as_str() }
-}
-
-fn key(step: &Step) -> Result<String, Error> {
-    let missing = || invalid("E-DEPLOY-KEY", "the host gave no key for this deployment");
-    step.idempotency_key().ok_or_else(missing)
 }

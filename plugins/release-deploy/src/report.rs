@@ -1,7 +1,6 @@
 //! What a script on a target told.
 
-/// Most lines of a log that a message repeats.
-const LOG_LINES: usize = 20;
+use sealock_rollout::{last_lines, told};
 
 /// Everything that a script told, line by line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,12 +15,10 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Reads the script's standard output: each line says first what it is.
+    /// Reads the script's standard output.
     pub(crate) fn parse(stdout: &str) -> Self {
         let mut report = Self::default();
-        for line in stdout.lines() {
-            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-            let rest: String = rest.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+        for (word, rest) in told(stdout) {
             match word {
                 "said" => report.said.push(rest),
                 "sudo" => report.sudoers.push(rest),
@@ -51,9 +48,7 @@ impl Report {
             _ => "the script ended early".to_owned(),
         };
         let said = self.said.iter().map(|line| format!("  {line}"));
-        let skipped = self.log.len().saturating_sub(LOG_LINES);
-        let log = self.log.iter().skip(skipped).map(|line| format!("  | {line}"));
-        Some([what].into_iter().chain(said).chain(log).collect::<Vec<_>>().join("\n"))
+        Some([what].into_iter().chain(said).chain(last_lines(&self.log)).collect::<Vec<_>>().join("\n"))
     }
 }
 

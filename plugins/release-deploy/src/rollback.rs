@@ -2,45 +2,52 @@
 //!
 //! Both look at the targets only: at what `current` names, whose key it carries, and what runs.
 
-use sealock_rollout::{Fleet, KEY, Undoing, detail_of, remote};
+use sealock_rollout::{Fleet, Machine, Releases, Script, remote};
 use sealock_sdk::targets::Release;
 use sealock_sdk::{EffectState, Error};
 
 use crate::report::Report;
 use crate::script::Service;
 
-/// Brings every target, last one first, back to its last verified release; where there is none, stops the units.
-/// May be called again after a crash: what is current has to run, whatever was done before.
+/// Releases of systemd units.
+struct Units {
+    wait_seconds: u64,
+}
+
+impl Releases for Units {
+    fn start(&self, _: &dyn Machine, release: &Release) -> Result<Script, Error> {
+        Ok(service(release)?.start(&release.id, self.wait_seconds))
+    }
+
+    fn stop(&self, _: &dyn Machine, release: &Release) -> Result<Script, Error> {
+        Ok(service(release)?.stop(&release.id))
+    }
+
+    fn status(&self, _: &dyn Machine, release: &Release) -> Result<Script, Error> {
+        Ok(service(release)?.status(&release.id, self.wait_seconds))
+    }
+
+    fn problem(&self, stdout: &str) -> Option<String> {
+        Report::parse(stdout).problem(self.wait_seconds)
+    }
+}
+
+/// Brings every target back to its last verified release; where there is none, stops the units.
 ///
 /// # Errors
 ///
 /// Every target that could not be brought back. The others are.
 pub(crate) fn roll_back(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Result<(), Error> {
-    let judge = |_, stdout: &str| Report::parse(stdout).problem(wait_seconds);
-    sealock_rollout::roll_back(fleet, "E-UNIT-ROLLBACK", &|name| begin(fleet, name, key, wait_seconds), &judge)
+    sealock_rollout::roll_back(fleet, key, "E-UNIT-ROLLBACK", &Units { wait_seconds })
 }
 
-fn begin<'a>(fleet: &'a dyn Fleet, name: &str, key: &str, wait_seconds: u64) -> Result<Undoing<'a>, Error> {
-    let machine = fleet.open(name)?;
-    let current = machine.current()?;
-    let is_ours = |release: &Release| detail_of(release, KEY) == Some(key);
-    let (to, started, clears) = match current {
-        Some(current) if is_ours(&current) => match machine.previous()? {
-            Some(previous) => {
-                let service = service(&previous)?;
-                machine.switch_to(&previous.id)?;
-                let start = service.start(&previous.id, wait_seconds);
-                (Some(previous.id), Some(machine.start(&start)?), false)
-            }
-            None => (None, Some(machine.start(&service(&current)?.stop(&current.id))?), true),
-        },
-        Some(other) => {
-            let start = service(&other)?.start(&other.id, wait_seconds);
-            (Some(other.id), Some(machine.start(&start)?), false)
-        }
-        None => (None, None, false),
-    };
-    Ok(Undoing { machine, to, started, clears })
+/// Whether the deployment with this key happened.
+///
+/// # Errors
+///
+/// When a target cannot be asked.
+pub(crate) fn probe(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Result<EffectState, Error> {
+    sealock_rollout::probe(fleet, key, &Units { wait_seconds })
 }
 
 fn service(release: &Release) -> Result<Service, Error> {
@@ -50,32 +57,9 @@ fn service(release: &Release) -> Result<Service, Error> {
     })
 }
 
-/// Whether the deployment with this key happened.
-///
-/// # Errors
-///
-/// When a target cannot be asked.
-pub(crate) fn probe(fleet: &dyn Fleet, key: &str, wait_seconds: u64) -> Result<EffectState, Error> {
-    let found = sealock_rollout::switched(fleet, key)?;
-    if found.ours.is_empty() {
-        return Ok(EffectState::NotApplied);
-    }
-    if let Some(half) = found.half() {
-        return Ok(EffectState::Partly(half));
-    }
-    for (machine, release) in &found.ours {
-        let status = service(release)?.status(&release.id, wait_seconds);
-        let (_, stdout) = machine.start(&status)?.finish()?;
-        if let Some(problem) = Report::parse(&stdout).problem(wait_seconds) {
-            return Ok(EffectState::Partly(format!("{} is on the new release: {problem}", machine.name())));
-        }
-    }
-    Ok(EffectState::Applied)
-}
-
 #[cfg(test)]
 mod tests {
-    use sealock_rollout::testing::FakeFleet;
+    use sealock_rollout::testing::{FakeFleet, shown};
 
     use super::*;
     use crate::script::tests::{fleet, release};
@@ -90,12 +74,7 @@ mod tests {
     }
 
     fn probed(fleet: &FakeFleet) -> String {
-        match probe(fleet, "key", 60).expect("an answer") {
-            EffectState::Applied => "applied".to_owned(),
-            EffectState::NotApplied => "not applied".to_owned(),
-            EffectState::Partly(why) => format!("partly: {why}"),
-            EffectState::Unknown(why) => format!("unknown: {why}"),
-        }
+        shown(probe(fleet, "key", 60).expect("an answer"))
     }
 
     #[test]

@@ -8,22 +8,28 @@
 //! - Values reach scripts as arguments and environment only; nothing is ever pasted into them.
 //! - A rollback asks every target, last one first, whatever became of the others.
 
-mod batches;
 mod env;
 mod fleet;
+mod key;
+mod probe;
 mod problem;
+mod releases;
+mod rollback;
 mod script;
-mod switched;
+mod staged;
 mod targets;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod undo;
+mod told;
 
-pub use batches::{Named, Switch, in_batches};
 pub use env::env_names;
 pub use fleet::{Fleet, Machine, NO_RELEASE, Started, detail_of};
+pub use key::key;
+pub use probe::probe;
 pub use problem::{invalid, remote};
-pub use script::{AS_ROOT, Script, TELL};
-pub use switched::{KEY, Switched, switched};
+pub use releases::{KEY, Releases};
+pub use rollback::roll_back;
+pub use script::{AS_ROOT, ENTRIES, SECONDS, Script, TELL};
+pub use staged::{Running, Staged, Switch, in_batches, prune, start, switch, target_names};
 pub use targets::Targets;
-pub use undo::{Undoing, roll_back};
+pub use told::{last_lines, told};

@@ -4,6 +4,10 @@
 pub const TELL: &str = include_str!("tell.sh");
 /// `as_root PROGRAM …`: by `sudo -n` where the login is another user.
 pub const AS_ROOT: &str = include_str!("as_root.sh");
+/// `entries NAMES`: lines for an environment file, in the quotes of the script's own `quoted VALUE`.
+pub const ENTRIES: &str = include_str!("entries.sh");
+/// `seconds`: sets `now`.
+pub const SECONDS: &str = include_str!("seconds.sh");
 
 /// POSIX `sh`; values as arguments and environment only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use sealock_sdk::targets::{Release, ReleaseState};
-use sealock_sdk::{Error, Level};
+use sealock_sdk::{EffectState, Error, Level};
 
 use crate::fleet::{Fleet, Machine, Started};
 use crate::script::Script;
@@ -54,6 +54,16 @@ pub fn release(id: &str, details: &[(&str, &str)]) -> Release {
         state: ReleaseState::Verified,
         images: Vec::new(),
         details: details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+/// What a probe says, as a line.
+pub fn shown(state: EffectState) -> String {
+    match state {
+        EffectState::Applied => "applied".to_owned(),
+        EffectState::NotApplied => "not applied".to_owned(),
+        EffectState::Partly(why) => format!("partly: {why}"),
+        EffectState::Unknown(why) => format!("unknown: {why}"),
     }
 }
 

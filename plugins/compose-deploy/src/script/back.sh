@@ -6,18 +6,7 @@
 set -u
 umask 022
 enter_release "$2"
-first='' unjudged=''
-said=$(compose_release "$1" "$3" up --detach --no-build --remove-orphans 2>&1 </dev/null)
-code=$?
-tell said "$said"
-if [ "$code" -ne 0 ]; then
-  look "$1"
-  judge
-  [ "$verdict" = failed ] || culprit=''
-  verdict=refused
-else
-  watch "$1" "$4" "$5"
-fi
+start_release "$1" "$3" "$4" "$5"
 if [ "$verdict" = ready ] && [ -n "$6" ]; then
   if point_proxy "$6" "$7"; then
     old=$(docker ps -aq --filter "label=com.docker.compose.project=$8")

@@ -18,7 +18,7 @@ compose_release() { # PROJECT FILE [ARGUMENT…]
 
 enter_release() { # FOLDER
   cd -- "$1" || {
-    printf 'said the release folder %s is not there\n' "$1"
+    tell said "the release folder $1 is not there"
     exit 3
   }
 }

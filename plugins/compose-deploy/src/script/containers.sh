@@ -1,11 +1,6 @@
 # Watching the containers of a project. Standard output is for the step: `container …` for each of them, then
 # `verdict WORD NAME`, and, of the container to blame, `check TEXT` (its health check) and `log TEXT`.
 
-seconds() {
-  read -r up _ </proc/uptime
-  now=${up%%.*}
-}
-
 # Sets `seen`, a line for each container: name, service, state, health, restarts, exit code, policy, start, id, image;
 # and `whole`, unless one of them could not be looked at: it may have gone since, or it may be the one that failed. Those
 # in `unjudged` are left out.

@@ -5,7 +5,7 @@
 set -u
 if cd -- "$2" 2>/dev/null; then
   said=$(compose_release "$1" "$3" down --remove-orphans 2>&1 </dev/null)
-  [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/said /'
+  tell said "$said"
 fi
 verdict=failed culprit='' unjudged=''
 look "$1" && [ -z "$ids" ] && verdict=ready

@@ -1,6 +1,6 @@
 //! The scripts that run on targets.
 
-use sealock_rollout::{AS_ROOT, Script, TELL};
+use sealock_rollout::{AS_ROOT, ENTRIES, SECONDS, Script, TELL};
 
 use crate::colour::Colour;
 
@@ -11,7 +11,8 @@ mod tests;
 const COMMON: &str = include_str!("common.sh");
 /// Watching containers.
 const CONTAINERS: &str = include_str!("containers.sh");
-
+/// Starting a release whole.
+const START: &str = include_str!("start.sh");
 /// The proxy of two stacks.
 const PROXY: &str = include_str!("proxy.sh");
 
@@ -93,7 +94,7 @@ impl Place {
     /// Makes the release ready; `executables` are relative to the compose file's folder.
     pub(crate) fn prepare(&self, names: &[String], executables: &[String]) -> Script {
         let more = [names.join(" ")].into_iter().chain(executables.iter().cloned()).collect();
-        let script = self.script("prepare", &[COMMON, include_str!("prepare.sh")], more);
+        let script = self.script("prepare", &[TELL, ENTRIES, COMMON, include_str!("prepare.sh")], more);
         Script { with_env: true, cwd: self.folder.clone(), ..script }
     }
 
@@ -101,7 +102,8 @@ impl Place {
     pub(crate) fn up(&self, wait_seconds: u64, roll: &Roll) -> Script {
         let limit = roll.limit.map(|limit| limit.to_string()).unwrap_or_default();
         let more = vec![wait_seconds.to_string(), SETTLE_SECONDS.to_string(), roll.services.clone(), limit];
-        self.script("up", &[COMMON, CONTAINERS, include_str!("roll.sh"), include_str!("up.sh")], more)
+        let text = [TELL, SECONDS, COMMON, CONTAINERS, START, include_str!("roll.sh"), include_str!("up.sh")];
+        self.script("up", &text, more)
     }
 
     /// Tells the proxy to send the world to it.
@@ -114,7 +116,8 @@ impl Place {
     /// taken down.
     pub(crate) fn back(&self, wait_seconds: u64) -> Script {
         let more = [vec![wait_seconds.to_string(), SETTLE_SECONDS.to_string()], self.proxy_args()].concat();
-        self.script("back", &[COMMON, AS_ROOT, TELL, CONTAINERS, PROXY, include_str!("back.sh")], more)
+        let text = [TELL, SECONDS, COMMON, AS_ROOT, CONTAINERS, START, PROXY, include_str!("back.sh")];
+        self.script("back", &text, more)
     }
 
     /// Waits for its containers and looks at the proxy, and changes nothing.
@@ -127,13 +130,13 @@ impl Place {
 
     /// Stops it.
     pub(crate) fn down(&self) -> Script {
-        self.script("down", &[COMMON, CONTAINERS, include_str!("down.sh")], Vec::new())
+        self.script("down", &[TELL, SECONDS, COMMON, CONTAINERS, include_str!("down.sh")], Vec::new())
     }
 }
 
 /// Waits for the containers of `project`, and changes nothing.
 pub(crate) fn status(project: &str, wait_seconds: u64) -> Script {
     let args = vec![project.to_owned(), wait_seconds.to_string(), SETTLE_SECONDS.to_string()];
-    let text = [CONTAINERS, include_str!("status.sh")].concat();
+    let text = [SECONDS, CONTAINERS, include_str!("status.sh")].concat();
     Script { name: format!("status {project}"), text, args, ..Script::default() }
 }

@@ -30,13 +30,7 @@ write_env() {
   {
     [ ! -f .env ] || sed "/^$marker\$/,\$d" .env
     printf '%s\n' "$marker"
-    for name in $names; do
-      value=''
-      eval "value=\${SEALOCK_ENV_$name}"
-      printf '%s=' "$name"
-      quoted "$value"
-      printf '\n'
-    done
+    entries "$names"
   } >.env.sealock || return
   chmod 0400 .env.sealock && mv -f .env.sealock .env && chmod a-w .
 }
@@ -46,12 +40,12 @@ for path; do
 done
 if [ -n "$names" ]; then
   write_env || {
-    echo 'said the environment entries cannot be written beside the compose file'
+    tell said 'the environment entries cannot be written beside the compose file'
     exit 3
   }
 fi
 
 said=$(compose_release "$project" "$file" config --quiet 2>&1 </dev/null)
 code=$?
-[ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/said /'
+tell said "$said"
 exit "$code"

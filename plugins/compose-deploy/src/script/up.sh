@@ -7,12 +7,8 @@ set -u
 limit=$7
 enter_release "$2"
 
-tell_said() {
-  [ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/said /'
-}
-
 stop_here() {
-  tell_said
+  tell said "$said"
   tell_containers
   exit 1
 }
@@ -30,19 +26,6 @@ if [ -n "$limit" ]; then
   tell_containers
   exit 0
 fi
-unjudged=''
-said=$(compose_release "$1" "$3" up --detach --no-build --remove-orphans 2>&1 </dev/null)
-code=$?
-tell_said
-if [ "$code" -eq 0 ]; then
-  watch "$1" "$4" "$5"
-else
-  # Compose gave up by itself, perhaps because of a container that others wait for.
-  first=''
-  look "$1"
-  judge
-  [ "$verdict" = failed ] || culprit=''
-  verdict=refused
-fi
+start_release "$1" "$3" "$4" "$5"
 tell_containers
 [ "$verdict" = ready ]

@@ -1,11 +1,10 @@
 //! The new release beside the old one, on ports of its own; when all of it is healthy everywhere, the proxy of each target is
 //! told to send the world to it. The old one runs on until the deployment is verified: going back is the proxy's affair.
 
-use sealock_rollout::Started;
 use sealock_sdk::{Error, Level};
 
 use super::Exchange;
-use crate::deployment::finish;
+use crate::deployment::{Ready, report};
 use crate::script::Roll;
 
 pub(super) fn run(exchange: &Exchange<'_>, switched: &mut Vec<String>) -> Result<Option<String>, Error> {
@@ -18,18 +17,13 @@ pub(super) fn run(exchange: &Exchange<'_>, switched: &mut Vec<String>) -> Result
         return Ok(Some("cancelled before the proxies were told".to_owned()));
     }
     switched.extend(Exchange::names(&all));
-    for ready in &all {
-        ready.machine.switch_to(&ready.place.release).map_err(|error| error.while_doing(&ready.name))?;
-    }
-    let told = all.iter().map(|ready| ready.machine.start(&ready.place.proxy()));
-    let told = told.collect::<Result<Vec<Box<dyn Started>>, _>>()?;
+    sealock_rollout::switch(exchange.ready)?;
     let mut problems = Vec::new();
-    for (ready, told) in all.iter().zip(told) {
-        match finish(told.as_ref(), &ready.name)?.problem(&[], 0) {
-            Some(problem) => problems.push(format!("{}: {problem}", ready.name)),
-            None => exchange
-                .fleet
-                .tell(Level::Notice, &format!("{}: the proxy sends to {}", ready.name, ready.place.project)),
+    for running in sealock_rollout::start(exchange.ready, |ready| ready.place.proxy())? {
+        let Ready { name, place, .. } = running.target;
+        match report(&running)?.problem(&[], 0) {
+            Some(problem) => problems.push(format!("{name}: {problem}")),
+            None => exchange.fleet.tell(Level::Notice, &format!("{name}: the proxy sends to {}", place.project)),
         }
     }
     if problems.is_empty() {

@@ -6,8 +6,9 @@
 use sealock_sdk::{Error, Level};
 
 use super::Exchange;
-use crate::deployment::{Ready, finish};
-use crate::script::{self, Roll};
+use crate::deployment::{Ready, report};
+use crate::report::Report;
+use crate::script;
 
 /// How many replicas of which target come first.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,9 +29,7 @@ pub(super) fn run(
     let names = Exchange::names(&first);
     exchange.fleet.tell(Level::Notice, &format!("canary: {}", shown(&parts, exchange)));
     switched.extend(names.iter().cloned());
-    for ready in &first {
-        ready.machine.switch_to(&ready.place.release).map_err(|error| error.while_doing(&ready.name))?;
-    }
+    sealock_rollout::switch(first.iter().copied())?;
     let one_by_one = exchange.one_by_one();
     let limit = |ready: &Ready<'_>| {
         let part = parts.iter().find(|part| exchange.ready[part.target].name == ready.name);
@@ -52,14 +51,10 @@ pub(super) fn run(
 
 /// The pinned replicas that each target runs now; what is deployed first counts as one.
 fn replicas(exchange: &Exchange<'_>) -> Result<Vec<usize>, Error> {
-    let mut counts = Vec::new();
-    for ready in exchange.ready {
-        let found = ready.machine.start(&script::status(&ready.place.project, 0))?;
-        let report = finish(found.as_ref(), &ready.name)?;
-        let is_pinned = |service: &str| exchange.deployment.pins.iter().any(|pin| pin.service == service);
-        counts.push(report.containers.iter().filter(|container| is_pinned(&container.service)).count().max(1));
-    }
-    Ok(counts)
+    let is_pinned = |service: &str| exchange.deployment.pins.iter().any(|pin| pin.service == service);
+    let count = |report: &Report| report.containers.iter().filter(|found| is_pinned(&found.service)).count().max(1);
+    let found = sealock_rollout::start(exchange.ready, |ready| script::status(&ready.place.project, 0))?;
+    found.iter().map(|running| Ok(count(&report(running)?))).collect()
 }
 
 /// At least one replica, and never all of several.
@@ -89,11 +84,11 @@ fn stay(exchange: &Exchange<'_>, first: &[&Ready<'_>], wait_seconds: u64) -> Res
     if exchange.fleet.is_cancelled() {
         return Ok(Some("cancelled while the canary was watched".to_owned()));
     }
-    for ready in first {
-        let seconds = exchange.deployment.wait_seconds;
-        let found = ready.machine.start(&script::status(&ready.place.project, seconds))?;
-        if let Some(problem) = finish(found.as_ref(), &ready.name)?.problem(&[], seconds) {
-            return Ok(Some(format!("{}: the canary did not stay healthy: {problem}", ready.name)));
+    let seconds = exchange.deployment.wait_seconds;
+    let status = |ready: &Ready<'_>| script::status(&ready.place.project, seconds);
+    for running in sealock_rollout::start(first.iter().copied(), status)? {
+        if let Some(problem) = report(&running)?.problem(&[], seconds) {
+            return Ok(Some(format!("{}: the canary did not stay healthy: {problem}", running.target.name)));
         }
     }
     Ok(None)
@@ -106,10 +101,10 @@ fn rest(exchange: &Exchange<'_>, parts: &[Part], switched: &mut Vec<String>) -> 
     let open: Vec<(usize, &Ready<'_>)> = exchange.ready.iter().enumerate().filter(|(at, _)| !is_whole(*at)).collect();
     for (_, ready) in open.iter().filter(|(at, _)| part_of(*at).is_none()) {
         switched.push(ready.name.clone());
-        ready.machine.switch_to(&ready.place.release).map_err(|error| error.while_doing(&ready.name))?;
+        sealock_rollout::switch([*ready])?;
     }
     let targets: Vec<&Ready<'_>> = open.into_iter().map(|(_, ready)| ready).collect();
-    let roll: Roll = exchange.one_by_one();
+    let roll = exchange.one_by_one();
     let problems = exchange.up(&targets, |_| roll.clone())?;
     Ok((!problems.is_empty()).then(|| problems.join("\n")))
 }

@@ -6,11 +6,11 @@ mod blue_green;
 mod canary;
 mod rolling;
 
-use sealock_rollout::{Fleet, Started};
+use sealock_rollout::Fleet;
 use sealock_sdk::{Error, Level};
 
 use crate::colour::Proxy;
-use crate::deployment::{Deployment, Ready, finish};
+use crate::deployment::{Deployment, Ready, report};
 use crate::pin::Pin;
 use crate::report::Report;
 use crate::script::Roll;
@@ -58,26 +58,24 @@ impl Strategy {
 impl Exchange<'_> {
     /// Moves `current` of these targets, and brings the release up on all of them at once. Gives what is wrong.
     fn switch(&self, targets: &[&Ready<'_>], roll: &Roll) -> Result<Vec<String>, Error> {
-        for ready in targets {
-            ready.machine.switch_to(&ready.place.release).map_err(|error| error.while_doing(&ready.name))?;
-        }
+        sealock_rollout::switch(targets.iter().copied())?;
         self.up(targets, |_| roll.clone())
     }
 
     /// Brings the release up on these targets, on all at once. Where replicas of the old one stay, its images may run.
     fn up(&self, targets: &[&Ready<'_>], roll: impl Fn(&Ready<'_>) -> Roll) -> Result<Vec<String>, Error> {
         let wait_seconds = self.deployment.wait_seconds;
-        let rolls: Vec<Roll> = targets.iter().map(|ready| roll(ready)).collect();
-        let start = |(ready, roll): (&&Ready<'_>, &Roll)| ready.machine.start(&ready.place.up(wait_seconds, roll));
-        let started = targets.iter().zip(&rolls).map(start).collect::<Result<Vec<Box<dyn Started>>, _>>()?;
+        let started =
+            sealock_rollout::start(targets.iter().copied(), |ready| ready.place.up(wait_seconds, &roll(ready)))?;
         let mut problems = Vec::new();
-        for ((ready, started), roll) in targets.iter().zip(started).zip(&rolls) {
-            let report = finish(started.as_ref(), &ready.name)?;
+        for running in started {
+            let (ready, report) = (running.target, report(&running)?);
             report.said.iter().for_each(|line| self.fleet.tell(Level::Debug, &format!("{}: {line}", ready.name)));
+            let roll = roll(ready);
             let pins: &[Pin] = if roll.is_part() { &[] } else { &self.deployment.pins };
             match report.problem(pins, wait_seconds) {
                 Some(problem) => problems.push(format!("{}: {problem}", ready.name)),
-                None => self.fleet.tell(Level::Notice, &running(ready, &report, roll)),
+                None => self.fleet.tell(Level::Notice, &now_runs(ready, &report, &roll)),
             }
         }
         Ok(problems)
@@ -93,7 +91,7 @@ impl Exchange<'_> {
     }
 }
 
-fn running(ready: &Ready<'_>, report: &Report, roll: &Roll) -> String {
+fn now_runs(ready: &Ready<'_>, report: &Report, roll: &Roll) -> String {
     let healthy = report.containers.iter().filter(|container| container.health == "healthy").count();
     let (name, place, all) = (&ready.name, &ready.place, report.containers.len());
     let what = if roll.is_part() { "runs a part of" } else { "runs" };

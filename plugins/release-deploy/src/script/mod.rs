@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use sealock_rollout::{AS_ROOT, Script, TELL, detail_of};
+use sealock_rollout::{AS_ROOT, ENTRIES, SECONDS, Script, TELL, detail_of};
 use sealock_sdk::targets::Release;
 
 /// What all of them share.
@@ -34,7 +34,7 @@ impl Service {
             detail(UNITS_DETAIL, &self.units.join(" ")),
             detail(HEALTH_DETAIL, self.health.as_deref().unwrap_or_default()),
             detail(NGINX_DETAIL, yes(self.nginx)),
-            detail(ORDER_DETAIL, if self.together { "together" } else { "one-by-one" }),
+            detail(ORDER_DETAIL, self.order()),
         ]
     }
 
@@ -50,6 +50,10 @@ impl Service {
         })
     }
 
+    fn order(&self) -> &'static str {
+        if self.together { "together" } else { "one-by-one" }
+    }
+
     fn args(&self, more: Vec<String>) -> Vec<String> {
         let health = self.health.clone().unwrap_or_default();
         [self.units.join(" "), health, yes(self.nginx).to_owned()].into_iter().chain(more).collect()
@@ -59,16 +63,15 @@ impl Service {
     pub(crate) fn prepare(&self, id: &str, directory: &str, env_names: &[String], shared: &[String]) -> Script {
         let directory = directory.trim_end_matches('/');
         let more = [directory.to_owned(), env_names.join(" ")].into_iter().chain(shared.iter().cloned()).collect();
-        let text = [TELL, include_str!("prepare.sh")].concat();
+        let text = [TELL, ENTRIES, include_str!("prepare.sh")].concat();
         let cwd = format!("{directory}/releases/{id}");
         Script { name: format!("prepare {id}"), text, args: self.args(more), cwd, with_env: true, ..Script::default() }
     }
 
     /// Restarts the units, and waits for them.
     pub(crate) fn start(&self, id: &str, wait_seconds: u64) -> Script {
-        let order = if self.together { "together" } else { "one-by-one" };
-        let text = [TELL, AS_ROOT, UNITS, WATCH, include_str!("start.sh")].concat();
-        let args = self.args(vec![wait_seconds.to_string(), order.to_owned()]);
+        let text = [TELL, AS_ROOT, SECONDS, UNITS, WATCH, include_str!("start.sh")].concat();
+        let args = self.args(vec![wait_seconds.to_string(), self.order().to_owned()]);
         Script { name: format!("start {id}"), text, args, ..Script::default() }
     }
 
@@ -80,7 +83,7 @@ impl Service {
 
     /// Waits for the units that are there, and changes nothing.
     pub(crate) fn status(&self, id: &str, wait_seconds: u64) -> Script {
-        let text = [UNITS, WATCH, include_str!("status.sh")].concat();
+        let text = [SECONDS, UNITS, WATCH, include_str!("status.sh")].concat();
         let args = self.args(vec![wait_seconds.to_string()]);
         Script { name: format!("status {id}"), text, args, ..Script::default() }
     }

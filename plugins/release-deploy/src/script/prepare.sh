@@ -44,13 +44,7 @@ quoted() { # VALUE
 
 write_env() {
   rm -f .env.sealock
-  for name in $names; do
-    value=''
-    eval "value=\${SEALOCK_ENV_$name}"
-    printf '%s=' "$name"
-    quoted "$value"
-    printf '\n'
-  done >.env.sealock || return
+  entries "$names" >.env.sealock || return
   chmod 0400 .env.sealock && mv -f .env.sealock .env
 }
 

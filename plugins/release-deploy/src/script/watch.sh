@@ -5,11 +5,6 @@ SETTLE_SECONDS=3
 # A unit with one has to answer so often in a row.
 PASSES=2
 
-seconds() {
-  read -r up _ </proc/uptime
-  now=${up%%.*}
-}
-
 # Sets `url`: the health address of a unit.
 set_url() { # ADDRESS UNIT
   url=$1 instance=''
