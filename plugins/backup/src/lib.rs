@@ -1,7 +1,7 @@
 //! Backs up a PostgreSQL database on a target, and proves that the backup can be restored.
 
-use sealock_postgres::{Database, check_name};
-use sealock_sdk::{EffectState, Error, ErrorKind, Inputs, Outcome, Outputs, Secret, Step, TargetName, step, targets};
+use sealock_postgres::{Database, Named, key};
+use sealock_sdk::{EffectState, Error, Inputs, Outcome, Outputs, Secret, Step, TargetName, step};
 
 #[derive(Inputs)]
 struct Backup {
@@ -57,14 +57,6 @@ fn rollback(_: Backup, _: &mut Step) -> Result<(), Error> {
 }
 
 fn database(inputs: &Backup) -> Result<Database<'_>, Error> {
-    check_name("database", &inputs.postgres)?;
-    let (service, user) = (inputs.service.as_deref(), inputs.user.as_deref());
-    user.map_or(Ok(()), |user| check_name("role", user))?;
-    let target = targets::open(&inputs.target.0)?;
-    Ok(Database { target, name: &inputs.postgres, service, user, password: inputs.password.as_ref() })
-}
-
-fn key(step: &Step) -> Result<String, Error> {
-    let missing = || Error::of_kind(ErrorKind::Invalid, "E-DEPLOY-KEY", "the host gave no key for this step");
-    step.idempotency_key().ok_or_else(missing)
+    let (service, user, password) = (inputs.service.as_deref(), inputs.user.as_deref(), inputs.password.as_ref());
+    Named { target: &inputs.target, name: &inputs.postgres, service, user, password }.open()
 }

@@ -9,10 +9,10 @@
 
 mod script;
 
-use sealock_postgres::{Database, check_name};
+use sealock_postgres::{Database, Named, key};
 use sealock_sdk::process::{Exit, Stdio};
 use sealock_sdk::targets::{self, Script};
-use sealock_sdk::{EffectState, Error, ErrorKind, Inputs, Outcome, Outputs, Secret, SecretMap, Step, TargetName, step};
+use sealock_sdk::{EffectState, Error, Inputs, Outcome, Outputs, Secret, SecretMap, Step, TargetName, step};
 
 use script::Mark;
 
@@ -119,14 +119,6 @@ fn start(
 }
 
 fn database(inputs: &Migrate) -> Result<Database<'_>, Error> {
-    check_name("database", &inputs.postgres)?;
-    let (service, user) = (inputs.service.as_deref(), inputs.user.as_deref());
-    user.map_or(Ok(()), |user| check_name("role", user))?;
-    let target = targets::open(&inputs.target.0)?;
-    Ok(Database { target, name: &inputs.postgres, service, user, password: inputs.password.as_ref() })
-}
-
-fn key(step: &Step) -> Result<String, Error> {
-    let missing = || Error::of_kind(ErrorKind::Invalid, "E-DEPLOY-KEY", "the host gave no key for this step");
-    step.idempotency_key().ok_or_else(missing)
+    let (service, user, password) = (inputs.service.as_deref(), inputs.user.as_deref(), inputs.password.as_ref());
+    Named { target: &inputs.target, name: &inputs.postgres, service, user, password }.open()
 }

@@ -3,15 +3,15 @@
 use sealock_rollout::{Script, invalid, remote};
 use sealock_sdk::process::{Exit, Stdio};
 use sealock_sdk::targets::{self, Target};
-use sealock_sdk::{Error, Level, Secret, Step};
+use sealock_sdk::{Error, Level, Secret, Step, TargetName};
 
 use crate::report::Report;
 use crate::scripts;
 
-/// Where a database is, and who works on it.
-pub struct Database<'a> {
+/// A database as an author names it, and who works on it.
+pub struct Named<'a> {
     /// The target.
-    pub target: Target,
+    pub target: &'a TargetName,
     /// Its name.
     pub name: &'a str,
     /// The Compose service whose container has it; on the target itself without one.
@@ -20,6 +20,16 @@ pub struct Database<'a> {
     pub user: Option<&'a str>,
     /// The role's password, where it needs one.
     pub password: Option<&'a Secret>,
+}
+
+/// One database on one target.
+pub struct Database<'a> {
+    /// The target.
+    pub target: Target,
+    pub(crate) name: &'a str,
+    pub(crate) service: Option<&'a str>,
+    pub(crate) user: Option<&'a str>,
+    password: Option<&'a Secret>,
 }
 
 /// A backup that is known to be restorable.
@@ -33,23 +43,8 @@ pub struct Backup {
     pub tables: u64,
 }
 
-/// How far something with a key got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// All of it.
-    Done,
-    /// A part.
-    Half,
-    /// Nothing.
-    Nothing,
-}
-
 /// Names that PostgreSQL takes without quotes, so that they are what they look like everywhere.
-///
-/// # Errors
-///
-/// `E-POSTGRES-NAME`.
-pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
+fn check_name(what: &str, name: &str) -> Result<(), Error> {
     let is_good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     if name.len() <= 40 && name.bytes().all(is_good) && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
         return Ok(());
@@ -59,6 +54,20 @@ pub fn check_name(what: &str, name: &str) -> Result<(), Error> {
         name.escape_debug()
     );
     Err(invalid("E-POSTGRES-NAME", message))
+}
+
+impl<'a> Named<'a> {
+    /// Opens its target.
+    ///
+    /// # Errors
+    ///
+    /// `E-POSTGRES-NAME` for a name that does not look like what it is; when the target is not granted or does not answer.
+    pub fn open(self) -> Result<Database<'a>, Error> {
+        let Self { target, name, service, user, password } = self;
+        check_name("database", name)?;
+        user.map_or(Ok(()), |user| check_name("role", user))?;
+        Ok(Database { target: targets::open(&target.0)?, name, service, user, password })
+    }
 }
 
 impl Database<'_> {
@@ -110,9 +119,8 @@ impl Database<'_> {
     /// # Errors
     ///
     /// When the target cannot be asked.
-    pub fn is_restored(&self, key: &str, step: &mut Step) -> Result<Found, Error> {
-        let report = self.run(&scripts::is_restored(self, key), step)?;
-        Ok(if report.found.is_some() { Found::Done } else { Found::Nothing })
+    pub fn is_restored(&self, key: &str, step: &mut Step) -> Result<bool, Error> {
+        Ok(self.run(&scripts::is_restored(self, key), step)?.found.is_some())
     }
 
     fn problem(&self, code: &str, what: &str, report: &Report) -> Error {

@@ -15,4 +15,5 @@ mod database;
 mod report;
 mod scripts;
 
-pub use database::{Backup, Database, Found, check_name};
+pub use database::{Backup, Database, Named};
+pub use sealock_rollout::key;

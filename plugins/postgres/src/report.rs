@@ -1,5 +1,7 @@
 //! What a script on a target told.
 
+use sealock_rollout::told;
+
 use crate::database::Backup;
 
 /// Everything that a script told.
@@ -17,12 +19,10 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Reads the script's standard output: each line says first what it is. Of a script that failed nothing counts as done.
+    /// Reads the script's standard output. Of a script that failed nothing counts as done.
     pub(crate) fn parse(stdout: &str, is_good: bool) -> Self {
         let mut report = Self { is_good, ..Self::default() };
-        for line in stdout.lines() {
-            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-            let rest: String = rest.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+        for (word, rest) in told(stdout) {
             match word {
                 "said" => report.said.push(rest),
                 "told" => report.told.push(rest),

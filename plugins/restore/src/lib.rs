@@ -1,7 +1,7 @@
 //! Restores a PostgreSQL database on a target from a backup. What was there before stays beside it, and `rollback` puts it back.
 
-use sealock_postgres::{Database, Found, check_name};
-use sealock_sdk::{EffectState, Error, ErrorKind, Inputs, Outcome, Outputs, Secret, Step, TargetName, step, targets};
+use sealock_postgres::{Database, Named, key};
+use sealock_sdk::{EffectState, Error, ErrorKind, Inputs, Outcome, Outputs, Secret, Step, TargetName, step};
 
 #[derive(Inputs)]
 struct Restore {
@@ -34,10 +34,8 @@ fn run(inputs: Restore, step: &mut Step) -> Result<Outcome, Error> {
 }
 
 fn probe(inputs: Restore, step: &mut Step) -> Result<EffectState, Error> {
-    Ok(match database(&inputs)?.is_restored(&key(step)?, step)? {
-        Found::Done => EffectState::Applied,
-        _ => EffectState::NotApplied,
-    })
+    let is_restored = database(&inputs)?.is_restored(&key(step)?, step)?;
+    Ok(if is_restored { EffectState::Applied } else { EffectState::NotApplied })
 }
 
 fn rollback(inputs: Restore, step: &mut Step) -> Result<(), Error> {
@@ -48,20 +46,12 @@ fn rollback(inputs: Restore, step: &mut Step) -> Result<(), Error> {
 }
 
 fn database(inputs: &Restore) -> Result<Database<'_>, Error> {
-    check_name("database", &inputs.postgres)?;
-    let (service, user) = (inputs.service.as_deref(), inputs.user.as_deref());
-    user.map_or(Ok(()), |user| check_name("role", user))?;
     if let Some(name) =
         inputs.backup.as_deref().filter(|name| name.contains('/') || name.strip_suffix(".dump").is_none())
     {
         let message = format!("found the backup `{}`, expected a name such as `backup` gives it", name.escape_debug());
         return Err(Error::of_kind(ErrorKind::Invalid, "E-POSTGRES-NAME", message));
     }
-    let target = targets::open(&inputs.target.0)?;
-    Ok(Database { target, name: &inputs.postgres, service, user, password: inputs.password.as_ref() })
-}
-
-fn key(step: &Step) -> Result<String, Error> {
-    let missing = || Error::of_kind(ErrorKind::Invalid, "E-DEPLOY-KEY", "the host gave no key for this step");
-    step.idempotency_key().ok_or_else(missing)
+    let (service, user, password) = (inputs.service.as_deref(), inputs.user.as_deref(), inputs.password.as_ref());
+    Named { target: &inputs.target, name: &inputs.postgres, service, user, password }.open()
 }
