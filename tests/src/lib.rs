@@ -6,6 +6,7 @@
 pub mod authority;
 pub mod canary;
 pub mod depot;
+pub mod ended;
 pub mod guests;
 pub mod loopback;
 pub mod program;
@@ -18,11 +19,12 @@ pub mod workflow;
 
 pub use authority::Authority;
 pub use depot::Depot;
+pub use ended::Ended;
 pub use guests::guest;
 pub use loopback::Loopback;
 pub use registry::Registry;
 pub use repository::Repository;
 pub use rig::Rig;
-pub use sealock::{Ended, Running, Sealock};
+pub use sealock::{Running, Sealock};
 pub use target::Target;
-pub use workflow::{Told, Workflow};
+pub use workflow::Workflow;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::canary;
+use crate::ended::Ended;
 use crate::program::must;
 use crate::rig::{Rig, binary, cache, search_path};
 
@@ -30,15 +31,6 @@ pub struct Running<'sealock> {
     of: &'sealock Sealock,
     child: Child,
     files: TempDir,
-}
-
-/// How a command ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// Its exit code; 0 … 255, or -1 after a signal.
-    pub code: i32,
-    /// Standard output, then standard error.
-    pub text: String,
 }
 
 impl Sealock {
@@ -196,29 +188,5 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-impl Ended {
-    /// Asserts the exit code, and shows everything that was printed when it is another.
-    ///
-    /// # Panics
-    /// When the code is another.
-    #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
-    pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "the run ended otherwise:\n{}", self.text);
-        self
-    }
-
-    /// Asserts that a text was printed.
-    ///
-    /// # Panics
-    /// When it was not.
-    #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
-    pub fn saying(self, text: &str) -> Self {
-        assert!(self.text.contains(text), "{text} was not said:\n{}", self.text);
-        self
     }
 }

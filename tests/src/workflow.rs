@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::ended::Ended;
 use crate::program::{ask, must};
 use crate::rig::{binary, cache, search_path, tests_folder, tool};
 use crate::{Repository, Rig};
@@ -19,15 +20,6 @@ pub struct Workflow {
     secrets: Vec<(String, String)>,
     variables: Vec<(String, String)>,
     actions: Vec<String>,
-}
-
-/// What the workflow runner printed, and how it ended.
-#[derive(Debug)]
-pub struct Told {
-    /// Its exit code.
-    pub code: i32,
-    /// Standard output, then standard error, without colours.
-    pub text: String,
 }
 
 impl Workflow {
@@ -125,7 +117,7 @@ impl Workflow {
     /// # Panics
     /// When one is.
     #[track_caller]
-    pub fn assert_kept(&self, told: &Told) {
+    pub fn assert_kept(&self, told: &Ended) {
         let lines = self.secrets.iter().flat_map(|(_, value)| value.lines());
         for line in lines.filter(|line| line.len() >= 12 && !line.starts_with("-----")) {
             assert!(!told.text.contains(line), "a secret was told:\n{}", told.text);
@@ -137,7 +129,7 @@ impl Workflow {
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn run(&self, arguments: &[&str]) -> Told {
+    pub fn run(&self, arguments: &[&str]) -> Ended {
         let mut command = Command::new("timeout");
         command.arg("600").arg(tool("act")).args([
             "-P",
@@ -153,7 +145,7 @@ impl Workflow {
         command.envs(self.variables.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         let output = command.output().expect("timeout is there");
         let text = [output.stdout, output.stderr].concat();
-        Told { code: output.status.code().unwrap_or(-1), text: String::from_utf8_lossy(&text).into_owned() }
+        Ended { code: output.status.code().unwrap_or(-1), text: String::from_utf8_lossy(&text).into_owned() }
     }
 
     /// Whether some file of this workflow's home holds `text`.
@@ -163,51 +155,6 @@ impl Workflow {
     pub fn home_holds(&self, text: &str) -> bool {
         ask(Command::new("grep").args(["--recursive", "--quiet", "--fixed-strings", "--", text]).arg(self.folder()))
             .good
-    }
-}
-
-impl Told {
-    /// Asserts whether the job succeeded.
-    ///
-    /// # Panics
-    /// When it ended otherwise.
-    #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
-    pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "the workflow ended otherwise:\n{}", self.text);
-        self
-    }
-
-    /// Asserts that a text was printed.
-    ///
-    /// # Panics
-    /// When it was not.
-    #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
-    pub fn saying(self, text: &str) -> Self {
-        assert!(self.text.contains(text), "{text} was not said:\n{}", self.text);
-        self
-    }
-
-    /// Asserts that a text was not printed.
-    ///
-    /// # Panics
-    /// When it was.
-    #[track_caller]
-    #[allow(clippy::return_self_not_must_use, reason = "asserting is all that a scenario may want")]
-    pub fn not_saying(self, text: &str) -> Self {
-        assert!(!self.text.contains(text), "{text} was said:\n{}", self.text);
-        self
-    }
-
-    /// What a line has behind `head`.
-    ///
-    /// # Panics
-    /// When there is no such line.
-    #[track_caller]
-    pub fn value(&self, head: &str) -> &str {
-        let found = self.text.lines().find_map(|line| line.split_once(head));
-        found.unwrap_or_else(|| panic!("{head} was not said:\n{}", self.text)).1.trim()
     }
 }
 
