@@ -11,7 +11,7 @@ use sealock_pipeline::Stage;
 use serde_json::Value as Json;
 
 use crate::evaluate::{self, Known, Maps};
-use crate::stages::Planner;
+use crate::planner::Planner;
 use crate::{Plan, PlannedEnvironment, PlannedStage, PlannedStep};
 
 /// Why an environment takes no deployment of what is run.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json};
 
+use crate::evaluate;
 use crate::frozen::EnvEntry;
+use crate::planner::Planner;
 
 /// Takes what `entries` hide out of `outer`, and gives the entries that count, in their order. Linear: a file has room
 /// for 70,000 entries.
@@ -14,6 +16,44 @@ pub(crate) fn inside<'a>(outer: &mut Map<String, Json>, entries: &'a [EnvEntry])
     outer.retain(|name, _| !last.contains_key(&name.to_ascii_lowercase()));
     let counts = |(place, entry): &(usize, &EnvEntry)| last.get(&entry.name.to_ascii_lowercase()) == Some(place);
     entries.iter().enumerate().filter(counts).map(|(_, entry)| entry).collect()
+}
+
+impl Planner<'_> {
+    /// An `env` as written, with every expression checked for what is known.
+    pub(crate) fn env(&mut self, env: &sealock_pipeline::Env) -> Vec<EnvEntry> {
+        for entry in env {
+            self.check_text(entry.value.value.raw(), entry.value.span);
+        }
+        let written = env
+            .iter()
+            .map(|entry| EnvEntry { name: entry.key.value.clone(), value: entry.value.value.raw().to_owned() });
+        written.collect()
+    }
+
+    /// The `env` context of what can be known: entries without secrets and without late contexts. An entry hides
+    /// the outer one of its name, whether it is known or not.
+    pub(crate) fn plain_env(&mut self, env: &[EnvEntry], mut base: Map<String, Json>) -> Map<String, Json> {
+        let mut unset = Vec::new();
+        for entry in inside(&mut base, env) {
+            if self.rests_on_unset(&entry.value) {
+                unset.push(entry.name.to_ascii_lowercase());
+            } else if let Ok(Ok(text)) = evaluate::text_or_secret(&entry.value, &self.known) {
+                base.insert(entry.name.clone(), text.into());
+            }
+        }
+        for entry in env {
+            self.unset_env.remove(&entry.name.to_ascii_lowercase());
+        }
+        self.unset_env.extend(unset);
+        base
+    }
+
+    /// Makes the `env` context of what stands inside of `env`.
+    pub(crate) fn enter_env(&mut self, env: &[EnvEntry]) {
+        let outer = self.known.get("env").and_then(Json::as_object).cloned().unwrap_or_default();
+        let visible = self.plain_env(env, outer);
+        self.known.set("env", visible);
+    }
 }
 
 #[cfg(test)]

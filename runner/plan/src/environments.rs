@@ -6,7 +6,7 @@ use sealock_diagnostics::{Diagnostic, near};
 use sealock_pipeline::{Entry, Environment, Late, Login, SshAddress, SshAddressError, Target, Verify};
 
 use crate::frozen::{PlannedEnvironment, PlannedStage, PlannedTarget, SshLogin, VerifyWhen};
-use crate::stages::Planner;
+use crate::planner::Planner;
 
 pub(crate) fn freeze(planner: &mut Planner<'_>, stages: &[PlannedStage]) -> BTreeMap<String, PlannedEnvironment> {
     let mut frozen = BTreeMap::new();

@@ -14,15 +14,19 @@
 
 mod catalogue;
 mod check;
+mod containers;
 mod deploys;
 mod env;
 mod environments;
 pub mod evaluate;
 mod frozen;
+mod given;
 mod grants;
 pub mod inputs;
+mod late;
 pub mod matrix;
 mod not_yet;
+mod planner;
 pub mod policy;
 mod request;
 mod scripts;
@@ -36,13 +40,14 @@ pub mod triggers;
 mod trust;
 mod typed;
 mod unset;
+mod written;
 
 pub use catalogue::{Catalogue, CatalogueError, Wanted};
 pub use deploys::{Refusal, refuse_branch, refuse_dirty};
 pub use frozen::*;
 pub use not_yet::not_yet;
+pub use planner::{Planned, environment, plan, review};
 pub use policy::{Policy, RequiredSigner, SignatureRule};
 pub use request::{Facts, Request, Review, Unset};
-pub use stages::{Planned, environment, plan, review};
 pub use steps::SHELL;
 pub use trust::Trust;

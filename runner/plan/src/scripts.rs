@@ -6,7 +6,7 @@ use sealock_diagnostics::Span;
 use sealock_pipeline::{ScriptPlace, Spanned, expressions_in_script};
 
 use crate::WithValue;
-use crate::stages::Planner;
+use crate::planner::Planner;
 
 /// Whether expressions stand in the script that the author wrote for the input `name`; each is told.
 pub(crate) fn refuse(planner: &mut Planner<'_>, manifest: &Manifest, name: &str, value: &WithValue, at: Span) -> bool {

@@ -4,13 +4,13 @@ use sealock_contract::grant::NetworkGrant;
 use sealock_contract::manifest::{InputSpec, InputType};
 use sealock_contract::{Manifest, StepLimits};
 use sealock_diagnostics::{Diagnostic, Span, near};
-use sealock_pipeline::{Call, Entries, Late, NetworkEntry, PluginName, RetryOn, Shell, Spanned, Stage, Step, Value};
+use sealock_pipeline::{Call, Late, NetworkEntry, PluginName, RetryOn, Shell, Spanned, Stage, Step, Value};
 
 use crate::evaluate;
 use crate::frozen::{EnvEntry, PlannedPlugin, PlannedStep, Retry, RetryKind, WithValue};
 use crate::inputs::{self, Input};
-use crate::stages::Planner;
-use crate::{Unset, Wanted, grants, scripts};
+use crate::planner::Planner;
+use crate::{Unset, Wanted, grants, scripts, written};
 
 /// The builtin that `run:` is short for.
 pub const SHELL: &str = "shell";
@@ -160,7 +160,7 @@ fn call(planner: &mut Planner<'_>, step: &Step) -> Called {
                 check_value(planner, &entry.value);
             }
             let spans = with.iter().map(|entry| (entry.key.value.clone(), entry.value.span)).collect();
-            let with = with.iter().map(|entry| (entry.key.value.clone(), with_value(&entry.value.value))).collect();
+            let with = with.iter().map(|entry| (entry.key.value.clone(), written::value(&entry.value.value))).collect();
             (name, with, spans)
         }
     }
@@ -233,19 +233,6 @@ fn check_value(planner: &mut Planner<'_>, value: &Spanned<Value>) {
         Value::List(items) => items.iter().for_each(|item| check_value(planner, item)),
         Value::Map(entries) => entries.iter().for_each(|entry| check_value(planner, &entry.value)),
     }
-}
-
-pub(crate) fn with_value(value: &Value) -> WithValue {
-    match value {
-        Value::Null => WithValue::Null,
-        Value::Scalar(scalar) => WithValue::Scalar { text: scalar.text.raw().to_owned(), plain: scalar.plain },
-        Value::List(items) => WithValue::List(items.iter().map(|item| with_value(&item.value)).collect()),
-        Value::Map(entries) => WithValue::Map(map_entries(entries)),
-    }
-}
-
-fn map_entries(entries: &Entries<Spanned<Value>>) -> Vec<(String, WithValue)> {
-    entries.iter().map(|entry| (entry.key.value.clone(), with_value(&entry.value.value))).collect()
 }
 
 /// What is known of the inputs before the run.

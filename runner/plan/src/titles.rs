@@ -2,7 +2,7 @@
 
 use sealock_pipeline::{Spanned, Text};
 
-use crate::stages::Planner;
+use crate::planner::Planner;
 use crate::{Plan, PlannedStage, WithValue, evaluate};
 
 impl Planner<'_> {

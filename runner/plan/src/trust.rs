@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::frozen::{PlannedStage, collect_secrets};
-use crate::stages::Planner;
+use crate::planner::Planner;
 
 /// How far what happened is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

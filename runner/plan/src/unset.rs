@@ -4,8 +4,8 @@ use sealock_expression::{PathPart, Reference, Template};
 use serde_json::Value as Json;
 
 use crate::WithValue;
+use crate::planner::Planner;
 use crate::request::Unset;
-use crate::stages::Planner;
 
 /// Contexts whose values are known before the run.
 const PLAN_TIME: [&str; 6] = ["github", "inputs", "vars", "env", "matrix", "strategy"];
