@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Fetch(commands::fetch::Fetch),
     /// Look at plugins, and make them
     Plugin(commands::plugin::Plugin),
+    /// Verify the record of every run
+    Doctor(commands::doctor::Doctor),
     /// Explain an error code
     Explain(commands::explain::Explain),
     /// Print a completion script for a shell

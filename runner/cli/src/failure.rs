@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sealock_diagnostics::{codes, escape};
+use sealock_journal::{OpenError, ReadError};
 use sealock_plan::CatalogueError;
 
 /// One clear message with a stable code; its exit code is the code's.
@@ -40,6 +41,16 @@ impl Failure {
     /// A plugin is not signed as the policy wants.
     pub(crate) fn signature(error: &sealock_registry::signature::SignatureError) -> Self {
         Self::new(error.code(), error.to_string()).help(error.help())
+    }
+
+    /// The journal could not be opened.
+    pub(crate) fn unopened(error: &OpenError) -> Self {
+        Self::new(error.code(), chain(error)).maybe_help(error.help().map(str::to_owned))
+    }
+
+    /// A run could not be read.
+    pub(crate) fn unread(error: &ReadError) -> Self {
+        Self::new(error.code(), chain(error)).maybe_help(error.help().map(str::to_owned))
     }
 
     /// What is wrong with a plugin, where no file is at hand.

@@ -72,6 +72,7 @@ fn act(command: Command, shell: &mut Shell) -> Result<u8, Failure> {
         Command::Check(check) => check.run(shell),
         Command::Plan(plan) => plan.run(shell, &process()?),
         Command::Run(run) => run.run(shell, process()?),
+        Command::Doctor(doctor) => doctor.run(shell),
         Command::Cancel(cancel) => cancel.run(shell),
         Command::Resume(resume) => resume.run(shell, process()?),
         Command::Eval(eval) => eval.run(shell),

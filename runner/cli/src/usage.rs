@@ -35,7 +35,7 @@ impl Usage {
     ///
     /// When it cannot be read, or another version recorded it.
     pub(crate) fn of(journal: &Journal, run: &str) -> Result<Self, Failure> {
-        let unreadable = |error: sealock_journal::ReadError| Failure::new(error.code(), chain(&error));
+        let unreadable = |error: sealock_journal::ReadError| Failure::unread(&error);
         let plan = serde_json::from_str(&journal.plan(run).map_err(unreadable)?).map_err(|error| {
             Failure::new("E-JOURNAL-NEWER", format!("the plan of run {run} cannot be read: {error}"))
         })?;

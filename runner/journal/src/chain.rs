@@ -16,6 +16,19 @@ pub struct ChainBreak {
     pub seq: u64,
     /// What is wrong, for people.
     pub what: String,
+    /// What stands there.
+    pub found: String,
+    /// What would stand there, were it as it was written.
+    pub expected: String,
+}
+
+/// A hash as people compare it.
+pub(crate) fn hex(hash: &Hash) -> String {
+    use std::fmt::Write as _;
+    hash.iter().fold("sha256:".to_owned(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The hash before a run's first record: of everything in its head.

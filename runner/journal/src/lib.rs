@@ -22,6 +22,7 @@
 
 mod chain;
 mod commit;
+mod examine;
 mod file_system;
 mod full_disk;
 mod log;
@@ -29,11 +30,14 @@ mod merged;
 mod open;
 mod read;
 mod reserve;
+mod salvage;
 
 pub use chain::ChainBreak;
 pub use commit::{CommitError, Moment, RunHead};
+pub use examine::{Examined, Problem};
 pub use full_disk::FullDisk;
 pub use log::{LogLines, RunLog};
 pub use merged::Merged;
 pub use open::{Journal, OpenError};
 pub use read::{Events, ReadError, RunSummary};
+pub use salvage::Salvaged;

@@ -135,6 +135,19 @@ fn path_of(state: &Path, run: &str) -> PathBuf {
     state.join("runs").join(run).join("log.jsonl")
 }
 
+/// The number of the event behind which the last whole line stands; none when there is no log, or it cannot be read.
+pub(crate) fn last_seq(state: &Path, run: &str) -> Option<u64> {
+    let mut file = File::open(path_of(state, run)).ok()?;
+    let end = end_of_last_line(&mut file).ok()?;
+    let start = end.saturating_sub(MAX_LINE_BYTES);
+    file.seek(SeekFrom::Start(start)).ok()?;
+    let mut tail = Vec::new();
+    file.take(end - start).read_to_end(&mut tail).ok()?;
+    let line = tail.strip_suffix(b"\n")?;
+    let line = line.rsplit(|&byte| byte == b'\n').next()?;
+    serde_json::from_slice::<Event>(line).ok().map(|event| event.seq)
+}
+
 /// Where the last whole line ends.
 fn end_of_last_line(file: &mut File) -> io::Result<u64> {
     let length = file.seek(SeekFrom::End(0))?;

@@ -137,7 +137,8 @@ impl OpenError {
 
     /// What to do, when that is known.
     pub fn help(&self) -> Option<&'static str> {
-        (self.code() == "E-DISK-FULL").then_some(FullDisk::HELP)
+        let full = (self.code() == "E-DISK-FULL").then_some(FullDisk::HELP);
+        full.or_else(|| crate::examine::help(self.code()))
     }
 }
 

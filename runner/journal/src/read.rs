@@ -5,7 +5,7 @@ use sealock_events::{Event, RunResult, Timestamp};
 
 use crate::chain::{self, Hash};
 use crate::commit::number;
-use crate::{ChainBreak, Journal, RunHead};
+use crate::{ChainBreak, Journal, RunHead, log};
 
 /// Records that are fetched at once.
 const PAGE_EVENTS: usize = 512;
@@ -102,6 +102,11 @@ impl ReadError {
             Self::Log { source, .. } => crate::commit::disk_code(source),
         }
     }
+
+    /// What to do, when that is known.
+    pub fn help(&self) -> Option<&'static str> {
+        crate::examine::help(self.code())
+    }
 }
 
 const SUMMARY: &str = "SELECT run, pipeline, file, commit_id, plan_digest, started_ms, result, exit, duration_ms,
@@ -176,32 +181,21 @@ impl Journal {
     }
 
     /// Reads all of `run`; answers the number and hash of its last event.
+    ///
+    /// The log is written after the record is synced: one that speaks of a later event than the record has says that the
+    /// record lost its end. It is looked at first, because a run that goes on writes both meanwhile.
     pub(crate) fn verify(&self, run: &str) -> Result<(u64, Hash), ReadError> {
+        let logged = log::last_seq(&self.state, run);
         let mut events = self.events(run)?;
         for event in events.by_ref() {
             event?;
         }
-        Ok((events.seq, events.hash))
-    }
-
-    /// Verifies every run and says which do not hold, newest first; for `sealock doctor --journal`.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read at all.
-    pub fn breaks(&self) -> Result<Vec<ChainBreak>, ReadError> {
-        let mut found = Vec::new();
-        for run in self.runs(usize::MAX)? {
-            match self.verify(&run.run) {
-                Ok(_) => {}
-                Err(ReadError::Chain(broken)) => found.push(broken),
-                Err(ReadError::Record { run, seq, source }) => {
-                    found.push(ChainBreak { run, seq, what: format!("event {seq} cannot be read: {source}") });
-                }
-                Err(other) => return Err(other),
-            }
+        if let Some(logged) = logged.filter(|&logged| logged > events.seq) {
+            let what = format!("event {}: the log goes on after the record's end", events.seq + 1);
+            let (found, expected) = (format!("a record that ends at event {}", events.seq), format!("event {logged}"));
+            return Err(broken(run, events.seq + 1, &what, found, expected));
         }
-        Ok(found)
+        Ok((events.seq, events.hash))
     }
 
     pub(crate) fn verify_tails(&self) -> Result<(), ReadError> {
@@ -221,11 +215,17 @@ impl Journal {
             0 => chain::of_head(&self.head(run)?.head),
             seq => self.page(run, seq - 1, 1)?.first().map_or(Hash::default(), |found| found.hash),
         };
+        let expected = chain::hex(&hash);
         match self.page(run, last, 2)?.as_slice() {
-            [only] if only.hash == hash && chain::next(&before, &only.record) == only.hash => Ok(()),
-            [_] => Err(broken(run, seq, "the last event was changed")),
-            [] => Err(broken(run, seq, "the last event is missing")),
-            _ => Err(broken(run, seq + 1, "an event follows that was not committed")),
+            [only] => match chain::next(&before, &only.record) {
+                next if next == hash && only.hash == hash => Ok(()),
+                next => Err(broken(run, seq, "the last event was changed", chain::hex(&next), expected)),
+            },
+            [] => Err(broken(run, seq, "the last event is missing", "nothing".to_owned(), expected)),
+            _ => {
+                let what = "an event follows that was not committed";
+                Err(broken(run, seq + 1, what, format!("event {}", seq + 1), "nothing".to_owned()))
+            }
         }
     }
 
@@ -236,7 +236,7 @@ impl Journal {
         found.optional()?.ok_or_else(|| ReadError::Unknown { name: run.to_owned() })
     }
 
-    fn head(&self, run: &str) -> Result<StoredRun, ReadError> {
+    pub(crate) fn head(&self, run: &str) -> Result<StoredRun, ReadError> {
         // A plan that is gone makes a head that does not verify.
         let text = "SELECT runs.run, pipeline, file, commit_id, plan_digest, coalesce(plan, ''), started_ms, last_seq,
             last_hash FROM runs LEFT JOIN plans ON plans.run = runs.run WHERE runs.run = ?1";
@@ -244,7 +244,7 @@ impl Journal {
         found.ok_or_else(|| ReadError::Unknown { name: run.to_owned() })
     }
 
-    fn page(&self, run: &str, after: u64, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
+    pub(crate) fn page(&self, run: &str, after: u64, limit: usize) -> Result<Vec<StoredEvent>, ReadError> {
         let text = "SELECT seq, record, hash FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
         let mut query = self.connection.prepare_cached(text)?;
         let record =
@@ -254,16 +254,16 @@ impl Journal {
     }
 }
 
-struct StoredRun {
-    head: RunHead,
-    seq: u64,
-    hash: Hash,
+pub(crate) struct StoredRun {
+    pub(crate) head: RunHead,
+    pub(crate) seq: u64,
+    pub(crate) hash: Hash,
 }
 
-struct StoredEvent {
-    seq: u64,
-    record: Vec<u8>,
-    hash: Hash,
+pub(crate) struct StoredEvent {
+    pub(crate) seq: u64,
+    pub(crate) record: Vec<u8>,
+    pub(crate) hash: Hash,
 }
 
 /// The events of one run, verified one by one.
@@ -294,35 +294,41 @@ impl Iterator for Events<'_> {
 impl Events<'_> {
     fn advance(&mut self) -> Result<Option<Event>, ReadError> {
         if self.seq == self.end.0 {
+            let what = "the last event is not the one that was committed";
             let whole = self.hash == self.end.1;
-            return if whole { Ok(None) } else { Err(self.broken("the last event is not the one that was committed")) };
+            return if whole { Ok(None) } else { Err(self.broken(what, chain::hex(&self.hash), &self.end.1)) };
         }
         if self.page.is_empty() {
             self.page = self.journal.page(&self.run, self.seq, PAGE_EVENTS)?;
             self.page.reverse();
         }
-        let Some(found) = self.page.pop() else { return Err(self.broken("it is missing")) };
+        let Some(found) = self.page.pop() else { return Err(self.missing("nothing".to_owned())) };
         if found.seq != self.seq + 1 {
-            return Err(self.broken("it is missing"));
+            return Err(self.missing(format!("event {}", found.seq)));
         }
         let hash = chain::next(&self.hash, &found.record);
         if hash != found.hash {
             let what = if self.seq == 0 { "it, or the run's head, was changed" } else { "it was changed" };
-            return Err(self.broken(what));
+            return Err(self.broken(what, chain::hex(&hash), &found.hash));
         }
         (self.seq, self.hash) = (found.seq, hash);
         let read = serde_json::from_slice(&found.record);
         read.map(Some).map_err(|source| ReadError::Record { run: self.run.clone(), seq: found.seq, source })
     }
 
-    fn broken(&self, what: &str) -> ReadError {
+    fn broken(&self, what: &str, found: String, expected: &Hash) -> ReadError {
         let seq = (self.seq + 1).min(self.end.0);
-        broken(&self.run, seq, &format!("event {seq}: {what}"))
+        broken(&self.run, seq, &format!("event {seq}: {what}"), found, chain::hex(expected))
+    }
+
+    fn missing(&self, found: String) -> ReadError {
+        let seq = self.seq + 1;
+        broken(&self.run, seq, &format!("event {seq}: it is missing"), found, format!("event {seq}"))
     }
 }
 
-fn broken(run: &str, seq: u64, what: &str) -> ReadError {
-    ChainBreak { run: run.to_owned(), seq, what: what.to_owned() }.into()
+fn broken(run: &str, seq: u64, what: &str, found: String, expected: String) -> ReadError {
+    ChainBreak { run: run.to_owned(), seq, what: what.to_owned(), found, expected }.into()
 }
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {

@@ -4,13 +4,13 @@
 
 mod kit;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::time::Instant;
 
-use kit::{finished, head, journal_of, started, tamper};
+use kit::{breaks, finished, head, journal_of, started, tamper};
 use rusqlite::Connection;
 use sealock_events::{Event, RunResult};
-use sealock_journal::{Journal, ReadError, RunHead};
+use sealock_journal::{Journal, ReadError, RunHead, RunLog, Salvaged};
 use sha2::{Digest as _, Sha256};
 use tempfile::tempdir;
 
@@ -59,7 +59,7 @@ fn check_tampering(statement: &str) -> (u64, Option<&'static str>) {
     let journal = Journal::open_unverified(state.path()).unwrap();
     let error = journal.events("01A").unwrap().find_map(Result::err).unwrap();
     let ReadError::Chain(broken) = &error else { panic!("{error}") };
-    assert_eq!(journal.breaks().unwrap(), std::slice::from_ref(broken));
+    assert_eq!(breaks(&journal), std::slice::from_ref(broken));
     (broken.seq, opened)
 }
 
@@ -120,7 +120,7 @@ fn a_journal_of_version_1_is_taken_along() {
     .unwrap();
     drop(file);
     let journal = Journal::open(state.path()).unwrap();
-    assert_eq!((journal.breaks().unwrap(), journal.runs(9).unwrap().len()), (vec![], 2));
+    assert_eq!((breaks(&journal), journal.runs(9).unwrap().len()), (vec![], 2));
     assert_eq!(journal.plan("01A").unwrap(), r#"{"stages":[]}"#);
 }
 
@@ -198,5 +198,116 @@ fn an_event_of_a_newer_sealock_is_named() {
     let journal = Journal::open(state.path()).unwrap();
     let error = journal.events("01A").unwrap().find_map(Result::err).unwrap();
     let ReadError::Record { seq: 2, .. } = error else { panic!("{error}") };
-    assert_eq!(journal.breaks().unwrap()[0].seq, 2);
+    assert_eq!(breaks(&journal)[0].seq, 2);
+}
+
+/// What is saved of a journal, as `run seq verified` and `run head`.
+fn saved(journal: &Journal) -> Vec<String> {
+    let mut saved = Vec::new();
+    journal.salvage(|one| {
+        saved.push(match one {
+            Salvaged::Head { head } => format!("{} head", head.run),
+            Salvaged::Record { run, seq, is_verified, event } => format!("{run} {seq} {is_verified} {}", event.is_ok()),
+            _ => unreachable!("there is no other"),
+        });
+        true
+    });
+    saved
+}
+
+#[test]
+fn what_stands_behind_a_break_is_saved_too_and_said_not_to_be_verified() {
+    let state = tempdir().unwrap();
+    let journal = journal_of(state.path(), &["01A", "01B"], 4);
+    tamper(state.path(), "DELETE FROM events WHERE run = '01A' AND seq = 2");
+    tamper(state.path(), "UPDATE events SET record = x'00' WHERE run = '01A' AND seq = 4");
+    tamper(state.path(), "DELETE FROM runs WHERE run = '01B'");
+    let expected = [
+        "01A head",
+        "01A 1 true true",
+        "01A 3 false true",
+        "01A 4 false false",
+        "01B 1 false true",
+        "01B 2 false true",
+        "01B 3 false true",
+        "01B 4 false true",
+    ];
+    assert_eq!(saved(&journal), expected);
+}
+
+#[test]
+fn a_damaged_page_takes_its_own_records_and_no_others() {
+    let state = tempdir().unwrap();
+    drop(journal_of(state.path(), &["01A"], 900));
+    let file = Connection::open(state.path().join("journal.db")).unwrap();
+    file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(file);
+    let path = state.path().join("journal.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(9).position(|part| part == b"stage 450").unwrap();
+    let page = at / 4096 * 4096;
+    bytes[page] = 0xFF;
+    fs::write(&path, &bytes).unwrap();
+    let journal = Journal::open(state.path()).unwrap();
+    let problem = journal.examine().unwrap().pop().unwrap().problem.unwrap();
+    assert_eq!(problem.code, "E-JOURNAL-DAMAGED");
+    let saved = saved(&journal);
+    assert!((800..900).contains(&saved.len()), "{}", saved.len());
+    assert!(saved.contains(&"01A 1 true true".to_owned()) && saved.contains(&"01A 900 false true".to_owned()));
+}
+
+#[test]
+fn any_flipped_bit_of_a_record_is_seen() {
+    let state = tempdir().unwrap();
+    drop(journal_of(state.path(), &["01A"], 9));
+    let file = Connection::open(state.path().join("journal.db")).unwrap();
+    let record: Vec<u8> = file.query_row("SELECT record FROM events WHERE seq = 5", [], |row| row.get(0)).unwrap();
+    let journal = Journal::open(state.path()).unwrap();
+    for bit in (0..record.len() * 8).step_by(7) {
+        let mut flipped = record.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        file.execute("UPDATE events SET record = ?1 WHERE seq = 5", [flipped]).unwrap();
+        let broken = breaks(&journal).pop().unwrap();
+        assert_eq!(broken.seq, 5, "bit {bit}");
+        assert_ne!(broken.found, broken.expected, "bit {bit}");
+    }
+    file.execute("UPDATE events SET record = ?1 WHERE seq = 5", [record]).unwrap();
+    assert_eq!(breaks(&journal), []);
+}
+
+/// The WAL cut off, or damaged, in the middle: what stands behind that place is dropped by SQLite without a word. The log
+/// that went on says that it was there.
+#[test]
+fn a_record_that_lost_its_end_is_noticed_by_its_log() {
+    let state = tempdir().unwrap();
+    let mut journal = journal_of(state.path(), &["01A"], 3);
+    let wal = state.path().join("journal.db-wal");
+    let length = fs::metadata(&wal).unwrap().len();
+    journal.commit(&[started("01A", 4)]).unwrap();
+    RunLog::open(state.path(), "01A").unwrap().append(&[kit::line("01A", 4, 1)]).unwrap();
+    drop(journal);
+    OpenOptions::new().write(true).open(&wal).unwrap().set_len(length).unwrap();
+    fs::remove_file(state.path().join("journal.db-shm")).unwrap();
+    let mut journal = Journal::open(state.path()).unwrap();
+    assert_eq!(journal.go_on("01A").unwrap_err().code(), "E-JOURNAL-CHAIN");
+    let broken = breaks(&journal).pop().unwrap();
+    assert_eq!((broken.seq, broken.expected.as_str()), (4, "event 4"));
+}
+
+#[test]
+fn a_torn_last_record_that_nobody_was_told_of_is_dropped() {
+    let state = tempdir().unwrap();
+    let mut journal = journal_of(state.path(), &["01A"], 3);
+    let wal = state.path().join("journal.db-wal");
+    let length = fs::metadata(&wal).unwrap().len();
+    journal.commit(&[started("01A", 4)]).unwrap();
+    let torn = fs::metadata(&wal).unwrap().len() - 100;
+    drop(journal);
+    assert!(torn > length, "the last commit is cut in two");
+    OpenOptions::new().write(true).open(&wal).unwrap().set_len(torn).unwrap();
+    fs::remove_file(state.path().join("journal.db-shm")).unwrap();
+    let mut journal = Journal::open(state.path()).unwrap();
+    assert_eq!(journal.go_on("01A").unwrap(), 3);
+    journal.commit(&[started("01A", 4)]).unwrap();
+    assert_eq!(breaks(&journal), []);
 }

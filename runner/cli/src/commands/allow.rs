@@ -12,7 +12,7 @@ use sealock_journal::Journal;
 use sealock_plan::SHELL;
 
 use crate::exit_code;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::shell::Shell;
 use crate::usage::{self, StepUse, Usage};
 
@@ -37,8 +37,8 @@ impl Allow {
     ///
     /// When there is no such run, or it cannot be read.
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
-        let unreadable = |error: sealock_journal::ReadError| Failure::new(error.code(), chain(&error));
-        let journal = Journal::open(&shell.state()?).map_err(|error| Failure::new(error.code(), chain(&error)))?;
+        let unreadable = |error: sealock_journal::ReadError| Failure::unread(&error);
+        let journal = Journal::open(&shell.state()?).map_err(|error| Failure::unopened(&error))?;
         let found = journal.run(&self.from).map_err(unreadable)?;
         let usage = Usage::of(&journal, &found.run)?;
         let mut out = format!("# the smallest `allow` that would have been enough for run {}\n", found.run);

@@ -4,7 +4,7 @@ use clap::Args;
 use sealock_journal::{Journal, ReadError};
 use sealock_workspace::RunFolder;
 
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::shell::Shell;
 use crate::{exit_code, signals};
 
@@ -26,8 +26,8 @@ impl Cancel {
     /// When there is no such run, or no process goes on with it.
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let state = shell.state()?;
-        let journal = Journal::open(&state).map_err(|error| Failure::new(error.code(), chain(&error)))?;
-        let unread = |error: ReadError| Failure::new(error.code(), chain(&error));
+        let journal = Journal::open(&state).map_err(|error| Failure::unopened(&error))?;
+        let unread = |error: ReadError| Failure::unread(&error);
         let found = journal.run(&self.run).map_err(unread)?;
         if !RunFolder::is_held(journal.state(), &found.run) {
             let message = format!("run {} does not go on: no process holds it", found.run);

@@ -10,11 +10,11 @@ use sealock_journal::{Journal, ReadError, RunSummary};
 use sealock_plan::Plan;
 use sealock_workspace::{RunFolder, Uncommitted};
 
-use super::run::{Begun, Goal, RunArgs, in_state, state_folder};
+use super::run::{Begun, Goal, RunArgs, in_state, open_journal, state_folder};
 use super::runs::Standing;
 use crate::changes;
 use crate::environment::Process;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::planning::{Prepared, Repository};
 use crate::policy;
 use crate::shell::Shell;
@@ -57,7 +57,7 @@ impl Resume {
     /// What stands in the way; what happens after that is told by the run.
     pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
         let state = state_folder(shell)?;
-        let mut journal = Journal::open(&state).map_err(|error| in_state(error.code(), &error, &state))?;
+        let mut journal = open_journal(&state)?;
         let repository = Repository::at(shell);
         let found = self.find(&journal, repository.root())?;
         // From here on nobody else takes the run up.
@@ -156,5 +156,5 @@ fn check_place(state: &Path, found: &RunSummary, here: &Path) -> Result<(), Fail
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn unread(error: ReadError) -> Failure {
-    Failure::new(error.code(), chain(&error))
+    Failure::unread(&error)
 }

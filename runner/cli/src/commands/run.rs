@@ -334,8 +334,8 @@ fn begin(shell: &mut Shell, state: &Path, repository: &Path, plan: &Plan) -> Res
     let run = ulid::Ulid::generate().to_string();
     let folder = RunFolder::create(state, &run).map_err(|error| in_state(error.code(), &error, state))?;
     folder.note_repository(repository).map_err(|error| Failure::new("E-DISK", error.to_string()))?;
-    let mut journal = Journal::open(state).map_err(|error| in_state(error.code(), &error, state))?;
-    let unread = |error: sealock_journal::ReadError| Failure::new(error.code(), chain(&error));
+    let mut journal = open_journal(state)?;
+    let unread = |error: sealock_journal::ReadError| Failure::unread(&error);
     tell_unfinished(shell, &journal, repository).map_err(unread)?;
     journal.begin(&head(&run, plan)).map_err(|error| in_state(error.code(), &error, state))?;
     Ok(Begun { folder, journal, past: None })
@@ -365,9 +365,15 @@ fn tell_losses(shell: &mut Shell, end: &RunEnd) {
 }
 
 fn tell_audit(shell: &mut Shell, state: &Path, run: &str) -> Result<(), Failure> {
-    let journal = Journal::open(state).map_err(|error| in_state(error.code(), &error, state))?;
+    let journal = open_journal(state)?;
     shell.tell(&audit::text(&Usage::of(&journal, run)?));
     Ok(())
+}
+
+/// The journal of a run that begins or goes on.
+pub(crate) fn open_journal(state: &Path) -> Result<Journal, Failure> {
+    Journal::open(state)
+        .map_err(|error| in_state(error.code(), &error, state).maybe_help(error.help().map(str::to_owned)))
 }
 
 /// Something in the state directory could not be made or read. A full disk is told as such, whatever hit it first.

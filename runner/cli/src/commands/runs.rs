@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::exit_code;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::shell::Shell;
 
 /// Newest runs that are looked at for one that is not over: more cost the start of the next run.
@@ -43,8 +43,8 @@ impl Runs {
     ///
     /// When the journal cannot be read.
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
-        let journal = Journal::open(&shell.state()?).map_err(|error| Failure::new(error.code(), chain(&error)))?;
-        let unread = |error: ReadError| Failure::new(error.code(), chain(&error));
+        let journal = Journal::open(&shell.state()?).map_err(|error| Failure::unopened(&error))?;
+        let unread = |error: ReadError| Failure::unread(&error);
         let mut runs = Vec::new();
         for mut run in journal.runs(self.limit).map_err(unread)? {
             let standing = Standing::of(&mut run, &journal).map_err(unread)?;

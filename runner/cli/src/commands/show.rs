@@ -6,7 +6,7 @@ use sealock_journal::Journal;
 
 use super::run::Format;
 use super::runs::Standing;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::shell::Shell;
 use crate::{exit_code, output};
 
@@ -30,16 +30,16 @@ impl Show {
     ///
     /// When there is no such run or step, or the journal cannot be read.
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
-        let journal = Journal::open(&shell.state()?).map_err(|error| Failure::new(error.code(), chain(&error)))?;
+        let journal = Journal::open(&shell.state()?).map_err(|error| Failure::unopened(&error))?;
         let wanted = self.run.as_deref().unwrap_or("latest");
-        let mut found = journal.run(wanted).map_err(|error| Failure::new(error.code(), chain(&error)))?;
-        let events = journal.merged(&found.run).map_err(|error| Failure::new(error.code(), chain(&error)))?;
-        let events = events.map(|event| event.map_err(|error| Failure::new(error.code(), chain(&error))));
+        let mut found = journal.run(wanted).map_err(|error| Failure::unread(&error))?;
+        let events = journal.merged(&found.run).map_err(|error| Failure::unread(&error))?;
+        let events = events.map(|event| event.map_err(|error| Failure::unread(&error)));
         match &self.logs {
             Some(step) => self.logs(shell, step, events),
             None => self.replay(shell, events),
         }?;
-        match Standing::of(&mut found, &journal).map_err(|error| Failure::new(error.code(), chain(&error)))? {
+        match Standing::of(&mut found, &journal).map_err(|error| Failure::unread(&error))? {
             Standing::Finished => {}
             Standing::Running => shell.tell(&format!("run {} goes on\n", found.run)),
             Standing::Interrupted => shell

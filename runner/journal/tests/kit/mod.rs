@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use sealock_events::{Event, EventKind, LogLevel, RunResult, Timestamp, VERSION};
-use sealock_journal::{Journal, RunHead};
+use sealock_journal::{ChainBreak, Journal, RunHead};
 
 pub(crate) fn head(run: &str) -> RunHead {
     RunHead {
@@ -61,4 +61,9 @@ pub(crate) fn journal_of(state: &Path, runs: &[&str], events: u64) -> Journal {
 pub(crate) fn tamper(state: &Path, statement: &str) {
     let changed = Connection::open(state.join("journal.db")).unwrap().execute(statement, []).unwrap();
     assert_eq!(changed, 1, "{statement}");
+}
+
+/// Where the chains of runs do not hold, newest run first.
+pub(crate) fn breaks(journal: &Journal) -> Vec<ChainBreak> {
+    journal.examine().unwrap().into_iter().filter_map(|examined| examined.problem).map(|problem| problem.at).collect()
 }

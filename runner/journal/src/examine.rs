@@ -1,0 +1,71 @@
+//! What a journal is worth: every run read and verified, for `sealock doctor --journal`.
+
+use crate::{ChainBreak, Journal, ReadError, RunSummary};
+
+/// What was found of one run.
+#[derive(Debug)]
+pub struct Examined {
+    /// The run.
+    pub run: RunSummary,
+    /// Why its record cannot be trusted from somewhere on.
+    pub problem: Option<Problem>,
+}
+
+/// Where and why a run's record cannot be trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The stable code.
+    pub code: &'static str,
+    /// The place, and what is wrong there.
+    pub at: ChainBreak,
+}
+
+/// What to do about a code, when an examination helps.
+pub(crate) fn help(code: &str) -> Option<&'static str> {
+    match code {
+        "E-JOURNAL-CHAIN" | "E-JOURNAL-DAMAGED" => {
+            Some("`sealock doctor --journal` shows where, and with `--export FILE` saves what can be read")
+        }
+        "E-JOURNAL-NEWER" => Some("use the newer Sealock, or another state directory: `--state DIR`"),
+        "E-JOURNAL-NETWORK" => Some("point `--state` at a folder on a disk of this machine"),
+        _ => None,
+    }
+}
+
+impl Journal {
+    /// Reads and verifies every run, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the list of runs cannot be read.
+    pub fn examine(&self) -> Result<Vec<Examined>, ReadError> {
+        let examined = self.runs(usize::MAX)?.into_iter().filter_map(|run| match self.verify(&run.run) {
+            // It was removed meanwhile.
+            Err(ReadError::Unknown { .. }) => None,
+            verified => Some(Examined { problem: verified.err().map(|error| problem(&run, error)), run }),
+        });
+        Ok(examined.collect())
+    }
+}
+
+fn problem(run: &RunSummary, error: ReadError) -> Problem {
+    let code = error.code();
+    let at = match error {
+        ReadError::Chain(at) => at,
+        ReadError::Record { run, seq, source } => ChainBreak {
+            run,
+            seq,
+            what: format!("event {seq}: this version cannot read it"),
+            found: source.to_string(),
+            expected: "an event".to_owned(),
+        },
+        other => ChainBreak {
+            run: run.run.clone(),
+            seq: 0,
+            what: "its part of the file cannot be read".to_owned(),
+            found: std::error::Error::source(&other).map_or_else(|| other.to_string(), ToString::to_string),
+            expected: format!("{} events", run.events),
+        },
+    };
+    Problem { code, at }
+}
