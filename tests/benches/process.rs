@@ -1,5 +1,5 @@
 //! Whole processes of the built binary against what people use today: `act`, a loop of the shell; and ten thousand
-//! journaled steps, and a plugin of a registry, against limits.
+//! journaled steps, a run of a thousand steps that goes on, a thousand old runs, and a plugin of a registry, against limits.
 //!
 //! Reads `SEALOCK_BINARY` (a release build), `SEALOCK_ACT` (the peer), and `SEALOCK_GUESTS` (the folder of the compiled
 //! guests); each that is missing fails the bench. Every figure is the median of rounds in which the peers take turns, so that
@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a bench speaks through its output")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -35,6 +36,12 @@ const FIRST_USE_MAX: Duration = Duration::from_secs(1);
 /// Its second, as a whole process.
 const SECOND_USE_MAX: Duration = Duration::from_millis(25);
 
+/// A run of a thousand steps that goes on, from the start of the process to the start of its first step.
+const RESUME_MAX: Duration = Duration::from_millis(100);
+/// What a thousand old runs add to the shortest one.
+const OLD_RUNS_MAX: Duration = Duration::from_millis(5);
+const OLD_RUNS: usize = 1_000;
+
 /// A repository with a pipeline, and a state of its own.
 struct Scene {
     folder: TempDir,
@@ -50,6 +57,8 @@ fn main() {
         plan(rounds),
         published(rounds.min(11)),
         ten_thousand(rounds.min(5)),
+        resumed(rounds.min(11)),
+        old_runs(rounds),
     ];
     assert!(held.iter().all(|held| *held), "a bound does not hold: see the figures above");
 }
@@ -216,6 +225,56 @@ fn ten_thousand(rounds: usize) -> bool {
         STEPS_MAX.as_millis()
     );
     time <= STEPS_MAX && peak <= STEPS_MIB_MAX
+}
+
+/// A run whose last step fails, behind a thousand that succeed: each time it goes on it is begun again.
+fn resumed(rounds: usize) -> bool {
+    let step = "      - { uses: ./guests/polite.wasm, with: { greeting: hello } }\n";
+    let stage = |number: usize| format!("  s{number}:\n    steps:\n{}", step.repeat(100));
+    let stages: String = (0..10).map(stage).collect();
+    let names: Vec<String> = (0..10).map(|number| format!("s{number}")).collect();
+    let last = format!("  last: {{ needs: [{}], steps: [{{ run: \"false\" }}] }}\n", names.join(", "));
+    let scene = Scene::new(&format!("name: resumed\nstages:\n{stages}{last}"));
+    let guest = given("SEALOCK_GUESTS").join("guest_polite.wasm");
+    scene.write("guests/polite.wasm", fs::read(&guest).unwrap_or_else(|error| panic!("{}: {error}", guest.display())));
+    scene.commit();
+    let ended = scene.sealock(&["run", "--quiet"]).output().expect("it starts");
+    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
+    let mut taken: Vec<Duration> = (0..rounds).map(|_| to_first_step(&scene)).collect();
+    taken.sort();
+    let time = taken[rounds / 2];
+    println!("{{\"resume_1000_steps_ms\":{:.1},\"resume_1000_steps_ms_max\":{}}}", ms(time), RESUME_MAX.as_millis());
+    time <= RESUME_MAX
+}
+
+/// Until a resumed run says that it started a step; what it did before is told first.
+fn to_first_step(scene: &Scene) -> Duration {
+    let started = Instant::now();
+    let mut command = scene.sealock(&["resume", "latest", "--format", "jsonl"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let mut lines = lines.skip_while(|line| !line.contains("\"kind\":\"run-resumed\""));
+    lines.find(|line| line.contains("\"kind\":\"step-started\"")).expect("its last step is begun again");
+    let elapsed = started.elapsed();
+    lines.for_each(drop);
+    assert_eq!(child.wait().expect("it is ours").code(), Some(1));
+    elapsed
+}
+
+/// One `run: "true"` where none was run before, and where a thousand were.
+fn old_runs(rounds: usize) -> bool {
+    let [new, old] = ["new", "old"].map(|_| Scene::new("name: one\nstages:\n  only: { steps: [{ run: \"true\" }] }\n"));
+    for _ in 0..OLD_RUNS {
+        timed(old.sealock(&["run", "--quiet"]));
+    }
+    let [few, many] = medians(rounds, [&|| new.sealock(&["run"]), &|| old.sealock(&["run"])]);
+    println!(
+        "{{\"run_without_old_runs_ms\":{:.1},\"run_with_1000_old_runs_ms\":{:.1},\"more_ms_max\":{}}}",
+        ms(few),
+        ms(many),
+        OLD_RUNS_MAX.as_millis()
+    );
+    many.saturating_sub(few) <= OLD_RUNS_MAX
 }
 
 impl Scene {

@@ -12,6 +12,7 @@ mod local {
     mod check;
     mod effects;
     mod evaluate;
+    mod faults;
     mod flow;
     mod github;
     mod guests;
@@ -22,6 +23,7 @@ mod local {
     mod policy;
     mod registries;
     mod resume;
+    mod retention;
     mod shells;
     mod smoke;
     mod support;

@@ -12,7 +12,7 @@ use sealock_events::EventKind;
 use sealock_journal::Journal;
 use sealock_plan::{Plan, PlannedStage, PlannedStep};
 
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 
 /// One run's plan, and what its steps used.
 pub(crate) struct Usage {

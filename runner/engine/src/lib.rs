@@ -28,6 +28,7 @@ mod past;
 mod prepare;
 mod probing;
 mod recorder;
+mod retention;
 mod rollback_steps;
 mod room;
 mod run;
@@ -39,5 +40,6 @@ mod verifying;
 
 pub use deployments::targets;
 pub use past::Past;
+pub use retention::{RetentionError, prune};
 pub use run::{RunEnd, RunSpec, resume, roll_back, run};
 pub use shared::Settings;

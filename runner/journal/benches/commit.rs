@@ -1,7 +1,8 @@
 //! How long the journal keeps a run waiting: 10,000 events in groups, as a run of hermetic steps makes them,
-//! against the same bytes appended to a file that is synced once a group.
+//! against the same bytes appended to a file that is synced once a group; the two commits around an effect; the shortest
+//! run in a new journal, and in one with a thousand runs.
 //!
-//! One JSON line, milliseconds.
+//! One JSON line, milliseconds; a bound that does not hold fails the bench.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -14,6 +15,15 @@ use sealock_journal::{Journal, RunHead};
 const EVENTS: u64 = 10_000;
 const GROUP: usize = 200;
 const SMALL_RUNS: usize = 21;
+const EFFECTS: u64 = 101;
+const OLD_RUNS: usize = 1_000;
+
+/// In groups, one sync a group.
+const EVENTS_PER_S_MIN: f64 = 20_000.0;
+/// The commits of an intent and of its end together.
+const EFFECT_MS_MAX: f64 = 2.0;
+/// What a thousand old runs add to the shortest run.
+const OLD_RUNS_MS_MAX: f64 = 5.0;
 
 fn main() {
     let state = tempfile::tempdir().expect("a temporary folder");
@@ -31,25 +41,60 @@ fn main() {
     let read = journal.events("run").expect("the run").flatten().count();
     let read_ms = ms(start);
     drop(journal);
-    let small_ms = small_runs(state.path());
-    let peer_ms = appended(&events, &state.path().join("peer"));
+    let small_ms = small_runs(state.path(), "small");
+    let effect_ms = effects(state.path());
+    old_runs(state.path());
+    let late_ms = small_runs(state.path(), "late");
+    let peer_ms = appended(&events, GROUP, &state.path().join("peer"));
+    let peer_effect_ms = appended(&events[..202], 1, &state.path().join("peer")) / 101.0;
+    let events_per_s = f64::from(u32::try_from(read).expect("some thousand")) / commit_ms * 1e3;
+    let old_runs_ms = late_ms.0 - small_ms.0;
     let line = serde_json::json!({
         "bench": "journal", "events": read, "group": GROUP, "open_ms": open_ms, "commit_ms": commit_ms,
-        "read_ms": read_ms,
+        "events_per_s": events_per_s, "events_per_s_min": EVENTS_PER_S_MIN, "read_ms": read_ms,
         "small_run_ms": small_ms.0, "small_run_open_ms": small_ms.1, "small_run_close_ms": small_ms.2, "peer_append_fsync_ms": peer_ms,
+        "effect_ms": effect_ms, "effect_ms_max": EFFECT_MS_MAX, "peer_effect_ms": peer_effect_ms,
+        "old_runs_ms": old_runs_ms, "old_runs_ms_max": OLD_RUNS_MS_MAX,
     });
     #[expect(clippy::print_stdout, reason = "this is the bench's answer")]
     {
         println!("{line}");
     }
+    let holds = events_per_s >= EVENTS_PER_S_MIN && effect_ms <= EFFECT_MS_MAX && old_runs_ms <= OLD_RUNS_MS_MAX;
+    assert!(holds, "a bound does not hold: see the figures above");
+}
+
+/// The intent of an effect and its end, each committed by itself; the median.
+fn effects(state: &Path) -> f64 {
+    let mut journal = Journal::open(state).expect("a journal");
+    journal.begin(&RunHead { run: "effects".into(), ..head() }).expect("a new run");
+    let all = (0..EFFECTS).map(|effect| {
+        let start = Instant::now();
+        for seq in [2 * effect + 1, 2 * effect + 2] {
+            journal.commit(&[Event { run: "effects".into(), ..event(seq) }]).expect("room on the disk");
+        }
+        ms(start)
+    });
+    median(all.collect())
+}
+
+/// Runs of ten events that are over.
+fn old_runs(state: &Path) {
+    let mut journal = Journal::open(state).expect("a journal");
+    for old in 0..OLD_RUNS {
+        let run = format!("old-{old}");
+        journal.begin(&RunHead { run: run.clone(), ..head() }).expect("a new run");
+        let events: Vec<Event> = (1..=10).map(|seq| Event { run: run.clone(), ..event(seq) }).collect();
+        journal.commit(&events).expect("room on the disk");
+    }
 }
 
 /// What the shortest run costs in a journal that is there: open it, commit twice, close it. All, the opening, and
 /// the closing alone; medians.
-fn small_runs(state: &Path) -> (f64, f64, f64) {
+fn small_runs(state: &Path, name: &str) -> (f64, f64, f64) {
     let mut all = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..SMALL_RUNS {
-        let run = format!("small-{round}");
+        let run = format!("{name}-{round}");
         let start = Instant::now();
         let mut journal = Journal::open(state).expect("a journal");
         all[1].push(ms(start));
@@ -71,10 +116,10 @@ fn median(mut all: Vec<f64>) -> f64 {
     all[all.len() / 2]
 }
 
-fn appended(events: &[Event], path: &Path) -> f64 {
+fn appended(events: &[Event], group: usize, path: &Path) -> f64 {
     let mut file = File::create(path).expect("a file");
     let start = Instant::now();
-    for group in events.chunks(GROUP) {
+    for group in events.chunks(group) {
         let mut lines = Vec::new();
         for event in group {
             serde_json::to_writer(&mut lines, event).expect("plain data");

@@ -252,7 +252,7 @@ struct Kind<'r> {
     kind: Cow<'r, str>,
 }
 
-fn cause(error: rusqlite::Error, state: &Path) -> CommitError {
+pub(crate) fn cause(error: rusqlite::Error, state: &Path) -> CommitError {
     match FullDisk::behind(&error, state) {
         Some(full) => CommitError::Full(full),
         None => CommitError::Write(error),

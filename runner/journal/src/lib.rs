@@ -29,6 +29,7 @@ mod log;
 mod merged;
 mod open;
 mod read;
+mod removal;
 mod reserve;
 mod salvage;
 

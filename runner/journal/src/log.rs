@@ -131,7 +131,7 @@ fn refused(error: io::Error, state: &Path) -> CommitError {
     if FullDisk::is_cause_of(&error) { CommitError::LogFull(FullDisk::at(state)) } else { CommitError::Log(error) }
 }
 
-fn path_of(state: &Path, run: &str) -> PathBuf {
+pub(crate) fn path_of(state: &Path, run: &str) -> PathBuf {
     state.join("runs").join(run).join("log.jsonl")
 }
 

@@ -12,6 +12,7 @@
 //! - Nothing here reads a file: who has the text says what stands in it.
 //! - What is not understood is an error, so that a misspelt cap does not pass for one.
 
+mod keep;
 mod signatures;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use sealock_contract::grant::{ImagePattern, NetworkGrant, Reach};
 use sealock_diagnostics::near;
 use serde_json::{Map, Value as Json};
 
+pub use keep::Keep;
 pub use signatures::{RequiredSigner, SignatureRule};
 
 use crate::{Plan, PlannedStage, evaluate};
@@ -28,7 +30,7 @@ use crate::{Plan, PlannedStage, evaluate};
 /// The strongest tier that there is.
 const TIER_MAX: u64 = 3;
 /// What a policy may hold.
-const KEYS: [&str; 4] = ["min-wall", "networks", "allow", "signatures"];
+const KEYS: [&str; 5] = ["min-wall", "networks", "allow", "signatures", "keep"];
 /// What its `allow` may hold.
 const ALLOW_KEYS: [&str; 6] = ["network", "exec", "secrets", "containers", "targets", "reveal"];
 /// What its `containers` may hold.
@@ -43,6 +45,8 @@ pub struct Policy {
     pub networks: BTreeMap<String, Vec<NetworkGrant>>,
     /// Plugins of registries that have to be signed.
     pub signatures: Vec<SignatureRule>,
+    /// How much of past runs the machine keeps.
+    pub keep: Keep,
     caps: Caps,
 }
 
@@ -72,8 +76,9 @@ impl Policy {
         let networks = file.get("networks").map(|value| reader.networks(value)).unwrap_or_default();
         let caps = file.get("allow").map(|value| reader.caps(value, &networks)).unwrap_or_default();
         let signatures = file.get("signatures").map(|value| reader.signatures(value)).unwrap_or_default();
+        let keep = file.get("keep").map(|value| reader.keep(value)).unwrap_or_default();
         if reader.problems.is_empty() {
-            Ok(Self { min_wall, networks, signatures, caps })
+            Ok(Self { min_wall, networks, signatures, keep, caps })
         } else {
             Err(reader.problems)
         }

@@ -131,6 +131,15 @@ impl RunFolder {
         files::remove(&self.path.join("steps"))
     }
 
+    /// Removes everything of the run: nothing of it is kept.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub fn remove(self) -> io::Result<()> {
+        files::remove(&self.path)
+    }
+
     /// Removes the workspaces of a run that is over, its stages, the folders of its steps, their home, and its layer, and
     /// lets go of it. Its log stays.
     ///

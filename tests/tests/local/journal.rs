@@ -205,6 +205,7 @@ fn a_journal_that_cannot_be_trusted_is_refused_and_left_alone() {
         for command in [["run", "--format=jsonl"], ["show", "latest"], ["runs", "--format=json"]] {
             let told = scene.call(&command);
             told.exits(5).says(code).says(word);
+            assert_eq!(told.stderr.contains("sealock doctor --journal"), code == "E-JOURNAL-CHAIN", "{}", told.stderr);
             assert!(told.stdout.is_empty(), "{statement}: {}", told.stdout);
         }
         assert_eq!(fs::read(scene.state().join("journal.db")).expect("it is there"), before);
@@ -214,4 +215,109 @@ fn a_journal_that_cannot_be_trusted_is_refused_and_left_alone() {
     fs::write(scene.state().join("journal.db"), "this is no database, and has been none for a hundred bytes or so")
         .expect("the scratch folder is ours");
     scene.call(&["run"]).exits(5).says("E-JOURNAL-DAMAGED");
+}
+
+#[test]
+fn doctor_shows_where_a_chain_breaks_and_saves_what_can_be_read() {
+    let scene = tampered("UPDATE events SET record = CAST(replace(record, 'only', 'onlx') AS BLOB) WHERE seq = 4");
+    scene.run(&[]).exits(0);
+    let runs = scene.call(&["runs", "--format", "json"]).json();
+    let (good, bad) = (text(&runs[0]["run"]), text(&runs[1]["run"]));
+    // The tail of the broken run holds; whoever reads all of it is refused, others go on.
+    scene.call(&["show", &good]).exits(0);
+    scene.call(&["show", &bad]).exits(5).says("E-JOURNAL-CHAIN").says("sealock doctor --journal");
+    scene.call(&["resume", &bad, "--from", "only"]).exits(5).says("E-JOURNAL-CHAIN").says("sealock doctor --journal");
+    scene.call(&["allow", "--from", &bad]).exits(5).says("sealock doctor --journal");
+
+    let told = scene.call(&["doctor", "--journal"]);
+    told.exits(5).says("2 runs").says(&bad).says("event 4").says("found:    sha256:").says("expected: sha256:");
+    let json = scene.call(&["doctor", "--journal", "--format", "json"]);
+    let problem = json.exits(5).json()["problems"][0].clone();
+    assert_eq!((&problem["code"], &problem["sequence"]), (&"E-JOURNAL-CHAIN".into(), &4.into()));
+    assert_eq!(problem["run"], bad.as_str());
+    assert_ne!(problem["found"], problem["expected"]);
+
+    scene.call(&["doctor", "--journal", "--export", "saved.jsonl"]).exits(5).says("records saved to saved.jsonl");
+    scene.call(&["doctor", "--journal", "--export", "saved.jsonl"]).exits(4).says("E-FILE-WRITE");
+    let saved = fs::read_to_string(scene.repo().join("saved.jsonl")).expect("it was saved");
+    let lines: Vec<serde_json::Value> =
+        saved.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect();
+    let of_bad: Vec<_> = lines.iter().filter(|line| line["run"] == bad.as_str()).collect();
+    assert_eq!(of_bad[0]["head"]["pipeline"], "scene");
+    assert_eq!((&of_bad[3]["verified"], &of_bad[4]["verified"]), (&true.into(), &false.into()));
+    let last = of_bad.last().expect("there are some");
+    assert_eq!((&last["event"]["kind"], &last["verified"]), (&"run-finished".into(), &false.into()));
+    assert!(lines.iter().filter(|line| line["run"] == good.as_str()).skip(1).all(|line| line["verified"] == true));
+    let printed = scene.call(&["doctor", "--journal", "--export", "-"]);
+    assert_eq!(printed.exits(5).stdout, saved);
+}
+
+#[test]
+fn doctor_says_what_it_cannot_open_and_that_all_is_well() {
+    let scene = Scene::new(&script("echo hello"));
+    scene.call(&["doctor", "--journal"]).exits(0).says("there is no journal");
+    assert!(!scene.state().exists(), "looking makes nothing");
+    scene.run(&[]).exits(0);
+    scene.call(&["doctor", "--journal"]).exits(0).says("1 runs").says("every chain holds");
+    tampered("PRAGMA user_version = 99")
+        .call(&["doctor", "--journal"])
+        .exits(5)
+        .says("E-JOURNAL-NEWER")
+        .says("version 99");
+    scene.call(&["doctor"]).exits(2);
+}
+
+/// Every page of a real record with one flipped bit: what is told is true, or a refusal; nothing panics.
+#[test]
+fn a_flipped_bit_anywhere_in_the_file_is_seen_or_harmless() {
+    let scene = Scene::new(&script("echo hello"));
+    let first = scene.run(&[]);
+    first.exits(0);
+    let file = scene.state().join("journal.db");
+    let journal = Connection::open(&file).expect("it is a database");
+    journal.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("nobody else has it open");
+    drop(journal);
+    let whole = fs::read(&file).expect("it is there");
+    for at in (0..whole.len()).step_by(whole.len() / 60) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x10;
+        fs::write(&file, flipped).expect("it is ours");
+        let told = scene.call(&["show", "latest", "--format", "jsonl"]);
+        match told.code {
+            Some(0) => assert_eq!(told.stdout, first.stdout, "byte {at}"),
+            Some(2) => drop(told.exits(2).says("E-RUN-UNKNOWN")),
+            _ => drop(told.exits(5).says("E-JOURNAL-")),
+        }
+        let verdict = scene.call(&["doctor", "--journal", "--export", "-"]);
+        assert!(matches!(verdict.code, Some(0 | 5)), "byte {at}: {}", verdict.stderr);
+        assert!(told.code == Some(0) || verdict.code == Some(5), "byte {at}: {}", verdict.stderr);
+    }
+}
+
+#[test]
+fn a_record_that_lost_its_end_is_not_gone_on_with() {
+    let scene = Scene::new(&script("echo hello\nexit 1"));
+    scene.run(&[]).exits(1);
+    let wal = scene.state().join("journal.db-wal");
+    let length = fs::metadata(&wal).expect("it is there").len();
+    fs::OpenOptions::new().write(true).open(&wal).and_then(|file| file.set_len(length / 2)).expect("it is ours");
+    fs::remove_file(scene.state().join("journal.db-shm")).expect("it is there");
+    scene.call(&["doctor", "--journal"]).exits(5).says("the log goes on after the record's end");
+    scene.call(&["resume", "latest"]).exits(5).says("E-JOURNAL-CHAIN").says("sealock doctor --journal");
+}
+
+#[test]
+fn a_journal_of_an_older_version_is_taken_along() {
+    let scene = tampered(
+        "ALTER TABLE runs ADD COLUMN plan TEXT NOT NULL DEFAULT '';
+        UPDATE runs SET plan = (SELECT plan FROM plans WHERE plans.run = runs.run);
+        DROP TABLE plans;
+        PRAGMA user_version = 1;",
+    );
+    scene.run(&[]).exits(0);
+    assert_eq!(scene.call(&["runs", "--format", "json"]).json().as_array().map(Vec::len), Some(2));
+    scene.call(&["doctor", "--journal"]).exits(0).says("2 runs");
+    scene
+        .call(&["resume", "--from", "only", &text(&scene.call(&["runs", "--format", "json"]).json()[1]["run"])])
+        .exits(0);
 }

@@ -1,5 +1,6 @@
 //! `sealock doctor --journal`
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -126,7 +127,8 @@ fn line(salvaged: Salvaged) -> Json {
 
 fn text(file: &Path, examined: &[Examined]) -> String {
     let events: u64 = examined.iter().map(|examined| examined.run.events).sum();
-    let broken: Vec<_> = examined.iter().filter_map(|examined| Some((&examined.run, examined.problem.as_ref()?))).collect();
+    let broken: Vec<_> =
+        examined.iter().filter_map(|examined| Some((&examined.run, examined.problem.as_ref()?))).collect();
     let head = format!("{}: {} runs, {events} events", file.display(), examined.len());
     if broken.is_empty() {
         return format!("{head}; every chain holds\n");
@@ -134,10 +136,11 @@ fn text(file: &Path, examined: &[Examined]) -> String {
     let mut text = format!("{head}; {} that cannot be trusted:\n", broken.len());
     for (run, problem) in broken {
         let at = &problem.at;
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "{} {} ({}, {})\n  {}\n  found:    {}\n  expected: {}\n",
             problem.code, at.run, run.pipeline, run.started, at.what, at.found, at.expected
-        ));
+        );
     }
     text.push_str(
         "Save what can be read with `--export FILE`; then move `journal.db`, `journal.db-wal`, and `journal.db-shm` aside, \

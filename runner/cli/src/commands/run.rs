@@ -8,7 +8,7 @@ use sealock_broker::containers::Engine;
 use sealock_engine::{Past, RunEnd, RunSpec, Settings};
 use sealock_events::{FanOut, Goal as Purpose};
 use sealock_journal::{FullDisk, Journal, RunHead, RunLog};
-use sealock_plan::Plan;
+use sealock_plan::{Keep, Plan};
 use sealock_sandbox::Sandbox;
 use sealock_secrets::Vault;
 use sealock_workspace::{Checkout, Repository as Git, RunFolder, Uncommitted, View};
@@ -195,13 +195,18 @@ impl RunArgs {
         process: Process,
         goal: Goal,
     ) -> Result<u8, Failure> {
-        policy::load(shell)?.check_wall(process.wall())?;
+        let policy = policy::load(shell)?;
+        policy.check_wall(process.wall())?;
+        let keep = policy.policy.keep;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
         let end = runtime.block_on(self.start_async(shell, repository, prepared, process, goal));
+        if end.as_ref().is_ok_and(|end| end.unrecorded.is_none()) {
+            forget_old(shell, &keep);
+        }
         // Everything that the run started has ended, or was told to end at once: nobody waits for threads that still look.
         runtime.shutdown_background();
-        end
+        end.map(|end| end.exit)
     }
 
     async fn start_async(
@@ -211,7 +216,7 @@ impl RunArgs {
         prepared: Prepared,
         process: Process,
         goal: Goal,
-    ) -> Result<u8, Failure> {
+    ) -> Result<RunEnd, Failure> {
         let state = state_folder(shell)?;
         let Prepared { plan, git, uncommitted, .. } = prepared;
         let vault = self.vault(shell, &plan, &process).await?;
@@ -261,7 +266,7 @@ impl RunArgs {
         if self.audit && self.format != Format::Jsonl {
             tell_audit(shell, &state, &run)?;
         }
-        Ok(end.exit)
+        Ok(end)
     }
 
     /// The secrets of the plan; a workflow is told to mask them.
@@ -351,6 +356,14 @@ async fn reach(spec: RunSpec, past: Option<Past>, to: Option<Option<String>>) ->
         (Some(past), _) => sealock_engine::resume(spec, past, &cancel, &kill).await,
         (None, Some(to)) => sealock_engine::roll_back(spec, to, &cancel).await,
         (None, None) => sealock_engine::run(spec, &cancel, &kill).await,
+    }
+}
+
+/// Past runs are kept as far as the machine's policy says. The run that ended is over whether or not that works.
+fn forget_old(shell: &mut Shell, keep: &Keep) {
+    let pruned = shell.state().map(|state| sealock_engine::prune(&state, keep));
+    if let Ok(Err(error)) = pruned {
+        shell.tell(&format!("warning: old runs were not removed: {}\n", chain(&error)));
     }
 }
 

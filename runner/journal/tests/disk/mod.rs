@@ -14,19 +14,33 @@ use std::ptr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
 
 use rusqlite::ffi::{
-    SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK, sqlite3_file, sqlite3_filename, sqlite3_io_methods,
-    sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
+    SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK, sqlite3_file, sqlite3_filename, sqlite3_io_methods, sqlite3_vfs,
+    sqlite3_vfs_find, sqlite3_vfs_register,
 };
 
 /// What reached the disk's cache, in order. Files are called by their last name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    Write { file: String, at: u64, bytes: Vec<u8> },
-    Truncate { file: String, length: u64 },
-    Sync { file: String },
-    Delete { file: String },
+    Write {
+        file: String,
+        at: u64,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        file: String,
+        length: u64,
+    },
+    Sync {
+        file: String,
+    },
+    Delete {
+        file: String,
+    },
     /// Said by the test: up to here this was acknowledged.
-    Acknowledged { run: usize, seq: u64 },
+    Acknowledged {
+        run: usize,
+        seq: u64,
+    },
 }
 
 /// What is refused from now on.
