@@ -7,7 +7,7 @@
 //!
 //! - A run that a process holds is left alone, and so is one that is not over and may still be resumed.
 //! - A record is removed before its folder: what a kill leaves between is a folder that is removed later.
-//! - Age is counted up to the start of the run before the newest: one run with a wrong clock removes nothing.
+//! - Age is counted up to the earliest start of the newest three runs: one or two with a wrong clock remove nothing.
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
@@ -26,6 +26,8 @@ const FORGOTTEN_MAX: usize = 64;
 const SLACK: u64 = 16;
 /// Between two looks for what is too old.
 const AGE_LOOK: Duration = Duration::from_hours(1);
+/// Runs that have to agree on what time it is: a clock that is wrong for a while must not cost the record.
+const CLOCKS: usize = 3;
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 const MIB: u64 = 1 << 20;
 
@@ -121,7 +123,7 @@ enum Fate {
 }
 
 fn reference_ms(newest_first: &[Past<'_>]) -> i64 {
-    newest_first.get(1).or(newest_first.first()).map_or(0, |past| past.started_ms)
+    newest_first.iter().take(CLOCKS).map(|past| past.started_ms).min().unwrap_or_default()
 }
 
 fn fates<'r>(newest_first: &[Past<'r>], now_ms: i64, keep: &Keep) -> Vec<(&'r str, Fate)> {
@@ -228,12 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn one_run_with_a_wrong_clock_forgets_nothing() {
+    fn two_runs_with_a_wrong_clock_forget_nothing() {
         let ten_years = 3_650;
-        for wrong in [past("wrong", -ten_years), past("wrong", ten_years)] {
-            let runs = [wrong, past("b", 1), past("c", 2)];
-            let forgotten = fates(&runs, reference_ms(&runs), &KEEP);
-            assert!(forgotten.iter().all(|(run, _)| *run == "wrong"), "{forgotten:?}");
+        for (one, other) in [(-ten_years, -ten_years), (-ten_years, ten_years), (ten_years, ten_years)] {
+            let runs = [past("x", one), past("y", other), past("z", 1)];
+            assert_eq!(fates(&runs, reference_ms(&runs), &KEEP), []);
         }
     }
 }

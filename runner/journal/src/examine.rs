@@ -46,6 +46,24 @@ impl Journal {
         });
         Ok(examined.collect())
     }
+
+    /// What is wrong with the file itself, in words, and which runs have events and no head; empty when it is sound.
+    pub fn damage(&self) -> Vec<String> {
+        let mut found = self.texts("PRAGMA integrity_check(5)");
+        found.retain(|line| line != "ok");
+        let headless = self.texts("SELECT DISTINCT run FROM events WHERE run NOT IN (SELECT run FROM runs)");
+        found.extend(headless.into_iter().map(|run| format!("run {run} has events, and is not in the list of runs")));
+        found
+    }
+
+    /// The first column of a query; why it failed, where it did.
+    fn texts(&self, query: &str) -> Vec<String> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let mut query = self.connection.prepare(query)?;
+            query.query_map([], |row| row.get(0))?.collect()
+        };
+        read().unwrap_or_else(|error| vec![error.to_string()])
+    }
 }
 
 fn problem(run: &RunSummary, error: ReadError) -> Problem {

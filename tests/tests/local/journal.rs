@@ -238,7 +238,7 @@ fn doctor_shows_where_a_chain_breaks_and_saves_what_can_be_read() {
     assert_ne!(problem["found"], problem["expected"]);
 
     scene.call(&["doctor", "--journal", "--export", "saved.jsonl"]).exits(5).says("records saved to saved.jsonl");
-    scene.call(&["doctor", "--journal", "--export", "saved.jsonl"]).exits(4).says("E-FILE-WRITE");
+    scene.call(&["doctor", "--journal", "--export", "saved.jsonl"]).exits(2).says("E-FILE-WRITE");
     let saved = fs::read_to_string(scene.repo().join("saved.jsonl")).expect("it was saved");
     let lines: Vec<serde_json::Value> =
         saved.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect();
@@ -294,16 +294,29 @@ fn a_flipped_bit_anywhere_in_the_file_is_seen_or_harmless() {
     }
 }
 
+/// The WAL cut off at each of its pages: what is left of the record is told to be whole only where nothing shows that it is not.
 #[test]
 fn a_record_that_lost_its_end_is_not_gone_on_with() {
+    const FRAME_BYTES: usize = 4096 + 24;
     let scene = Scene::new(&script("echo hello\nexit 1"));
     scene.run(&[]).exits(1);
-    let wal = scene.state().join("journal.db-wal");
-    let length = fs::metadata(&wal).expect("it is there").len();
-    fs::OpenOptions::new().write(true).open(&wal).and_then(|file| file.set_len(length / 2)).expect("it is ours");
-    fs::remove_file(scene.state().join("journal.db-shm")).expect("it is there");
-    scene.call(&["doctor", "--journal"]).exits(5).says("the log goes on after the record's end");
-    scene.call(&["resume", "latest"]).exits(5).says("E-JOURNAL-CHAIN").says("sealock doctor --journal");
+    let file = |name: &str| scene.state().join(name);
+    let (whole, base) = (fs::read(file("journal.db-wal")), fs::read(file("journal.db")));
+    let (whole, base) = (whole.expect("it is there"), base.expect("it is there"));
+    let mut noticed = 0;
+    for frames in 1..whole.len() / FRAME_BYTES {
+        fs::write(file("journal.db"), &base).expect("it is ours");
+        fs::write(file("journal.db-wal"), &whole[..32 + frames * FRAME_BYTES]).expect("it is ours");
+        fs::remove_file(file("journal.db-shm")).expect("it is there");
+        let told = scene.call(&["doctor", "--journal"]);
+        if told.code == Some(0) {
+            continue;
+        }
+        told.exits(5).says("the log goes on after the record's end");
+        scene.call(&["resume", "latest"]).exits(5).says("E-JOURNAL-CHAIN").says("sealock doctor --journal");
+        noticed += 1;
+    }
+    assert!(noticed > 0, "the log is behind the step's start");
 }
 
 #[test]

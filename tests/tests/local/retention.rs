@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::cancel::{running, sleeper, unique};
-use super::support::{Scene, Told, script, text};
+use super::support::{Scene, Told, processes_with, script, text, until};
 
 /// A run under a policy that keeps so much.
 fn run(scene: &Scene, keep: &str) -> Told {
@@ -44,6 +44,7 @@ fn neither_a_run_that_goes_on_nor_one_that_may_be_resumed_is_forgotten() {
     let scene = Scene::new(&pipeline(&sleeper(&marker)));
     let mut killed = running(&scene, &marker);
     killed.kill().and_then(|()| killed.wait()).expect("it is ours");
+    until("its step to be dead", || processes_with(&marker).is_empty());
     let mut going = running(&scene, &marker);
     let open = listed(&scene);
     assert_eq!(open.len(), 2);
@@ -68,12 +69,12 @@ fn the_oldest_logs_go_when_all_are_too_long_and_the_records_stay() {
     let runs = listed(&scene);
     let has_log = |run: &String| scene.state().join("runs").join(run).join("log.jsonl").exists();
     assert_eq!(runs.iter().map(has_log).collect::<Vec<_>>(), [true, false, false]);
-    scene.call(&["show", &runs[2]]).exits(0).says("success");
+    scene.call(&["show", &runs[2]]).exits(0).says("succeeded");
     scene.call(&["doctor", "--journal"]).exits(0);
 }
 
 #[test]
 fn a_policy_that_says_it_wrong_lets_nothing_run() {
     let scene = Scene::new(&script("true"));
-    run(&scene, "run = 5").exits(2).says("E-POLICY-KEY").says("there is `runs`");
+    run(&scene, "run = 5").exits(3).says("E-POLICY-KEY").says("there is `runs`");
 }

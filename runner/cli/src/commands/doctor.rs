@@ -7,7 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sealock_journal::{Examined, Journal, OpenError, ReadError, Salvaged};
+use sealock_diagnostics::escape;
+use sealock_journal::{Examined, Journal, OpenError, Problem, ReadError, RunSummary, Salvaged};
 use serde_json::{Value as Json, json};
 
 use crate::exit_code;
@@ -55,15 +56,18 @@ impl Doctor {
             let records = export(&journal, shell, to)?;
             shell.tell(&format!("{records} records saved to {}\n", to.display()));
         }
-        let examined = journal.examine().map_err(|error: ReadError| Failure::unread(&error))?;
+        let found = Found {
+            file,
+            damage: journal.damage(),
+            examined: journal.examine().map_err(|error: ReadError| Failure::unread(&error))?,
+        };
         let is_answered = self.export.as_deref().is_some_and(is_standard_output);
         match self.format {
-            _ if is_answered => shell.tell(&text(&file, &examined)),
-            Format::Text => shell.answer(&text(&file, &examined)),
-            Format::Json => shell.answer(&format!("{}\n", object(&file, &examined))),
+            _ if is_answered => shell.tell(&found.text()),
+            Format::Text => shell.answer(&found.text()),
+            Format::Json => shell.answer(&format!("{}\n", found.object())),
         }
-        let is_whole = examined.iter().all(|examined| examined.problem.is_none());
-        Ok(if is_whole { exit_code::SUCCESS } else { exit_code::INTEGRITY })
+        Ok(if found.is_whole() { exit_code::SUCCESS } else { exit_code::INTEGRITY })
     }
 }
 
@@ -125,42 +129,57 @@ fn line(salvaged: Salvaged) -> Json {
     }
 }
 
-fn text(file: &Path, examined: &[Examined]) -> String {
-    let events: u64 = examined.iter().map(|examined| examined.run.events).sum();
-    let broken: Vec<_> =
-        examined.iter().filter_map(|examined| Some((&examined.run, examined.problem.as_ref()?))).collect();
-    let head = format!("{}: {} runs, {events} events", file.display(), examined.len());
-    if broken.is_empty() {
-        return format!("{head}; every chain holds\n");
-    }
-    let mut text = format!("{head}; {} that cannot be trusted:\n", broken.len());
-    for (run, problem) in broken {
-        let at = &problem.at;
-        let _ = write!(
-            text,
-            "{} {} ({}, {})\n  {}\n  found:    {}\n  expected: {}\n",
-            problem.code, at.run, run.pipeline, run.started, at.what, at.found, at.expected
-        );
-    }
-    text.push_str(
-        "Save what can be read with `--export FILE`; then move `journal.db`, `journal.db-wal`, and `journal.db-shm` aside, \
-         and a new journal is begun.\n",
-    );
-    text
+/// What an examination found.
+struct Found {
+    file: PathBuf,
+    damage: Vec<String>,
+    examined: Vec<Examined>,
 }
 
-fn object(file: &Path, examined: &[Examined]) -> Json {
-    let problems = examined.iter().filter_map(|examined| examined.problem.as_ref());
-    let problems = problems.map(|problem| {
-        let at = &problem.at;
+impl Found {
+    fn is_whole(&self) -> bool {
+        self.damage.is_empty() && self.problems().next().is_none()
+    }
+
+    fn problems(&self) -> impl Iterator<Item = (&RunSummary, &Problem)> {
+        self.examined.iter().filter_map(|examined| Some((&examined.run, examined.problem.as_ref()?)))
+    }
+
+    fn events(&self) -> u64 {
+        self.examined.iter().map(|examined| examined.run.events).sum()
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}: {} runs, {} events", self.file.display(), self.examined.len(), self.events());
+        if self.is_whole() {
+            return text + "; every chain holds\n";
+        }
+        text.push_str("; it cannot be trusted:\n");
+        for damage in &self.damage {
+            let _ = writeln!(text, "E-JOURNAL-DAMAGED {}", escape(damage));
+        }
+        for (run, problem) in self.problems() {
+            let Problem { code, at } = problem;
+            let _ = writeln!(text, "{code} {} ({}, {})", at.run, escape(&run.pipeline), run.started);
+            let _ = writeln!(text, "  {}", escape(&at.what));
+            let _ = writeln!(text, "  found:    {}\n  expected: {}", escape(&at.found), escape(&at.expected));
+        }
+        text + "Save what can be read with `--export FILE`; then move `journal.db`, `journal.db-wal`, and `journal.db-shm` \
+                aside, and a new journal is begun.\n"
+    }
+
+    fn object(&self) -> Json {
+        let chains = self.problems().map(|(_, problem)| {
+            let at = &problem.at;
+            json!({
+                "code": problem.code, "run": at.run, "sequence": at.seq, "what": at.what, "found": at.found,
+                "expected": at.expected,
+            })
+        });
+        let damage = self.damage.iter().map(|what| json!({ "code": "E-JOURNAL-DAMAGED", "run": null, "what": what }));
         json!({
-            "code": problem.code, "run": at.run, "sequence": at.seq, "what": at.what, "found": at.found,
-            "expected": at.expected,
+            "journal": self.file, "runs": self.examined.len(), "events": self.events(),
+            "problems": damage.chain(chains).collect::<Json>(),
         })
-    });
-    json!({
-        "journal": file, "runs": examined.len(),
-        "events": examined.iter().map(|examined| examined.run.events).sum::<u64>(),
-        "problems": problems.collect::<Json>(),
-    })
+    }
 }
