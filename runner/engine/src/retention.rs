@@ -28,6 +28,8 @@ const SLACK: u64 = 16;
 const AGE_LOOK: Duration = Duration::from_hours(1);
 /// Runs that have to agree on what time it is: a clock that is wrong for a while must not cost the record.
 const CLOCKS: usize = 3;
+/// Checkouts of commits that no run uses now; the next run of one of them is begun faster.
+const CHECKOUTS: usize = 16;
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 const MIB: u64 = 1 << 20;
 
@@ -76,6 +78,7 @@ pub fn prune(state: &Path, keep: &Keep) -> Result<(), RetentionError> {
         }
     }
     remove_strays(state, &runs, now_ms, keep)?;
+    sealock_workspace::prune(state, CHECKOUTS)?;
     fs::write(state.join("pruned"), "")?;
     Ok(())
 }

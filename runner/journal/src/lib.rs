@@ -5,7 +5,7 @@
 //! <state>/journal.db        events, in WAL mode, synced at each commit (with `-wal` and `-shm` beside it)
 //! <state>/journal.lock      held while a process opens the journal
 //! <state>/journal.reserve   room that is given back when the disk is full
-//! <state>/runs/<run>/log.jsonl   log lines, groups, progress
+//! <state>/runs/<run>/log.jsonl   log lines, groups, progress; written after the record of what stands before them
 //! ```
 //!
 //! A record is the event as it stands on the wire, with `hash = SHA-256(hash before ‖ record)`; before the first
@@ -39,6 +39,6 @@ pub use examine::{Examined, Problem};
 pub use full_disk::FullDisk;
 pub use log::{LogLines, RunLog};
 pub use merged::Merged;
-pub use open::{Journal, OpenError};
+pub use open::{Journal, OpenError, make_state_folder};
 pub use read::{Events, ReadError, RunSummary};
 pub use salvage::Salvaged;

@@ -165,7 +165,7 @@ impl Journal {
     /// As for [`Journal::open`], but for the chain.
     pub fn open_unverified(state: &Path) -> Result<Self, OpenError> {
         let folder = |source| refused(state, source);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(folder)?;
+        make_state_folder(state).map_err(folder)?;
         let state = state.canonicalize().map_err(folder)?;
         if let Some(kind) = file_system::network(&state).map_err(folder)? {
             return Err(OpenError::Network { path: state, kind });
@@ -202,6 +202,27 @@ fn refused(state: &Path, source: io::Error) -> OpenError {
     } else {
         OpenError::Folder { path: state.to_owned(), source }
     }
+}
+
+/// Makes a state directory that is not there, and the folders above it, each with its name on the disk: a journal that
+/// is synced in a folder that is forgotten would be lost.
+///
+/// # Errors
+///
+/// When one cannot be made.
+pub fn make_state_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_state_folder(parent)?;
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    // Not every file system lets folders be synced; those that do not keep names by themselves.
+    let _ = File::open(parent)?.sync_all();
+    Ok(())
 }
 
 /// Processes open one after the other: turning a new file into one with a WAL is the one thing that SQLite does

@@ -300,7 +300,7 @@ impl RunArgs {
 /// The state folder, made where it is not there yet, without what a killed run left mounted in it.
 pub(crate) fn state_folder(shell: &mut Shell) -> Result<PathBuf, Failure> {
     let state = shell.state()?;
-    std::fs::create_dir_all(&state)
+    sealock_journal::make_state_folder(&state)
         .map_err(|error| Failure::new("E-STATE-DIR", format!("{}: {error}", state.display())))?;
     if let Err(error) = View::sweep(&state) {
         shell.tell(&format!("warning: what a killed run left mounted was not removed: {error}\n"));

@@ -223,7 +223,11 @@ fn shared(repository: &Repository, state: &Path, commit: &str) -> Result<Shared,
 pub fn prune(state: &Path, keep: usize) -> io::Result<()> {
     let folder = state.join("checkouts");
     let mut locks = Vec::new();
-    for entry in fs::read_dir(&folder)? {
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|ending| ending == "lock") {
             locks.push((fs::metadata(&path)?.modified()?, path));
