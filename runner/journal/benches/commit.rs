@@ -20,7 +20,7 @@ const OLD_RUNS: usize = 1_000;
 
 /// In groups, one sync a group.
 const EVENTS_PER_S_MIN: f64 = 20_000.0;
-/// The commits of an intent and of its end together.
+/// The commits of an intent and of its end together, less two synced appends that take turns with them.
 const EFFECT_MS_MAX: f64 = 2.0;
 /// What a thousand old runs add to the shortest run.
 const OLD_RUNS_MS_MAX: f64 = 5.0;
@@ -42,13 +42,16 @@ fn main() {
     let read_ms = ms(start);
     drop(journal);
     let small_ms = small_runs(state.path(), "small");
-    let effect_ms = effects(state.path());
-    old_runs(state.path());
-    let late_ms = small_runs(state.path(), "late");
+    let (effect_ms, peer_effect_ms) = effects(state.path(), &events[..1]);
+    let old = tempfile::tempdir().expect("a temporary folder");
+    old_runs(old.path());
+    let turns = (0..SMALL_RUNS).map(|turn| {
+        let name = format!("turn-{turn}");
+        small_runs(old.path(), &name).0 - small_runs(state.path(), &name).0
+    });
+    let old_runs_ms = median(turns.collect());
     let peer_ms = appended(&events, GROUP, &state.path().join("peer"));
-    let peer_effect_ms = appended(&events[..202], 1, &state.path().join("peer")) / 101.0;
     let events_per_s = f64::from(u32::try_from(read).expect("some thousand")) / commit_ms * 1e3;
-    let old_runs_ms = late_ms.0 - small_ms.0;
     let line = serde_json::json!({
         "bench": "journal", "events": read, "group": GROUP, "open_ms": open_ms, "commit_ms": commit_ms,
         "events_per_s": events_per_s, "events_per_s_min": EVENTS_PER_S_MIN, "read_ms": read_ms,
@@ -60,12 +63,13 @@ fn main() {
     {
         println!("{line}");
     }
-    let holds = events_per_s >= EVENTS_PER_S_MIN && effect_ms <= EFFECT_MS_MAX && old_runs_ms <= OLD_RUNS_MS_MAX;
+    let added_ms = effect_ms - peer_effect_ms;
+    let holds = events_per_s >= EVENTS_PER_S_MIN && added_ms <= EFFECT_MS_MAX && old_runs_ms <= OLD_RUNS_MS_MAX;
     assert!(holds, "a bound does not hold: see the figures above");
 }
 
-/// The intent of an effect and its end, each committed by itself; the median.
-fn effects(state: &Path) -> f64 {
+/// The intent of an effect and its end, each committed by itself, and in turns with them two synced appends; the medians.
+fn effects(state: &Path, one: &[Event]) -> (f64, f64) {
     let mut journal = Journal::open(state).expect("a journal");
     journal.begin(&RunHead { run: "effects".into(), ..head() }).expect("a new run");
     let all = (0..EFFECTS).map(|effect| {
@@ -73,9 +77,10 @@ fn effects(state: &Path) -> f64 {
         for seq in [2 * effect + 1, 2 * effect + 2] {
             journal.commit(&[Event { run: "effects".into(), ..event(seq) }]).expect("room on the disk");
         }
-        ms(start)
+        (ms(start), 2.0 * appended(one, 1, &state.join("peer")))
     });
-    median(all.collect())
+    let (own, peer) = all.unzip();
+    (median(own), median(peer))
 }
 
 /// Runs of ten events that are over.
