@@ -1,5 +1,6 @@
 //! Whole processes of the built binary against what people use today: `act`, a loop of the shell; and ten thousand
-//! journaled steps, a run of a thousand steps that goes on, a thousand old runs, and a plugin of a registry, against limits.
+//! journaled steps, a run of a thousand steps that goes on, a thousand old runs, a plugin of a registry, and a plugin author's
+//! first minute, against limits.
 //!
 //! Reads `SEALOCK_BINARY` (a release build), `SEALOCK_ACT` (the peer), and `SEALOCK_GUESTS` (the folder of the compiled
 //! guests); each that is missing fails the bench. Every figure is the median of rounds in which the peers take turns, so that
@@ -41,6 +42,8 @@ const RESUME_MAX: Duration = Duration::from_millis(100);
 /// What a thousand old runs add to the shortest one.
 const OLD_RUNS_MAX: Duration = Duration::from_millis(5);
 const OLD_RUNS: usize = 1_000;
+/// From `plugin new` to a passing test, with the crates already fetched.
+const AUTHOR_MAX: Duration = Duration::from_secs(60);
 
 /// A repository with a pipeline, and a state of its own.
 struct Scene {
@@ -56,6 +59,7 @@ fn main() {
         hundred(rounds.min(11)),
         plan(rounds),
         published(rounds.min(11)),
+        author(rounds.min(3)),
         ten_thousand(rounds.min(5)),
         resumed(rounds.min(11)),
         old_runs(rounds),
@@ -199,6 +203,34 @@ fn published(rounds: usize) -> bool {
         SECOND_USE_MAX.as_millis(),
     );
     first <= FIRST_USE_MAX && second <= SECOND_USE_MAX
+}
+
+/// A plugin author's first minute: a project in Rust is made, built, and tested against its scenarios, without a network.
+fn author(rounds: usize) -> bool {
+    let mut taken: Vec<[Duration; 3]> = (0..rounds)
+        .map(|_| {
+            let scene = Scene::new("name: author\nstages: { only: { steps: [{ run: \"true\" }] } }\n");
+            [["plugin", "new", "line-gate"], ["plugin", "build", "line-gate"], ["plugin", "test", "line-gate"]].map(
+                |words| {
+                    let mut command = scene.sealock(&words);
+                    command.env("CARGO_NET_OFFLINE", "true").env_remove("CARGO_TARGET_DIR");
+                    timed(command)
+                },
+            )
+        })
+        .collect();
+    taken.sort_by_key(|parts| parts.iter().sum::<Duration>());
+    let parts = taken[rounds / 2];
+    let whole: Duration = parts.iter().sum();
+    println!(
+        "{{\"plugin_new_ms\":{:.0},\"plugin_build_ms\":{:.0},\"plugin_test_ms\":{:.0},\"together_ms\":{:.0},\"together_ms_max\":{}}}",
+        ms(parts[0]),
+        ms(parts[1]),
+        ms(parts[2]),
+        ms(whole),
+        AUTHOR_MAX.as_millis(),
+    );
+    whole <= AUTHOR_MAX
 }
 
 /// Ten thousand steps of a component that asks for nothing, with all their events in the journal.

@@ -9,6 +9,7 @@
 //!
 //! - Bytes leave this crate only after their tag was verified, and are the very bytes that it was verified over.
 //! - Files are written to a temporary name, synced, and renamed: a reader sees all of one or nothing.
+//! - Of processes that compile the same component at once, one does; the others wait for it ([`Turn`]).
 //! - A poisoned entry is a miss with a reason, never an error of the run.
 
 mod child;
@@ -16,4 +17,4 @@ mod key;
 mod store;
 
 pub use child::{Compile, CompileFailure};
-pub use store::{CacheError, CompiledCache, Entry, MissReason};
+pub use store::{CacheError, CompiledCache, Entry, MissReason, Turn};

@@ -12,6 +12,8 @@ use crate::key::{Key, TAG_BYTES};
 
 /// Larger than any compiled component: a sparse file must not be read into memory.
 const ENTRY_BYTES: u64 = 1 << 30;
+/// The folder of empty files that are locked by who compiles what they are called after.
+const TURNS: &str = "turns";
 /// What a file ends with.
 const SUFFIX: &str = ".cwasm";
 
@@ -73,6 +75,13 @@ impl Entry {
     }
 }
 
+/// The turn to compile one component, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Turn {
+    /// Locked; nothing where the disk refuses locks, which costs time and nothing else.
+    _file: Option<File>,
+}
+
 /// Compiled components in a folder of this user alone.
 pub struct CompiledCache {
     folder: PathBuf,
@@ -109,6 +118,19 @@ impl CompiledCache {
         }
         let code = bytes.split_off(TAG_BYTES);
         if self.tag(entry, &code).matches(&bytes) { Ok(code) } else { Err(MissReason::BadTag) }
+    }
+
+    /// Waits until no other process compiles `entry`. Who had to wait finds it here, when the other succeeded.
+    pub fn turn(&self, entry: &Entry) -> Turn {
+        Turn { _file: self.locked(entry).ok() }
+    }
+
+    fn locked(&self, entry: &Entry) -> io::Result<File> {
+        let folder = self.folder.join(TURNS);
+        fs::create_dir_all(&folder)?;
+        let file = File::options().create(true).truncate(false).write(true).open(folder.join(entry.file_name()))?;
+        file.lock()?;
+        Ok(file)
     }
 
     /// Keeps compiled code.

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_contract::{Digest, Manifest};
-use sealock_plan::{Catalogue, CatalogueError, PlannedPlugin, PluginOrigin, Wanted};
+use sealock_plan::{Catalogue, CatalogueError, PlannedPlugin, PluginOrigin, Trust as Event, Wanted};
 use sealock_registry::signature::Trust;
 use sealock_registry::{Locked, Lockfile, ReferenceError, Store};
+use serde_json::{Map, Value as Json};
 
 use crate::failure::Failure;
+use crate::planning::Repository;
 use crate::shell::Shell;
 use crate::{lock, policy};
 
@@ -23,6 +25,8 @@ pub(crate) struct Plugins {
     store: Option<Store>,
     /// Why it cannot be read is told only where it is needed.
     lockfile: Result<Lockfile, Failure>,
+    /// Whether that is the lockfile of the branch that a stranger's pull request goes to.
+    is_base: bool,
     /// So is why this one cannot.
     trust: Result<Trust, Failure>,
     /// References whose signatures were found good: an authority's takes milliseconds to check, and a plugin is asked for
@@ -38,8 +42,20 @@ impl Plugins {
             root: root.to_owned(),
             store: lock::store(shell).ok(),
             lockfile: lock::read(root),
+            is_base: false,
             trust,
             signed: RefCell::default(),
+        }
+    }
+
+    /// The same for what happened: a stranger's pull request brings files, and no lockfile.
+    pub(crate) fn of_event(shell: &Shell, repository: &Repository, trust: Event, github: &Map<String, Json>) -> Self {
+        let own = Self::of(shell, repository.root());
+        let is_pull = github.get("event").is_some_and(|event| event.get("pull_request").is_some());
+        if trust == Event::Outside && is_pull {
+            Self { lockfile: lock::read_base(repository.own_git(), github), is_base: true, ..own }
+        } else {
+            own
         }
     }
 
@@ -110,7 +126,8 @@ impl Plugins {
     fn pinned(&self, reference: &str) -> Result<(&Locked, Vec<u8>), CatalogueError> {
         let refused = |failure: &Failure| failure.in_catalogue();
         let lockfile = self.lockfile.as_ref().map_err(refused)?;
-        let locked = lockfile.plugins.get(reference).ok_or_else(|| lock::missing(reference).in_catalogue())?;
+        let missing = if self.is_base { lock::missing_in_base } else { lock::missing };
+        let locked = lockfile.plugins.get(reference).ok_or_else(|| missing(reference).in_catalogue())?;
         let absent = || CatalogueError {
             code: "E-PLUGIN-ABSENT",
             message: format!("the plugin `{reference}` is locked and was not fetched to this machine"),

@@ -80,7 +80,7 @@ fn differences(
         inputs: texts.collect(),
         networks: policy::load(shell)?.policy.networks,
     };
-    let catalogue = Plugins::of(shell, repository.root());
+    let catalogue = Plugins::of_event(shell, repository, plan.trust, &plan.github);
     let planned = sealock_plan::plan(Request { pipeline, source, facts: &facts, catalogue: &catalogue, only: None });
     let Some(now) = planned.plan else {
         return Ok("it cannot be planned now (`sealock plan` tells why)".to_owned());

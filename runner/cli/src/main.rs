@@ -11,6 +11,7 @@ mod audit;
 mod catalogue;
 mod changes;
 mod commands;
+mod compiling;
 mod die_at;
 mod environment;
 mod event;

@@ -67,6 +67,11 @@ impl Repository {
         &self.root
     }
 
+    /// Its git repository, where it is one.
+    pub(crate) fn own_git(&self) -> Option<&Git> {
+        self.git.as_ref()
+    }
+
     /// What git knows, at `reference` when one is given.
     ///
     /// # Errors
@@ -102,7 +107,7 @@ impl Repository {
     fn review(&self, shell: &Shell, source: &Source, parsed: Parsed, facts: &Facts, unset: Unset) -> Vec<Diagnostic> {
         let mut diagnostics = parsed.diagnostics;
         if let Some(draft) = parsed.pipeline.as_deref().or(parsed.draft.as_ref()) {
-            let catalogue = &Plugins::of(shell, &self.root);
+            let catalogue = &Plugins::of_event(shell, self, facts.trust, &facts.github);
             let review = Review { draft, told: &diagnostics, source, facts, catalogue, unset };
             let more = sealock_plan::review(review);
             diagnostics.extend(more);
@@ -202,7 +207,7 @@ impl PlanArgs {
         let git = repository.git(shell, self.reference.as_deref())?;
         let uncommitted = self.uncommitted(shell, &git)?;
         let facts = self.facts(github(Some(&git)), &happened, &policy);
-        let catalogue = Plugins::of(shell, repository.root());
+        let catalogue = Plugins::of_event(shell, repository, facts.trust, &facts.github);
         catalogue.fetch(shell, &lock::references(pipeline))?;
         let only = self.stage.as_deref();
         let request = sealock_plan::Request { pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };

@@ -8,11 +8,9 @@ use sealock_plan::{Plan, PlannedPlugin};
 use sealock_sandbox::{Program, Sandbox};
 
 use crate::catalogue::Plugins;
+use crate::compiling;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
-
-/// Compiling so much takes seconds: whoever waits is told. Such a component carries an interpreter.
-const SLOW_BYTES: usize = 4 << 20;
 
 /// Every plugin of the plan, ready to run; from its kept compiled form only when `use_kept`.
 ///
@@ -26,14 +24,16 @@ pub(crate) fn load(
     sandbox: &Sandbox,
     use_kept: bool,
 ) -> Result<HashMap<String, Program>, Failure> {
-    let cache = CompiledCache::open(&shell.cache()?.join("compiled"))
-        .map_err(|error| Failure::new("E-CACHE-FOLDER", chain(&error)))?;
+    let cache = open(shell)?;
     let mut programs = HashMap::new();
     for (name, plugin) in &plan.plugins {
         let entry = Entry::new(plugin.digest, sandbox.compatibility());
         let code = match use_kept.then(|| cache.load(&entry)) {
             Some(Ok(code)) => code,
-            None | Some(Err(_)) => compile(shell, name, plugin, plugins, &cache, &entry)?,
+            None | Some(Err(_)) => {
+                let bytes = planned(name, plugin, plugins)?;
+                compile(shell, (name, &bytes), &cache, &entry, use_kept)?
+            }
         };
         let program = sandbox
             .load(&code)
@@ -43,31 +43,54 @@ pub(crate) fn load(
     Ok(programs)
 }
 
+/// Compiles a component now, when it was not compiled on this machine before.
+///
+/// # Errors
+///
+/// When it cannot be compiled.
+pub(crate) fn prepare(shell: &mut Shell, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
+    let (cache, entry) = (open(shell)?, Entry::new(Digest::of(bytes), sandbox.compatibility()));
+    match cache.load(&entry) {
+        Ok(_) => Ok(()),
+        Err(_) => compile(shell, (name, bytes), &cache, &entry, true).map(drop),
+    }
+}
+
+fn open(shell: &Shell) -> Result<CompiledCache, Failure> {
+    let opened = CompiledCache::open(&shell.cache()?.join("compiled"));
+    opened.map_err(|error| Failure::new("E-CACHE-FOLDER", chain(&error)))
+}
+
+/// The component that the plan pinned.
+fn planned(name: &str, plugin: &PlannedPlugin, plugins: &Plugins) -> Result<Vec<u8>, Failure> {
+    let bytes = plugins.bytes(name, &plugin.origin).map_err(Failure::catalogue)?;
+    if Digest::of(&bytes) == plugin.digest {
+        return Ok(bytes);
+    }
+    let message = format!("the component of `{name}` is no longer the one that was planned ({})", plugin.digest);
+    Err(Failure::new("E-PLUGIN-CHANGED", message).help("plan and run again"))
+}
+
+/// Compiles and keeps; of processes that want the same at once, one compiles.
 fn compile(
     shell: &mut Shell,
-    name: &str,
-    plugin: &PlannedPlugin,
-    plugins: &Plugins,
+    (name, bytes): (&str, &[u8]),
     cache: &CompiledCache,
     entry: &Entry,
+    use_kept: bool,
 ) -> Result<Vec<u8>, Failure> {
-    let bytes = plugins
-        .bytes(name, &plugin.origin)
-        .map_err(|error| Failure::new(error.code, error.message).maybe_help(error.help))?;
-    if Digest::of(&bytes) != plugin.digest {
-        let message = format!("the component of `{name}` is no longer the one that was planned ({})", plugin.digest);
-        return Err(Failure::new("E-PLUGIN-CHANGED", message).help("plan and run again"));
-    }
-    if shell.global.verbose > 0 || bytes.len() >= SLOW_BYTES && !shell.global.quiet {
-        let size = bytes.len().div_ceil(1 << 20);
-        shell.tell(&format!("compiling {} ({size} MiB), once on this machine\n", sealock_diagnostics::escape(name)));
+    let turn = cache.turn(entry);
+    if let Some(Ok(code)) = use_kept.then(|| cache.load(entry)) {
+        return Ok(code);
     }
     let program = std::env::current_exe().map_err(|error| Failure::new("E-PLUGIN-COMPILE", error.to_string()))?;
-    let code = Compile::by(program, ["__compile"]).compile(&bytes);
+    let code = compiling::told(shell, (name, bytes.len()), || Compile::by(program, ["__compile"]).compile(bytes));
     let code = code.map_err(|error| Failure::new(error.code(), format!("`{name}`: {}", chain(&error))))?;
     if let Err(error) = cache.save(entry, &code) {
         // The code is good all the same; the next run compiles again.
         shell.tell(&format!("warning: {}\n", chain(&error)));
     }
+    drop(turn);
     Ok(code)
 }

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use sealock_contract::Manifest;
 use sealock_plan::CatalogueError;
 use sealock_registry::{Asks, LOCKFILE, Locked, Lockfile, Store};
+use sealock_workspace::{Repository as Git, RepositoryError};
+use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::shell::Shell;
 
 pub(crate) use needs::{Needs, all, references};
@@ -31,7 +33,35 @@ pub(crate) fn read(root: &Path) -> Result<Lockfile, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Lockfile::default()),
         Err(error) => return Err(Failure::new("E-FILE-READ", format!("{LOCKFILE}: {error}"))),
     };
-    Lockfile::read(&text).map_err(|error| Failure::new(error.code(), format!("{LOCKFILE}, {error}")).help(error.help()))
+    understand(&text)
+}
+
+fn understand(text: &str) -> Result<Lockfile, Failure> {
+    Lockfile::read(text).map_err(|error| Failure::new(error.code(), format!("{LOCKFILE}, {error}")).help(error.help()))
+}
+
+/// What is pinned where a stranger's pull request goes to: its own lockfile is the stranger's.
+///
+/// # Errors
+///
+/// When the event does not name that commit, the commit is not in this clone, or its lockfile is none.
+pub(crate) fn read_base(git: Option<&Git>, github: &Map<String, Json>) -> Result<Lockfile, Failure> {
+    let failed = |what: String| {
+        Failure::new(
+            "E-TRUST-LOCKFILE",
+            format!("a stranger's pull request is held to the {LOCKFILE} of the branch that it goes to, and {what}"),
+        )
+        .help("check out with the whole history: `fetch-depth: 0` of actions/checkout")
+    };
+    let base = github.get("event").and_then(|event| event.pointer("/pull_request/base/sha")).and_then(Json::as_str);
+    let base = base.ok_or_else(|| failed("the event does not name that branch's commit".to_owned()))?;
+    let git = git.ok_or_else(|| failed("there is no git repository here".to_owned()))?;
+    match git.file_at(base, Path::new(LOCKFILE)) {
+        Err(RepositoryError::NoSuchReference { .. }) => Err(failed(format!("its commit {base} is not in this clone"))),
+        Err(error) => Err(Failure::new(error.code(), chain(&error))),
+        Ok(None) => Ok(Lockfile::default()),
+        Ok(Some(bytes)) => understand(&String::from_utf8_lossy(&bytes)),
+    }
 }
 
 /// Writes it, whole or not at all.
@@ -66,6 +96,13 @@ fn store_folder(shell: &Shell) -> Result<PathBuf, Failure> {
 pub(crate) fn missing(reference: &str) -> Failure {
     let message = format!("the plugin `{reference}` is not in {LOCKFILE}");
     Failure::new("E-LOCK-MISSING", message).help("pin it: `sealock lock`")
+}
+
+/// A stranger's pull request uses what is not pinned where it goes to.
+pub(crate) fn missing_in_base(reference: &str) -> Failure {
+    let message = format!("the plugin `{reference}` is not in {LOCKFILE} of the branch that this pull request goes to");
+    Failure::new("E-LOCK-MISSING", message)
+        .help("a stranger's own lockfile does not count: somebody who may write to the repository pins it there first")
 }
 
 /// Holds a component to what the lockfile says it asks for.

@@ -196,6 +196,24 @@ impl Repository {
         Some(paths.into_iter().collect())
     }
 
+    /// A file as `commit` has it; nothing when that has no such file.
+    ///
+    /// # Errors
+    ///
+    /// When `commit` is not here, as in a shallow checkout, or git cannot read it.
+    pub fn file_at(&self, commit: &str, path: &Path) -> Result<Option<Vec<u8>>, RepositoryError> {
+        let missing = |_| RepositoryError::NoSuchReference { reference: commit.to_owned() };
+        let read = |source| RepositoryError::Git { path: self.root.clone(), source };
+        let git = self.open()?;
+        let commit = git2::Oid::from_str(commit).and_then(|id| git.find_commit(id)).map_err(missing)?;
+        let entry = match commit.tree().and_then(|tree| tree.get_path(path)) {
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            entry => entry.map_err(read)?,
+        };
+        let object = entry.to_object(&git).map_err(read)?;
+        Ok(object.as_blob().map(|blob| blob.content().to_vec()))
+    }
+
     pub(crate) fn open(&self) -> Result<git2::Repository, RepositoryError> {
         git2::Repository::open(&self.root).map_err(|source| RepositoryError::Git { path: self.root.clone(), source })
     }

@@ -1,5 +1,19 @@
 //! A registry that lies (abuse suite, section E): each lie is one clear error with its code and exit code; nothing is kept,
 //! nothing is locked, nothing runs.
+//!
+//! | row | test |
+//! |---|---|
+//! | 62 a tag that moved | `a_tag_that_moved_…`: the digest that was locked decides; where it is gone, `E-OCI-INTEGRITY` |
+//! | 63 digests that lie | `a_manifest_whose_digest_or_type_…`, `a_manifest_that_is_no_single_component_…` (a run asks by digest) |
+//! | 64 an index, or another type | the same two |
+//! | 65 a blob's length and bytes | `a_component_that_is_longer_shorter_…` |
+//! | 66 odd digests | `a_manifest_that_is_no_single_component_…`; each spelling in `sealock-registry` (`artifact`, `reference`) |
+//! | 67 too much, too deep, in circles | `a_manifest_whose_digest_or_type_…`, `a_list_that_names_itself_…`; without a length in `patience` |
+//! | 68 layers that lie elsewhere | `a_component_that_is_said_to_lie_elsewhere_…` |
+//! | 69 other configurations and layers | `a_manifest_that_is_no_single_component_…`, `a_configuration_that_is_another_…` |
+//! | 70, 71 logins sent elsewhere | `logins` |
+//! | 72 answers without an end or a sense | `answers_that_no_registry_gives_…`, `a_registry_that_is_out_of_order_…`, `logins`, `patience` |
+//! | 73, 74 signatures and referrers | `signed`; `sealock-registry` (`signatures`, `patience`) |
 
 use e2e::Depot;
 use e2e::depot::{Asked, MANIFEST_TYPE, Reply, digest};
@@ -75,6 +89,41 @@ fn a_manifest_that_is_no_single_component_is_refused() {
     ];
     for change in changes {
         lied_to("E-OCI-INTEGRITY", 5, |depot| depot.lie(manifest(change)));
+    }
+}
+
+#[test]
+fn a_list_that_names_itself_is_not_followed() {
+    let yard = Yard::using(&["acme/step:1.0"]);
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let own = json!({ "mediaType": kind, "digest": digest(b"itself"), "size": 100 });
+    let list = json!({ "schemaVersion": 2, "mediaType": kind, "manifests": vec![own; 100] }).to_string();
+    yard.depot.lie(of_manifests(move |_| {
+        Reply::status(200).body(kind, list.clone()).header("docker-content-digest", &digest(list.as_bytes()))
+    }));
+    yard.call(&["lock"]).exits(5).says("E-OCI-INTEGRITY").says("a list of several");
+    let manifests = yard.depot.asked().iter().filter(|asked| asked.is_manifest()).count();
+    assert_eq!((manifests, yard.kept(), yard.lockfile()), (1, Vec::new(), None));
+}
+
+/// It says when a version was published: a run, which does not ask that, does not fetch it.
+#[test]
+fn a_configuration_that_is_another_than_its_digest_says_locks_nothing() {
+    type Change = fn(Reply) -> Reply;
+    let older = |truth: Reply| Reply { body: truth.body.iter().map(u8::to_ascii_uppercase).collect(), ..truth };
+    let changes: [Change; 3] =
+        [older, |truth| Reply { body: [truth.body.clone(), b" ".to_vec()].concat(), ..truth }, |truth| truth.cut(10)];
+    for (number, change) in changes.into_iter().enumerate() {
+        let yard = Yard::using(&["acme/step:1.0"]);
+        yard.depot.put_plugin("acme/step", "1.0", &asking("1.0.0", ""), LONG_AGO);
+        yard.depot.lie(
+            move |asked, truth| {
+                if asked.is_blob() && truth.body.len() < 10_000 { change(truth) } else { truth }
+            },
+        );
+        let (exit, code) = if number == 2 { (6, "E-REGISTRY-UNAVAILABLE") } else { (5, "E-OCI-INTEGRITY") };
+        yard.call(&["lock"]).exits(exit).says(code);
+        assert_eq!((yard.kept(), yard.lockfile()), (Vec::new(), None));
     }
 }
 

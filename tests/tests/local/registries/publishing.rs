@@ -4,7 +4,7 @@ use std::process::Child;
 
 use super::super::guests::guest;
 use super::super::support::finish;
-use super::support::{LONG_AGO, Yard, plain, read, saying};
+use super::support::{LONG_AGO, Yard, plain, read, replaced, saying};
 
 #[test]
 fn what_is_published_is_locked_and_runs_by_reference_and_by_short_name() {
@@ -138,15 +138,4 @@ fn a_plain_program_without_a_manifest_is_published_and_runs() {
     yard.depot.put_plugin("acme/tool", "1.0", &plain(), LONG_AGO);
     yard.call(&["lock"]).exits(0).says("asks for nothing");
     assert!(yard.run().exits(0).stdout.contains("greeting: hello"));
-}
-
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    let mut at = 0;
-    while let Some(found) = bytes[at..].windows(from.len()).position(|window| window == from) {
-        bytes[at + found..at + found + to.len()].copy_from_slice(to);
-        at += found + to.len();
-    }
-    assert!(at > 0, "the guest does not have it");
-    bytes
 }

@@ -92,10 +92,20 @@ pub(super) fn saying(manifest: &str) -> Vec<u8> {
     marked(plain(), manifest)
 }
 
-fn marked(mut bytes: Vec<u8>, manifest: &str) -> Vec<u8> {
-    let mut section = number("sealock:manifest".len());
-    section.extend(b"sealock:manifest");
-    section.extend(manifest.as_bytes());
+/// A plain program with so many bytes more, which nobody reads.
+pub(crate) fn large(bytes: usize) -> Vec<u8> {
+    section(plain(), "padding", &vec![0; bytes])
+}
+
+fn marked(bytes: Vec<u8>, manifest: &str) -> Vec<u8> {
+    section(bytes, "sealock:manifest", manifest.as_bytes())
+}
+
+/// A component with one more custom section.
+fn section(mut bytes: Vec<u8>, name: &str, content: &[u8]) -> Vec<u8> {
+    let mut section = number(name.len());
+    section.extend(name.as_bytes());
+    section.extend(content);
     bytes.push(0);
     bytes.extend(number(section.len()));
     bytes.extend(section);
@@ -146,4 +156,16 @@ fn number(mut value: usize) -> Vec<u8> {
             return bytes;
         }
     }
+}
+
+/// The same component with other names in it, of the same length.
+pub(crate) fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(from.len()).position(|window| window == from) {
+        bytes[at + found..at + found + to.len()].copy_from_slice(to);
+        at += found + to.len();
+    }
+    assert!(at > 0, "the guest does not have it");
+    bytes
 }

@@ -1,30 +1,28 @@
 //! `sealock plugin inspect FILE|REF`
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use sealock_contract::grant::Capability;
 use sealock_contract::manifest::{RequestSpec, Source};
 use sealock_contract::{Digest, Manifest};
 use sealock_diagnostics::escape;
-use sealock_registry::Reference;
 use sealock_sandbox::{Inspection, ProgramKind};
 use serde_json::{Value, json};
 
-use super::component;
+use super::meant::{Meant, Version};
 use crate::exit_code;
 use crate::failure::Failure;
-use crate::lock::{self, Registries};
 use crate::planning::{PlanArgs, Repository};
 use crate::shell::Shell;
 use crate::usage;
 
 /// Show what a component is: its manifest, the interfaces that it imports, what it asks for, and, for a pipeline, what
-/// it would be granted. Nothing is run or compiled.
+/// it would be granted. Nothing is run, compiled, or kept.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A component's file, or a reference into a registry
+    /// A component's file or folder, a builtin, or a reference into a registry: what the lockfile pins for it, else what
+    /// `sealock lock` would choose
     plugin: String,
     /// Also what this pipeline would grant it, in each step that uses it
     #[arg(long, value_name = "PIPELINE")]
@@ -45,6 +43,8 @@ enum Format {
 
 /// A component, and what is known of it.
 struct Looked {
+    /// What a reference stands for.
+    version: Option<Version>,
     bytes: u64,
     digest: Digest,
     /// Whether it was a core module of which a component was made.
@@ -83,7 +83,7 @@ impl Inspect {
     ///
     /// When there is no such component, it cannot be a step, or the pipeline cannot be planned.
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
-        let bytes = self.bytes(shell)?;
+        let Meant { bytes, version } = Meant::of(shell, &self.plugin)?;
         let is_made = sealock_sandbox::is_core_module(&bytes);
         let refused = |error: sealock_sandbox::FormatError| {
             Failure::new(error.code(), format!("`{}` cannot be used: {error}", self.plugin))
@@ -95,23 +95,12 @@ impl Inspect {
             Ok(grants) => grants,
             Err(exit) => return Ok(exit),
         };
-        let looked = Looked { bytes: bytes.len() as u64, digest, is_made, found, grants };
+        let looked = Looked { version, bytes: bytes.len() as u64, digest, is_made, found, grants };
         match self.format {
             Format::Text => shell.answer(&looked.text()),
             Format::Json => shell.answer(&format!("{:#}\n", looked.json())),
         }
         Ok(exit_code::SUCCESS)
-    }
-
-    /// A file when there is one of that name, or it is written as a path; else what a registry has.
-    fn bytes(&self, shell: &Shell) -> Result<Vec<u8>, Failure> {
-        let path = shell.path(Path::new(&self.plugin));
-        let is_path = self.plugin.starts_with(['.', '/']) || path.extension().is_some_and(|own| own == "wasm");
-        let reference: Result<Reference, _> = self.plugin.parse();
-        match reference {
-            Ok(reference) if !is_path && !path.exists() => fetch(shell, &reference),
-            _ => component::read(&path),
-        }
     }
 
     /// What the steps of the pipeline that use it would be granted, when one is named; the exit code when it cannot be
@@ -137,20 +126,6 @@ impl Inspect {
             }
         }
         Ok(Ok(Some(grants)))
-    }
-}
-
-/// From the store when it is there, else from the registry; nothing is kept or pinned.
-fn fetch(shell: &Shell, reference: &Reference) -> Result<Vec<u8>, Failure> {
-    let registries = Registries::open(shell)?;
-    let artifact = registries.wait(async |registry| registry.artifact(reference).await)?;
-    let (digest, size) = (artifact.component, artifact.size);
-    let kept = lock::store(shell)?.read(digest, size).map_err(|error| Failure::registry(&error))?;
-    match kept {
-        Some(bytes) => Ok(bytes),
-        None => registries.wait(async |registry| {
-            registry.blob(reference.repository(), digest, size).await.map(|bytes| bytes.to_vec())
-        }),
     }
 }
 
@@ -185,6 +160,12 @@ impl Looked {
                 let _ = writeln!(out, "  world    {}", escape(&manifest.world));
             }
             None => out.push_str("a component without a manifest: it gets no capability and no typed inputs\n"),
+        }
+        if let Some(version) = &self.version {
+            let Version { reference, name, manifest, is_locked } = version;
+            let locked = if *is_locked { "locked" } else { "not locked" };
+            let _ = writeln!(out, "  from     {reference}: {}, {locked}", escape(name));
+            let _ = writeln!(out, "  manifest {manifest}");
         }
         let _ = writeln!(out, "  kind     {}", self.kind());
         let made = if self.is_made { ", made of a core module" } else { "" };
@@ -271,7 +252,12 @@ impl Looked {
             let each = |granted: &Granted| json!({ "stage": granted.stage, "step": granted.step, "granted": parts(granted) });
             grants.iter().map(each).collect::<Vec<_>>()
         });
+        let from = self.version.as_ref().map(|from| {
+            let manifest = from.manifest.to_string();
+            json!({ "reference": from.reference, "version": from.name, "manifest": manifest, "locked": from.is_locked })
+        });
         json!({
+            "from": from,
             "digest": self.digest.to_string(),
             "bytes": self.bytes,
             "kind": match self.found.kind {

@@ -4,6 +4,7 @@ mod build;
 mod component;
 mod inspect;
 mod list;
+mod meant;
 mod new;
 mod publish;
 mod test;

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::component;
 use crate::exit_code;
 use crate::failure::Failure;
+use crate::programs;
 use crate::project::Project;
 use crate::scenario::{self, Trial};
 use crate::shell::Shell;
@@ -53,6 +54,7 @@ impl Test {
         };
         let bytes = component::read(&file)?;
         let scenarios = scenario::all(&folder.join("scenarios"), self.scenario.as_deref())?;
+        ready(shell, &file, &bytes)?;
         let mut trials = Vec::new();
         for scenario in &scenarios {
             let trial = Trial::of(scenario, &bytes, shell)?;
@@ -68,6 +70,17 @@ impl Test {
         }
         Ok(if failed == 0 { exit_code::SUCCESS } else { exit_code::FAILURE })
     }
+}
+
+/// Compiles what will be run, in front of whoever waits. What is wrong with it, the first scenario tells.
+fn ready(shell: &mut Shell, file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let made = if sealock_sandbox::is_core_module(bytes) { sealock_sandbox::componentize(bytes).ok() } else { None };
+    let bytes = made.as_deref().unwrap_or(bytes);
+    if sealock_sandbox::inspect(bytes).is_err() {
+        return Ok(());
+    }
+    programs::prepare(shell, &name, bytes)
 }
 
 fn text(trial: &Trial) -> String {
