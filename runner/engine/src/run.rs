@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sealock_broker::containers::{ContainersHandler, Engine, Scope};
-use sealock_broker::http::{Http, SystemResolver};
+use sealock_broker::http::{Http, Origin, SystemResolver};
 use sealock_broker::process::Host;
 use sealock_broker::{Broker, Family};
 use sealock_contract::limits::EPOCH_TICK_MS;
@@ -55,6 +55,8 @@ pub struct RunSpec {
     pub engine: Engine,
     /// More certificates to trust, in PEM form.
     pub extra_roots: Vec<u8>,
+    /// What answers the requests of steps in place of every server, in a test of a plugin.
+    pub origin: Option<Arc<dyn Origin>>,
     /// What native commands are given: search path, tool chains.
     pub host_env: Vec<(String, String)>,
     /// What it is for.
@@ -166,6 +168,7 @@ async fn within(mut spec: RunSpec, past: Option<&Past>, act: impl AsyncFnOnce(&A
     let targets = Arc::new(TargetsHandler::new());
     let engine = spec.engine;
     let http = Http::new(Arc::new(SystemResolver), Arc::new(Addresses::of(&plan)), spec.extra_roots);
+    let http = http.answered_by(spec.origin);
     let scope = Scope::new(&engine, run.clone());
     let broker = Broker::builder(plan.grants.clone(), spec.vault)
         .handler(Family::Http, Arc::new(http))

@@ -50,7 +50,7 @@ impl Toolchains {
         }
         self.sealock(&["plugin", "build", &name]);
         let told = self.sealock(&["plugin", "test", &name]);
-        assert!(told.contains("2 scenarios, 0 failed"), "{language}: {told}");
+        assert!(told.contains("3 scenarios, 0 failed"), "{language}: {told}");
         project
     }
 }

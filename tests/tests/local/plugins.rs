@@ -8,6 +8,7 @@ use e2e::program::ask;
 use serde_json::Value;
 
 use super::guests::guest;
+use super::registries::support::replaced;
 use super::support::{Scene, text};
 
 /// From `plugin new` to a passing test, with the crates already fetched. Three times what is promised: other tests
@@ -131,6 +132,56 @@ fn a_scenario_that_ends_otherwise_says_how_and_fails() {
     assert!(err.contains("E-PLUGIN-SCENARIO") && err.contains("won"), "{err}");
 }
 
+/// A scenario of the kept step, which tells its count to a server.
+fn telling(scene: &Scene, name: &str, rest: &str) {
+    scene.write(&format!("p/scenarios/{name}/workspace/notes.txt"), "one\ntwo\n");
+    let with = "[with]\nfile = \"notes.txt\"\ntell = \"https://hooks.example.com/lines\"\n[allow]\nnetwork = [\"hooks.example.com:443\"]\n";
+    scene.write(&format!("p/scenarios/{name}/scenario.toml"), format!("{with}{rest}"));
+}
+
+#[test]
+fn a_scenario_answers_for_the_servers_and_reaches_no_network() {
+    let scene = repository();
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/interface/0.1.0/step.wasm");
+    scene.write("p/step.wasm", fs::read(kept).expect("it is kept"));
+    let post = "[[http]]\nmethod = \"POST\"\nurl = \"https://HOOKS.example.com:443/lines\"\n";
+    let made = "[[expect.requests]]\nmethod = \"POST\"\nurl = \"https://hooks.example.com/lines\"\n";
+    let good = "[expect]\noutcome = \"success\"\n";
+    telling(&scene, "answered", &format!("{post}status = 202\n{good}log = [\"202\"]\n{made}"));
+    telling(&scene, "silent", &format!("{post}fails = \"timeout\"\n{good}log = [\"does not answer\"]\n{made}"));
+    telling(&scene, "unexpected", &format!("[[http]]\nurl = \"https://hooks.example.com/lines\"\n{good}"));
+    telling(&scene, "unfounded", &format!("{post}{good}{made}body = \"3\"\n{made}"));
+    telling(&scene, "without", &format!("{good}denials = [\"E-SCENARIO-REQUEST\"]\nlog = [\"not told\"]\n"));
+
+    let (exit, out, err) = plugin(&scene, &["test", "p", "--component", "p/step.wasm"]);
+    assert_eq!(exit, 1, "{out}{err}");
+    for line in [
+        "pass  answered",
+        "pass  silent",
+        "FAIL  unexpected",
+        "the denials: expected [], found [\"E-SCENARIO-REQUEST\"]",
+        "| the scenario has no answer for POST https://hooks.example.com/lines",
+        "|   [[http]]",
+        "FAIL  unfounded",
+        "the requests: expected [\"POST https://hooks.example.com/lines\",\"POST https://hooks.example.com/lines\"]",
+        "pass  without",
+        "5 scenarios, 2 failed",
+    ] {
+        assert!(out.contains(line), "no `{line}` in {out}");
+    }
+
+    for (table, word) in [
+        ("[[http]]\nurl = \"ftp://x/\"\n", "ftp://x/"),
+        ("[[http]]\nurl = \"http://x/\"\nstatus = 1000\n", "1000"),
+        ("[[http]]\nurl = \"http://x/\"\nbody_file = \"x\"\n", "body_file"),
+    ] {
+        telling(&scene, "answered", &format!("{table}{good}"));
+        let (exit, _, err) = plugin(&scene, &["test", "p", "--component", "p/step.wasm", "--scenario", "answered"]);
+        assert_eq!(exit, 2, "{err}");
+        assert!(err.contains("E-PLUGIN-SCENARIO") && err.contains(word), "{err}");
+    }
+}
+
 #[test]
 fn a_manifest_is_put_into_a_component_that_brings_none() {
     let scene = repository();
@@ -146,6 +197,7 @@ fn a_manifest_is_put_into_a_component_that_brings_none() {
     );
 }
 
+/// Abuse suite, 41 and 42.
 #[test]
 fn a_component_that_can_be_no_step_is_one_clear_error() {
     let scene = repository();
@@ -157,6 +209,9 @@ fn a_component_that_can_be_no_step_is_one_clear_error() {
     scene.write("text.wasm", "no wasm at all");
     scene.write("empty.wasm", "");
     scene.write("two-manifests.wasm", [whole.clone(), section(hermetic)].concat());
+    scene.write("version.wasm", replaced(&whole, b"sealock:step/inputs@0.1.0", b"sealock:step/inputs@0.9.0"));
+    scene.write("unknown.wasm", replaced(&whole, b"sealock:step/inputs@0.1.0", b"sealock:step/wizard@0.1.0"));
+    scene.write("bomb.wasm", [whole.clone(), section(&" ".repeat(300 << 10))].concat());
     scene.write("asks.wasm", [fs::read(guest("guest-program.wasm")).expect("it is built"), section(hermetic)].concat());
     let large = fs::File::create(scene.repo().join("large.wasm")).expect("the repository is ours");
     large.set_len(500 << 20).expect("a sparse file");
@@ -168,6 +223,9 @@ fn a_component_that_can_be_no_step_is_one_clear_error() {
         ("empty.wasm", "not a valid component"),
         ("two-manifests.wasm", "there are two"),
         ("asks.wasm", "its manifest"),
+        ("version.wasm", "it was made for `sealock:step/inputs@0.9.0`"),
+        ("unknown.wasm", "it imports `sealock:step/wizard@0.1.0`, which no step is given"),
+        ("bomb.wasm", "its manifest"),
         ("large.wasm", "67108864 are the most"),
     ] {
         let (exit, out, err) = plugin(&scene, &["inspect", file]);
@@ -187,7 +245,11 @@ fn a_component_that_can_be_no_step_is_one_clear_error() {
 fn section(json: &str) -> Vec<u8> {
     let name = b"\x10sealock:manifest";
     let length = name.len() + json.len();
-    let size = [u8::try_from(length & 0x7f | 0x80).expect("a byte"), u8::try_from(length >> 7).expect("a byte")];
+    let size = [
+        u8::try_from(length & 0x7f | 0x80).expect("a byte"),
+        u8::try_from(length >> 7 & 0x7f | 0x80).expect("a byte"),
+        u8::try_from(length >> 14).expect("a byte"),
+    ];
     [&[0][..], &size, name, json.as_bytes()].concat()
 }
 

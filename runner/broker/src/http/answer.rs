@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::{Response, header};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
 use sealock_contract::limits::{HTTP_BODY_BYTES, HTTP_HEADER_BYTES};
 use sealock_contract::seam::{Handle, HttpResponse, Refusal};
 use sealock_contract::{ErrorKind, StepError};
@@ -31,7 +31,7 @@ impl Head {
 
 pub(super) fn open(
     step: &Step,
-    answer: Response<Incoming>,
+    answer: Response<UnsyncBoxBody<Bytes, hyper::Error>>,
     start: Instant,
     certificate_days: Option<i64>,
 ) -> Result<(Head, Body), Refusal> {
@@ -48,7 +48,7 @@ pub(super) fn open(
         }
     }
     let stream = (!reveals).then(|| step.redactor().stream());
-    Ok((Head { status: parts.status.as_u16(), headers }, Body::new(incoming.boxed_unsync(), stream)))
+    Ok((Head { status: parts.status.as_u16(), headers }, Body::new(incoming, stream)))
 }
 
 /// Two lengths are two answers; one that is too long is not waited for.

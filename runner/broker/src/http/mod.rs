@@ -17,6 +17,7 @@ mod body;
 mod certificate;
 mod dial;
 mod headers;
+mod origin;
 mod placeholder;
 mod resolve;
 mod tls;
@@ -25,7 +26,9 @@ mod url;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealock_contract::grant::Capability;
+use http::Method;
+use http_body_util::BodyExt;
+use sealock_contract::grant::{Capability, NetworkGrant};
 use sealock_contract::seam::{Answer, HttpRequest, Refusal, Request, Response};
 use sealock_contract::{ErrorKind, StepError, StepName};
 use tokio::sync::OnceCell;
@@ -36,6 +39,7 @@ use crate::handles::Object;
 use crate::step::Step;
 
 pub use body::Body;
+pub use origin::{Answered, Asked, Origin, normal_url};
 pub use resolve::{Resolver, SystemResolver};
 
 /// For connecting and the first byte, when a request does not say: a server that accepts and says nothing
@@ -48,6 +52,9 @@ pub trait TargetAddresses: Send + Sync {
     fn host(&self, step: &StepName, target: &str) -> Option<String>;
 }
 
+/// A checked request: its method, where it goes, its header, and its body.
+type Sent<'a> = (&'a Method, &'a url::Url, headers::Head, Vec<u8>);
+
 /// Sends the requests of steps.
 pub struct Http {
     resolver: Arc<dyn Resolver>,
@@ -56,13 +63,21 @@ pub struct Http {
     extra_roots: Vec<u8>,
     /// Made by the first request over TLS: reading the system's roots takes its time.
     tls: OnceCell<TlsConnector>,
+    /// Answers in place of every server.
+    origin: Option<Arc<dyn Origin>>,
 }
 
 impl Http {
     /// Resolves names by `resolver`, dials targets where `targets` says, and trusts the system's root
     /// certificates and those in the PEM text `extra_roots`.
     pub fn new(resolver: Arc<dyn Resolver>, targets: Arc<dyn TargetAddresses>, extra_roots: Vec<u8>) -> Self {
-        Self { resolver, targets, extra_roots, tls: OnceCell::new() }
+        Self { resolver, targets, extra_roots, tls: OnceCell::new(), origin: None }
+    }
+
+    /// Has every request answered by `origin`, when there is one: no name is resolved and no server dialled.
+    #[must_use]
+    pub fn answered_by(self, origin: Option<Arc<dyn Origin>>) -> Self {
+        Self { origin, ..self }
     }
 
     async fn send(&self, step: &Arc<Step>, request: HttpRequest) -> Result<Response, Refusal> {
@@ -80,18 +95,52 @@ impl Http {
         let method = headers::method(&request.method)?;
         let granted = step.grant().check_network(&url.endpoint, method.as_str(), &url.path)?;
         step.acts_on(Capability::Network, &url.endpoint.to_string());
-        let mut head = headers::check(request.headers, request.body.len())?;
+        let head = headers::check(request.headers, request.body.len())?;
+        let sent = (&method, &url, head, request.body);
+        let (answer, body) = match &self.origin {
+            Some(origin) => self.ask(&**origin, step, sent, granted, start).await?,
+            None => self.dial(step, sent, granted, start).await?,
+        };
+        let handle = step.handles().insert(Object::HttpBody(Arc::new(body)))?;
+        Ok(Response::Http(answer.with_body(handle)))
+    }
+
+    async fn dial(
+        &self,
+        step: &Arc<Step>,
+        (method, url, mut head, body): Sent<'_>,
+        granted: &NetworkGrant,
+        start: Instant,
+    ) -> Result<(answer::Head, Body), Refusal> {
         let addresses = match &head.target {
             Some(name) => self.target(step, name, url.endpoint.port).await?,
             None => resolve::checked(&*self.resolver, granted, &url.endpoint).await?,
         };
         placeholder::headers(step, &url.endpoint, &mut head.fields)?;
         let socket = dial::tcp(&addresses).await?;
-        let (socket, certificate_days) = self.secure(&url, socket).await?;
-        let sent = dial::exchange(socket, &url, method, head.fields, request.body).await?;
-        let (answer, body) = answer::open(step, sent, start, certificate_days)?;
-        let handle = step.handles().insert(Object::HttpBody(Arc::new(body)))?;
-        Ok(Response::Http(answer.with_body(handle)))
+        let (socket, certificate_days) = self.secure(url, socket).await?;
+        let answer = dial::exchange(socket, url, method.clone(), head.fields, body).await?;
+        answer::open(step, answer.map(BodyExt::boxed_unsync), start, certificate_days)
+    }
+
+    /// As if it were dialled: what the grant says of targets and addresses holds, as far as they are known without asking.
+    async fn ask(
+        &self,
+        origin: &dyn Origin,
+        step: &Arc<Step>,
+        (method, url, mut head, body): Sent<'_>,
+        granted: &NetworkGrant,
+        start: Instant,
+    ) -> Result<(answer::Head, Body), Refusal> {
+        match &head.target {
+            Some(name) => step.grant().check_target(name)?,
+            None if url.endpoint.address().is_some() => {
+                resolve::checked(&*self.resolver, granted, &url.endpoint).await?;
+            }
+            None => {}
+        }
+        placeholder::headers(step, &url.endpoint, &mut head.fields)?;
+        origin::ask(origin, step, (method, url, &head.fields, &body), start)
     }
 
     async fn target(&self, step: &Step, name: &str, port: u16) -> Result<Vec<std::net::SocketAddr>, Refusal> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::future::BoxFuture;
-use sealock_broker::http::{Http, Resolver};
+use sealock_broker::http::{Answered, Asked, Http, Origin, Resolver, normal_url};
 use sealock_contract::grant::{NetworkGrant, Reach};
 use sealock_contract::limits::HTTP_BODY_BYTES;
 use sealock_contract::manifest::Place;
@@ -273,6 +273,50 @@ async fn a_secret_that_a_server_echoes_comes_back_masked() {
     assert_eq!(header(&answer, "x-echo"), Some("***"));
     let text = body(&rig, &answer).await.expect("a body");
     assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMi1odW50"), "{text}");
+}
+
+/// Answers that a test has written down.
+#[derive(Default)]
+struct Written(std::sync::Mutex<Vec<String>>);
+
+impl Origin for Written {
+    fn answer(&self, asked: &Asked<'_>) -> Result<Answered, Refusal> {
+        let Asked { method, url, headers, body } = asked;
+        let line = format!("{method} {url} {headers:?} {}", String::from_utf8_lossy(body));
+        self.0.lock().expect("one test").push(line);
+        let headers = vec![("x-echo".to_owned(), "hunter2-hunter2".to_owned())];
+        Ok(Answered { status: 203, headers, body: b"said hunter2-hunter2".to_vec(), certificate_days: Some(-3) })
+    }
+}
+
+#[tokio::test]
+async fn a_written_answer_takes_the_servers_place_and_nothing_elses() {
+    let written = Arc::new(Written::default());
+    let http = Http::new(Arc::new(Names::default()), Arc::new(At("127.0.0.1")), Vec::new());
+    let http = http.answered_by(Some(written.clone()));
+    let mut spec = RigSpec { http: Some(Arc::new(http)), ..RigSpec::default() };
+    spec.grant.network =
+        vec![entry("api.example:443"), NetworkGrant { methods: vec!["GET".into()], ..entry("*.only:80") }];
+    spec.secrets = vec![("TOKEN", "hunter2-hunter2")];
+    spec.grant.secrets = vec!["TOKEN".into()];
+    spec.inputs.extend([secret_input("TOKEN", Some(Place::Header), &["api.example:443"])]);
+    let rig = spec.build();
+    let token = rig.placeholder("TOKEN").await;
+    let headers = vec![("Authorization".to_owned(), token.into_bytes())];
+    let request = HttpRequest { headers, body: b"a body".to_vec(), ..get("https://API.example?x=1") };
+    let answer = send(&rig, HttpRequest { method: "PUT".into(), ..request }).await.expect("an answer");
+    assert_eq!((answer.status, header(&answer, "x-echo")), (203, Some("***")));
+    assert_eq!(header(&answer, "sealock-certificate-days"), Some("-3"));
+    assert_eq!(body(&rig, &answer).await.as_deref(), Ok("said ***"));
+
+    for (method, url) in [("GET", "https://other.example/"), ("POST", "http://a.only/"), ("GET", "http://127.0.0.1/")] {
+        let request = HttpRequest { method: method.into(), ..get(url) };
+        assert_eq!(send(&rig, request).await.expect_err(url).code, "E-GRANT-NETWORK", "{url}");
+    }
+    let asked = written.0.lock().expect("one test");
+    assert_eq!(*asked, [r#"PUT https://api.example/?x=1 [("authorization", "hunter2-hunter2")] a body"#]);
+    assert_eq!(normal_url("HTTPS://API.example:443?x=1#y").as_deref(), Ok("https://api.example/?x=1"));
+    assert!(normal_url("ftp://a/").is_err());
 }
 
 /// Abuse suite, 31 and 100: what servers do to clients.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use sealock_broker::containers::Engine;
+use sealock_broker::http::Origin;
 use sealock_engine::{Past, RunEnd, RunSpec, Settings};
 use sealock_events::{FanOut, Goal as Purpose};
 use sealock_journal::{FullDisk, Journal, RunHead, RunLog};
@@ -20,6 +21,7 @@ use crate::environment::Process;
 use crate::failure::{Failure, chain};
 use crate::native::Native;
 use crate::planning::{PlanArgs, Prepared, Repository};
+use crate::scenario::Servers;
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 use crate::usage::Usage;
@@ -98,6 +100,9 @@ pub(crate) struct RunArgs {
     /// End this process and its group by SIGKILL at its n-th commit to the journal: what `cargo xtask crash` does
     #[arg(long, value_name = "N:before|N:after", hide = true)]
     die_at: Option<DieAt>,
+    /// Answer every request of a component from this file, and reach no server: what `sealock plugin test` does
+    #[arg(long, value_name = "FILE", hide = true)]
+    rehearsal: Option<PathBuf>,
     /// Where the Docker engine listens
     #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", hide_env = true)]
     docker_host: Option<String>,
@@ -169,6 +174,7 @@ impl RunArgs {
             locked: false,
             docker_host,
             die_at: None,
+            rehearsal: None,
         }
     }
 
@@ -222,7 +228,8 @@ impl RunArgs {
         let vault = self.vault(shell, &plan, &process).await?;
         process.hide();
         let sandbox = Sandbox::new().map_err(|error| Failure::new("E-SANDBOX", chain(&error)))?;
-        let programs = programs::load(shell, &plan, &Plugins::of(shell, repository.root()), &sandbox, !self.no_cache)?;
+        let plugins = Plugins::of_event(shell, repository, plan.trust, &plan.github);
+        let programs = programs::load(shell, &plan, &plugins, &sandbox, !self.no_cache)?;
 
         let purpose = if matches!(goal, Goal::RollBack { .. }) { Purpose::RollBack } else { Purpose::Plan };
         let uncommitted = Some(&uncommitted).filter(|_| !self.no_dirty);
@@ -256,6 +263,7 @@ impl RunArgs {
             host: Arc::new(host),
             engine,
             extra_roots: process.extra_roots(),
+            origin: self.origin(shell)?,
             host_env: native.env,
             goal: purpose,
             settings: self.settings(&process, past.as_ref(), uncommitted),
@@ -277,6 +285,12 @@ impl RunArgs {
             shell.answer(&vault.workflow_masks());
         }
         Ok(vault)
+    }
+
+    fn origin(&self, shell: &Shell) -> Result<Option<Arc<dyn Origin>>, Failure> {
+        let Some(file) = self.rehearsal.as_deref().map(|file| shell.path(file)) else { return Ok(None) };
+        let unread = |error| Failure::new("E-FILE-READ", format!("{}: {error}", file.display()));
+        Ok(Some(Arc::new(Servers::open(&file).map_err(unread)?)))
     }
 
     fn engine(&self) -> Result<Engine, Failure> {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::served::Made;
+
 /// What was heard of the step.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
@@ -17,6 +19,10 @@ pub(crate) struct Heard {
     pub annotations: Vec<Value>,
     /// Codes of what it was denied.
     pub denials: Vec<String>,
+    /// What it was denied, and what would grant it.
+    pub denied: Vec<String>,
+    /// The requests that it made.
+    pub requests: Vec<Made>,
     /// Its log.
     pub log: Vec<String>,
     /// Its summary.
@@ -41,7 +47,11 @@ impl Heard {
             "log" => self.log.extend(text("text")),
             "group" => self.groups.extend(text("title")),
             "summary" => self.summary.extend(text("markdown")),
-            "denied" => self.denials.extend(text("code")),
+            "denied" => {
+                self.denials.extend(text("code"));
+                self.denied.extend(text("message"));
+                self.denied.extend(text("help").iter().flat_map(|help| help.lines()).map(|line| format!("  {line}")));
+            }
             "skipped" if event["step"].is_string() => self.message = text("why"),
             "output" => {
                 self.outputs.insert(text("name").unwrap_or_default(), event["value"].clone());

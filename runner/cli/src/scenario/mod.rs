@@ -6,9 +6,11 @@
 //! ```
 //!
 //! A scenario is run as a repository of its own by this same program: plan, grants, sandbox, and broker are the
-//! real ones, and what is compared is what the run told as events.
+//! real ones, and what is compared is what the run told as events. Only servers are not real: what they answer is written
+//! in the scenario.
 
 mod heard;
+mod served;
 mod told;
 mod trial;
 
@@ -19,8 +21,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, toml_problem};
+use served::{Request, Served};
 
 pub(crate) use heard::Heard;
+pub(crate) use served::Servers;
 pub(crate) use trial::Trial;
 
 /// What a scenario is described in.
@@ -55,9 +59,12 @@ pub(crate) struct Script {
     /// Secrets by name, with values made up for the test.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
-    /// The pipeline's `networks`: private addresses that may be reached.
+    /// The pipeline's `networks`: private addresses that may be granted.
     #[serde(default)]
     pub networks: Vec<String>,
+    /// What servers answer. Nothing else does: a scenario reaches no network.
+    #[serde(default)]
+    pub http: Vec<Served>,
     /// What must come of it.
     pub expect: Expected,
 }
@@ -87,6 +94,8 @@ pub(crate) struct Expected {
     pub summary: Vec<String>,
     /// Titles of its groups, in order.
     pub groups: Option<Vec<String>>,
+    /// The requests that were made, all of them, in order.
+    pub requests: Option<Vec<Request>>,
 }
 
 /// How a step ends.
@@ -99,6 +108,14 @@ pub(crate) enum Outcome {
     Failure,
     /// There was nothing to do.
     Skipped,
+}
+
+impl Script {
+    /// Checks what the form of the file does not say.
+    fn settle(&mut self) -> Result<(), String> {
+        self.http.iter_mut().try_for_each(Served::settle)?;
+        self.expect.requests.iter_mut().flatten().try_for_each(Request::settle)
+    }
 }
 
 impl Outcome {
@@ -160,6 +177,7 @@ fn open(folder: &Path) -> Result<Scenario, Failure> {
         return Err(refused(format!("it has {length} bytes; {FILE_BYTES_MAX} are the most")));
     }
     let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
-    let script = toml::from_str(&text).map_err(|error| refused(toml_problem(&text, &error)))?;
+    let mut script: Script = toml::from_str(&text).map_err(|error| refused(toml_problem(&text, &error)))?;
+    script.settle().map_err(refused)?;
     Ok(Scenario { name, folder: folder.to_owned(), script })
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::served::{Made, Request};
 use super::{Annotation, Expected, Heard};
 
 impl Expected {
@@ -19,6 +20,7 @@ impl Expected {
             found.push(differs("the groups", &json(groups), &json(&heard.groups)));
         }
         self.annotations(heard, &mut found);
+        self.requests(heard, &mut found);
         let missing = self.log.iter().filter(|part| !heard.log.iter().any(|line| line.contains(*part)));
         found.extend(missing.map(|part| format!("no line of the log has `{part}`")));
         let missing = self.summary.iter().filter(|part| !heard.summary.contains(*part));
@@ -54,6 +56,40 @@ impl Expected {
             let what = format!("annotation {}", number + 1);
             found.extend(expected.differences(told).into_iter().map(|difference| format!("{what}: {difference}")));
         }
+    }
+}
+
+impl Expected {
+    fn requests(&self, heard: &Heard, found: &mut Vec<String>) {
+        let Some(expected) = &self.requests else {
+            return;
+        };
+        let own: Vec<String> = expected.iter().map(|own| line(&own.method, &own.url)).collect();
+        let made: Vec<String> = heard.requests.iter().map(|made| line(&made.method, &made.url)).collect();
+        if own != made {
+            found.push(differs("the requests", &json(&own), &json(&made)));
+            return;
+        }
+        for (number, (expected, made)) in expected.iter().zip(&heard.requests).enumerate() {
+            let what = format!("request {}", number + 1);
+            found.extend(expected.differences(made).into_iter().map(|difference| format!("{what}: {difference}")));
+        }
+    }
+}
+
+fn line(method: &str, url: &str) -> String {
+    format!("{method} {url}")
+}
+
+impl Request {
+    fn differences(&self, made: &Made) -> Vec<String> {
+        let headers = self.headers.iter().filter_map(|(name, expected)| {
+            let found = made.headers.get(&name.to_ascii_lowercase());
+            let differs = |found: &str| differs(&format!("its header `{name}`"), expected, found);
+            (found != Some(expected)).then(|| differs(found.map_or("none", String::as_str)))
+        });
+        let body = self.body.iter().filter(|part| !made.body.contains(part.as_str()));
+        headers.chain(body.map(|part| differs("its body", part, &made.body))).collect()
     }
 }
 
@@ -111,6 +147,31 @@ mod tests {
              denials = ['E-GRANT-NETWORK']\nannotations = [{ level = 'error', message = 'few', file = 'a.txt', line = 1 }]",
         );
         assert_eq!(expected.differences(&heard()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn requests_are_compared_in_order_then_one_by_one() {
+        let made = |url: &str| Made {
+            method: "POST".into(),
+            url: url.into(),
+            headers: [("accept".to_owned(), "*/*".to_owned())].into(),
+            body: "the count is 2".into(),
+        };
+        let heard = Heard { outcome: Some("success".into()), requests: vec![made("http://a/")], ..Heard::default() };
+        let told =
+            |requests: &str| expected(&format!("outcome = 'success'\nrequests = {requests}")).differences(&heard);
+        assert!(
+            told("[{ method = 'POST', url = 'http://a/', headers = { Accept = '*/*' }, body = 'is 2' }]").is_empty()
+        );
+        assert_eq!(told("[]"), [r#"the requests: expected [], found ["POST http://a/"]"#]);
+        assert_eq!(
+            told("[{ method = 'POST', url = 'http://a/', headers = { x = '1', accept = 'b' }, body = '3' }]"),
+            [
+                "request 1: its header `accept`: expected b, found */*",
+                "request 1: its header `x`: expected 1, found none",
+                "request 1: its body: expected 3, found the count is 2",
+            ]
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value, json};
 
+use super::served::Rehearsal;
 use super::{Heard, Scenario};
 use crate::failure::Failure;
 use crate::shell::Shell;
@@ -41,13 +42,19 @@ impl Trial {
         let folder = tempfile::tempdir().map_err(broken)?;
         let repository = folder.path().join("repository");
         furnish(&repository, scenario, component).map_err(broken)?;
+        let stage = Rehearsal { answers: scenario.script.http.clone(), asked: folder.path().join("asked.jsonl") };
+        let rehearsal = folder.path().join("rehearsal.json");
+        std::fs::write(&rehearsal, json!(stage).to_string()).map_err(broken)?;
         let mut run = command(shell, folder.path(), &repository)?;
+        run.arg("--rehearsal").arg(&rehearsal);
         for (name, value) in &scenario.script.secrets {
             run.env(format!("SEALOCK_SECRET_{name}"), value);
         }
         let output = run.output().map_err(broken)?;
-        let heard = Heard::from_lines(&String::from_utf8_lossy(&output.stdout));
+        let mut heard = Heard::from_lines(&String::from_utf8_lossy(&output.stdout));
+        heard.requests = stage.made();
         let mut log = heard.log.clone();
+        log.extend(heard.denied.iter().cloned());
         log.extend(String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned));
         let differences = scenario.script.expect.differences(&heard);
         let description = scenario.script.description.clone();

@@ -90,7 +90,7 @@ impl Way {
         options: Option<RequestOptions>,
     ) -> Result<http::Response<WasiBody>, Error> {
         let (head, body) = request.into_parts();
-        let url = self.url(&head).map_err(|error| self.refused(&error))?;
+        let url = self.url(&head).map_err(|error| self.denied(&error))?;
         let headers = headers_of(&head.headers)?;
         let _slot = self.slots.acquire().await.map_err(|_| Error::ConnectionLimitReached)?;
         let body = gather(body).await?;
@@ -101,7 +101,7 @@ impl Way {
         match self.desk.call(Request::Http(request)).await {
             Ok(Response::Http(answer)) => self.clone().response(answer),
             Ok(_) => Err(internal("the broker's answer to a request makes no sense")),
-            Err(refusal) => Err(self.refused(&refusal)),
+            Err(refusal) => Err(refused(&refusal)),
         }
     }
 
@@ -141,15 +141,10 @@ impl Way {
         self.grant.check_network(&endpoint, head.method.as_str(), path).map(drop)
     }
 
-    fn refused(&self, refusal: &StepError) -> Error {
-        match refusal.kind {
-            ErrorKind::Denied => {
-                self.notes.tell(refusal.message.len(), Note::Denied(refusal.clone()));
-                Error::HttpRequestDenied
-            }
-            ErrorKind::Timeout => Error::ConnectionTimeout,
-            _ => internal(&refusal.message),
-        }
+    /// What is refused here. What the desk refuses, it has told itself.
+    fn denied(&self, refusal: &StepError) -> Error {
+        self.notes.tell(refusal.message.len(), Note::Denied(refusal.clone()));
+        refused(refusal)
     }
 
     fn response(self: Arc<Self>, answer: HttpResponse) -> Result<http::Response<WasiBody>, Error> {
@@ -187,7 +182,7 @@ impl Body {
         let bytes = match self.way.desk.call(request).await {
             Ok(Response::Bytes(bytes)) if bytes.len() <= PIECE_BYTES as usize => bytes,
             Ok(_) => return Err(internal("the broker's answer to a read makes no sense")),
-            Err(refusal) => return Err(self.way.refused(&refusal)),
+            Err(refusal) => return Err(refused(&refusal)),
         };
         self.read_bytes += bytes.len() as u64;
         if self.read_bytes > HTTP_BODY_BYTES {
@@ -226,6 +221,14 @@ fn first_byte_ms(options: RequestOptions) -> Option<u64> {
     let timeouts = [options.connect_timeout, options.first_byte_timeout];
     let shortest: Option<Duration> = timeouts.into_iter().flatten().min();
     shortest.map(|timeout| timeout.as_millis().try_into().unwrap_or(u64::MAX))
+}
+
+fn refused(refusal: &StepError) -> Error {
+    match refusal.kind {
+        ErrorKind::Denied => Error::HttpRequestDenied,
+        ErrorKind::Timeout => Error::ConnectionTimeout,
+        _ => internal(&refusal.message),
+    }
 }
 
 fn internal(message: &str) -> Error {
