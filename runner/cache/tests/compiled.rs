@@ -91,6 +91,25 @@ fn a_key_that_was_cut_short_makes_every_entry_a_miss() {
     assert_eq!(cache.load(&entry(b"a")), Err(MissReason::BadTag));
 }
 
+/// A turn that another process would wait for; the same one that it waits for, whoever opened the folder.
+#[test]
+fn of_two_that_want_the_same_the_second_waits_for_the_first() {
+    let (_keep, folder) = folder();
+    let (cache, later) =
+        (CompiledCache::open(&folder).expect("a cache"), CompiledCache::open(&folder).expect("a cache"));
+    let first = cache.turn(&entry(b"a"));
+    drop(later.turn(&entry(b"another")));
+    let second = std::thread::spawn(move || {
+        let _turn = later.turn(&entry(b"a"));
+        later.load(&entry(b"a"))
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!second.is_finished(), "it did not wait");
+    cache.save(&entry(b"a"), b"code").expect("it is saved");
+    drop(first);
+    assert_eq!(second.join().expect("it ends"), Ok(b"code".to_vec()));
+}
+
 fn sh(script: &str) -> Compile {
     Compile { time: Duration::from_millis(500), ..Compile::by("/bin/sh", ["-c", script]) }
 }
