@@ -156,6 +156,23 @@ impl Running<'_> {
         must(Command::new("kill").arg("-INT").arg(self.child.id().to_string()));
     }
 
+    /// Kills it with everything that it started, as an out-of-memory killer does or somebody who pulls the plug.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn kill(mut self) {
+        self.signal("KILL");
+        let _ = self.child.wait();
+    }
+
+    /// Sends a signal to its process group.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn signal(&self, signal: &str) {
+        must(Command::new("kill").args(["-s", signal, "--"]).arg(format!("-{}", self.child.id())));
+    }
+
     /// Waits for its end, and looks for secrets in everything it wrote.
     ///
     /// # Panics

@@ -5,9 +5,9 @@ mod delivery {
     mod by_hand;
     mod cable;
     mod data;
+    mod effects;
     mod good;
     mod held;
-    mod killed;
     mod ludeng;
     mod outside;
     mod strategies;

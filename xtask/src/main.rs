@@ -38,6 +38,7 @@ usage: cargo xtask COMMAND
   dist              a release's archive for this system, with its line of action/checksums.txt
   crash [--points N] [--seed S]
                     kill runs at their commits to the journal, resume them, and check what happened
+  crash --delivery  the same with a delivery to the rig's targets, at every commit
   bench [--quick]   run the benches and write their figures to docs/benchmarks.md
 ";
 

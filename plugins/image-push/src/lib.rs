@@ -2,10 +2,9 @@
 //!
 //! # Probe and rollback
 //!
-//! A push of the same image is idempotent: the digest is the content's, blobs that are there are not sent again,
-//! and a tag that already names the digest does not move. No interface asks a registry a question, so `probe` answers
-//! *not applied*, which is the answer that is always safe: the push is then made again and changes nothing that the
-//! first one did. `rollback` undoes nothing: a manifest that nobody names harms nobody, deployments run by digest,
+//! `probe` asks the registry for each tag: *applied* when all name the image's digest. Else, also where the registry does not
+//! answer, it is *not applied*, which is always safe: a push of the same image is idempotent, so made again it changes nothing
+//! that the first one did, and does what is missing. The host looks instead of pushing in a probe. `rollback` undoes nothing: a manifest that nobody names harms nobody, deployments run by digest,
 //! and moving a tag back would hand an old image to whoever pulls next.
 
 mod destination;
@@ -41,17 +40,27 @@ struct Pushed {
 #[step(outputs = Pushed, probe = probe, rollback = rollback)]
 fn run(inputs: ImagePush, step: &mut Step) -> Result<(), Error> {
     let destinations = Destinations::parse(&inputs.to)?;
+    let push = push(&inputs, &destinations)?;
+    step.info(format_args!("pushing {} to {}", inputs.image.0, inputs.to.join(", ")));
+    let pushed = Pushed::to(&destinations, push.finish()?);
+    step.notice(format_args!("pushed {}", pushed.references.join(", ")));
+    step.outputs(&pushed)
+}
+
+impl Pushed {
+    fn to(destinations: &Destinations, digest: String) -> Self {
+        let references = destinations.pinned(&digest);
+        Self { reference: references[0].clone(), digest: Digest(digest), references }
+    }
+}
+
+fn push(inputs: &ImagePush, destinations: &Destinations) -> Result<Push, Error> {
     let push = Push::new(&inputs.image.0);
     inputs.to.iter().for_each(|reference| push.to(reference));
-    if let Some((username, password)) = login(&inputs)? {
+    if let Some((username, password)) = login(inputs)? {
         push.credentials(destinations.only_registry()?, username, password.handle());
     }
-
-    step.info(format_args!("pushing {} to {}", inputs.image.0, inputs.to.join(", ")));
-    let digest = push.finish()?;
-    let references = destinations.pinned(&digest);
-    step.notice(format_args!("pushed {}", references.join(", ")));
-    step.outputs(&Pushed { reference: references[0].clone(), digest: Digest(digest), references })
+    Ok(push)
 }
 
 fn login(inputs: &ImagePush) -> Result<Option<(&str, &Secret)>, Error> {
@@ -63,10 +72,19 @@ fn login(inputs: &ImagePush) -> Result<Option<(&str, &Secret)>, Error> {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the form that the SDK gives it")]
-fn probe(_: ImagePush, step: &mut Step) -> Result<EffectState, Error> {
-    step.info("a push of the same image changes nothing that it did before: it is made again");
-    Ok(EffectState::NotApplied)
+fn probe(inputs: ImagePush, step: &mut Step) -> Result<EffectState, Error> {
+    let destinations = Destinations::parse(&inputs.to)?;
+    match push(&inputs, &destinations)?.finish() {
+        Ok(digest) => {
+            step.outputs(&Pushed::to(&destinations, digest))?;
+            Ok(EffectState::Applied)
+        }
+        Err(why) => {
+            let why = Error::from(why);
+            step.info(format_args!("{why}; pushed again, it changes nothing that is there"));
+            Ok(EffectState::NotApplied)
+        }
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that the SDK gives it")]
@@ -95,6 +113,14 @@ mod tests {
         assert_eq!(ended.calls, ["push sha256:aa ghcr.io/acme/web:1 as=ci@ghcr.io"]);
         let pinned = format!("ghcr.io/acme/web@sha256:{}", "d".repeat(64));
         assert_eq!(ended.output("reference"), Some(&Value::Text(pinned)));
+    }
+
+    #[test]
+    fn what_the_registry_has_is_applied_and_what_it_does_not_have_is_pushed_again() {
+        let ended = kit().images().probe(probe);
+        assert!(matches!(ended.outcome(), EffectState::Applied));
+        assert!(ended.output("reference").is_some());
+        assert!(matches!(kit().probe(probe).outcome(), EffectState::NotApplied));
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //!
 //! # Probe and rollback
 //!
-//! Without a `probe` script nobody can say whether an interrupted script did its work: the answer is *unknown*, and
-//! the run stops for a person. `undo` runs on every target of the step, last one first, also on those where the script
+//! Without a `probe` script the targets' own records say what became of the script: one that ended is not started again,
+//! and its result is read; the step goes on with the targets that it had not come to. Where the records do not know either,
+//! because the machine went down under the script, the answer is *unknown*, and the run stops for a person. `undo` runs on every target of the step, last one first, also on those where the script
 //! failed or never ran: it has to bear that. Without `undo`, what the script did stays, and the log says so.
 
 mod lines;
+mod outcome;
 mod verdict;
 
 use sealock_sdk::process::{Exit, Stdio};
@@ -17,6 +19,7 @@ use sealock_sdk::targets::{self, Script};
 use sealock_sdk::{EffectState, Error, Inputs, Outcome, Outputs, SecretMap, Step, step};
 
 use lines::Lines;
+use outcome::Became;
 
 #[derive(Inputs)]
 struct RemoteScript {
@@ -54,7 +57,7 @@ fn run(inputs: RemoteScript, step: &mut Step) -> Result<Outcome, Error> {
             return Ok(Outcome::failed(format!("cancelled before {target}")));
         }
         let _group = step.group(&target);
-        let ended = run_on(&inputs, &inputs.script, &target, step)?;
+        let ended = run_on(&inputs, &inputs.script, &target, inputs.probe.is_none(), step)?;
         if let Some(problem) = verdict::problem(ended.exit) {
             return Ok(Outcome::failed(format!("{target}: {problem}")));
         }
@@ -66,14 +69,35 @@ fn run(inputs: RemoteScript, step: &mut Step) -> Result<Outcome, Error> {
 
 fn probe(inputs: RemoteScript, step: &mut Step) -> Result<EffectState, Error> {
     let Some(script) = &inputs.probe else {
-        return Ok(EffectState::Unknown("this step has no `probe` script: look on the targets".to_owned()));
+        return probe_results(&inputs, step);
     };
     let mut found = Vec::new();
     for target in names(&inputs)? {
-        let ended = run_on(&inputs, script, &target, step)?;
+        let ended = run_on(&inputs, script, &target, false, step)?;
         found.push((target, ended.exit));
     }
     Ok(verdict::state(&found))
+}
+
+/// By what the targets keep of the script itself.
+fn probe_results(inputs: &RemoteScript, step: &mut Step) -> Result<EffectState, Error> {
+    let key = step.idempotency_key().unwrap_or_default();
+    let mut found = Vec::new();
+    for name in names(inputs)? {
+        let target = targets::open(&name)?;
+        let script = Script::new(&target, outcome::ASK);
+        script.env("SEALOCK_KEY", &key);
+        script.stdout(&Stdio::Capture);
+        script.stderr(&Stdio::Log);
+        let mut lines = Lines::default();
+        lines.take(targets::start(&script)?.output()?.text().as_bytes(), |_| {});
+        found.push((name, Became::parse(&lines.into_text())));
+    }
+    let state = outcome::state(&found);
+    if let (EffectState::Applied, Some((_, Became::Ended { stdout, .. }))) = (&state, found.pop()) {
+        step.outputs(&Ran { stdout })?;
+    }
+    Ok(state)
 }
 
 fn rollback(inputs: RemoteScript, step: &mut Step) -> Result<(), Error> {
@@ -85,7 +109,7 @@ fn rollback(inputs: RemoteScript, step: &mut Step) -> Result<(), Error> {
     let mut problems = Vec::new();
     for target in names.iter().rev() {
         let _group = step.group(format_args!("undo on {target}"));
-        match run_on(&inputs, undo, target, step) {
+        match run_on(&inputs, undo, target, false, step) {
             Ok(ended) => problems.extend(verdict::problem(ended.exit).map(|problem| format!("{target}: {problem}"))),
             Err(error) => problems.push(format!("{target}: {error}")),
         }
@@ -106,11 +130,15 @@ struct Ended {
     stdout: String,
 }
 
-/// Runs `text` on `target`; its output goes into the log as it comes.
-fn run_on(inputs: &RemoteScript, text: &str, target: &str, step: &mut Step) -> Result<Ended, Error> {
+/// Runs `text` on `target`; its output goes into the log as it comes. `once`: in a try that is made again after a crash, what
+/// ended already is not started again.
+fn run_on(inputs: &RemoteScript, text: &str, target: &str, once: bool, step: &mut Step) -> Result<Ended, Error> {
     let target = targets::open(target)?;
     let script = Script::new(&target, &format!("set -eu\n{text}"));
     prepare(&script, inputs, step);
+    if once {
+        script.env("SEALOCK_ONCE", "1");
+    }
     let running = targets::start(&script)?;
     let mut lines = Lines::default();
     loop {
@@ -176,6 +204,29 @@ mod tests {
         let back = kit.rollback(rollback);
         assert_eq!(back.groups, ["undo on web2", "undo on web1"]);
         assert_eq!(back.error().code(), "E-SCRIPT-UNDO");
+    }
+
+    #[test]
+    fn without_a_probe_script_the_targets_records_are_asked() {
+        let asked = |web2: &str| {
+            let mut kit = Kit::new();
+            kit.target("web1").target("web2").input("script", "deploy");
+            kit.script("web1 sh", Reply::stdout("0\none\n")).script("web2 sh", Reply::stdout(web2));
+            kit.probe(probe)
+        };
+        let ended = asked("0\ntwo\n");
+        assert!(matches!(ended.outcome(), EffectState::Applied));
+        assert_eq!(ended.output("stdout"), Some(&Value::Text("two".to_owned())));
+        assert!(matches!(asked("lost\n").outcome(), EffectState::Unknown(why) if why.contains("web2")));
+    }
+
+    #[test]
+    fn only_without_a_probe_script_is_a_script_started_once() {
+        let has_once = |kit: &mut Kit| kit.run(run).calls.contains(&"env SEALOCK_ONCE=1".to_owned());
+        assert!(!has_once(&mut kit()));
+        let mut kit = Kit::new();
+        kit.target("web1").input("script", "deploy").script("deploy", Reply::default());
+        assert!(has_once(&mut kit));
     }
 
     #[test]

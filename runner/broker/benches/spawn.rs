@@ -57,6 +57,7 @@ fn desk(zygote: Arc<Zygote>, folder: &std::path::Path) -> Result<Arc<StepDesk>, 
     Ok(broker.desk(StepDeskSpec {
         name,
         epoch: 1,
+        action: "run-1".to_owned(),
         limits: StepLimits::default(),
         workspace: Arc::new(WorkspaceDir::open(workspace)?),
         temporary,

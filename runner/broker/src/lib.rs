@@ -49,4 +49,4 @@ pub use handles::{Object, SecretHandle};
 pub use output::OutputPump;
 pub use running::{Running, Started};
 pub use sink::NoteSink;
-pub use step::{EnvText, SecretInput, Step, StepDeskSpec};
+pub use step::{EnvText, PROBE, SecretInput, Step, StepDeskSpec};

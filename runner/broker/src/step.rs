@@ -42,12 +42,17 @@ pub struct SecretInput {
     pub hosts: Vec<String>,
 }
 
+/// The action of a step that is asked how far it got: it changes nothing.
+pub const PROBE: &str = "probe";
+
 /// What the engine says about a step for which it wants a desk.
 pub struct StepDeskSpec {
     /// Which step; its grant is looked up by this in the broker's table.
     pub name: StepName,
     /// Counts the attempts of the step: a later desk of the same step closes an earlier one.
     pub epoch: u64,
+    /// Names what it starts on other machines: the same when the same try is made again after a crash; [`PROBE`] in a probe.
+    pub action: String,
     /// What it may use up.
     pub limits: StepLimits,
     /// The stage's files.
@@ -69,6 +74,7 @@ pub struct StepDeskSpec {
 pub struct Step {
     name: StepName,
     epoch: u64,
+    action: String,
     grant: Grant,
     limits: StepLimits,
     workspace: Arc<WorkspaceDir>,
@@ -99,6 +105,7 @@ impl Step {
         Self {
             name: spec.name,
             epoch: spec.epoch,
+            action: spec.action,
             grant,
             limits: spec.limits,
             workspace: spec.workspace,
@@ -128,6 +135,16 @@ impl Step {
     /// Which attempt.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Names what it starts on other machines.
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// Whether it only finds out how far an earlier try got.
+    pub fn is_probing(&self) -> bool {
+        self.action == PROBE
     }
 
     /// What it may touch, from the broker's own table.

@@ -22,6 +22,8 @@ pub(crate) struct Action {
     pub(crate) epoch: u64,
     pub(crate) run: String,
     pub(crate) user: String,
+    /// What was started under the key before is not started again: its output and result are read.
+    pub(crate) once: bool,
     pub(crate) archive: Bytes,
 }
 
@@ -91,8 +93,8 @@ impl<O: Output> Follower<'_, O> {
     }
 
     async fn start(&mut self) -> Result<Stop, StepError> {
-        let Action { key, epoch, run, user, archive } = self.action;
-        let words = ["run", &epoch.to_string(), run, key, user];
+        let Action { key, epoch, run, user, once, archive } = self.action;
+        let words = ["run", &epoch.to_string(), run, key, user, if *once { "once" } else { "anew" }];
         let opened = self.held.link.open(&self.nonce, &words, archive.clone()).await;
         self.follow(opened).await
     }

@@ -1,5 +1,6 @@
 //! One deployment: the locks of all its targets, the release that it makes, and what the ledgers say of it.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::{RunFacts, TargetSpec};
 use crate::error::TargetError;
-use crate::held::{Held, hold, let_go};
+use crate::held::{Held, LetGo, hold, let_go};
 use crate::lease::{LockEvent, Wish};
 use crate::ledger::{Outcome, RECORD_VERSION, Record, Verifier, lines};
 use crate::link::nonce;
@@ -36,6 +37,10 @@ pub(crate) struct Shared {
     pub(crate) held: Vec<Held>,
     /// Whether anything that is live may have been changed.
     touched: AtomicBool,
+    /// Whether another process of its run may have left scripts that still run.
+    taken_up: AtomicBool,
+    /// What a person said did not happen: what it left on the targets says nothing.
+    void: Mutex<HashSet<String>>,
     lost: CancellationToken,
     /// Why nothing may be changed anywhere any more: another run holds a target.
     fenced: OnceLock<StepError>,
@@ -77,7 +82,8 @@ impl Deployment {
                 Ok(one) => held.push((place, one)),
                 Err(error) => {
                     let so_far: Vec<Held> = held.into_iter().map(|(_, one)| one).collect();
-                    let_go(&so_far, &facts.run).await;
+                    // Where the run was resumed, it may be once more.
+                    let_go(&so_far, &facts.run, LetGo::Keeping).await;
                     return Err(error);
                 }
             }
@@ -91,7 +97,8 @@ impl Deployment {
         let lost = CancellationToken::new();
         let (fenced, why) = (OnceLock::new(), OnceLock::new());
         let touched = AtomicBool::new(held.iter().any(|held| held.is_resumed));
-        let shared = Arc::new(Shared { facts, release, held, touched, lost, fenced, why });
+        let (taken_up, void) = (AtomicBool::new(false), Mutex::default());
+        let shared = Arc::new(Shared { facts, release, held, touched, taken_up, void, lost, fenced, why });
         let renewing: Vec<_> =
             (0..shared.held.len()).map(|index| tokio::spawn(renewal::keep(shared.clone(), index))).collect();
         Self { shared, renewing: Mutex::new(renewing) }
@@ -328,7 +335,13 @@ impl Deployment {
     /// Lets go of all targets. One that cannot be told is free when its lease ends.
     pub async fn finish(&self) {
         self.stop_renewing();
-        let_go(&self.shared.held, &self.shared.facts.run).await;
+        let_go(&self.shared.held, &self.shared.facts.run, LetGo::Removing).await;
+    }
+
+    /// The same, of a run that will be resumed: what became of its scripts is still to be read there then.
+    pub async fn interrupt(&self) {
+        self.stop_renewing();
+        let_go(&self.shared.held, &self.shared.facts.run, LetGo::Keeping).await;
     }
 
     async fn append(&self, held: &Held, records: Vec<Record>, then: &str) -> Result<(), StepError> {
@@ -359,8 +372,26 @@ impl Deployment {
         self.shared.touched.load(Ordering::Relaxed)
     }
 
-    /// Counts it as touched: it goes on where another process of its run stopped.
-    pub fn touch(&self) {
+    /// It goes on where another process of its run stopped: what that changed, and what of it still runs, is not known.
+    pub fn take_up(&self) {
+        self.touch();
+        self.shared.taken_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_taken_up(&self) -> bool {
+        self.shared.taken_up.load(Ordering::Relaxed)
+    }
+
+    /// A person said that what is named by `action` did not happen: it is made again, whatever is found of it.
+    pub fn void(&self, action: &str) {
+        self.shared.void.lock().unwrap_or_else(PoisonError::into_inner).insert(action.to_owned());
+    }
+
+    pub(crate) fn is_void(&self, action: &str) -> bool {
+        self.shared.void.lock().unwrap_or_else(PoisonError::into_inner).contains(action)
+    }
+
+    pub(crate) fn touch(&self) {
         self.shared.touched.store(true, Ordering::Relaxed);
     }
 

@@ -6,14 +6,13 @@
 use std::collections::HashMap;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use sealock_broker::{Handler, Object, Step};
 use sealock_contract::grant::Capability;
-use sealock_contract::seam::{Answer, Handle, Refusal, Request, Response, TargetsRequest};
+use sealock_contract::seam::{Answer, Handle, Level, Note, Refusal, Request, Response, TargetsRequest};
 use sealock_contract::{ErrorKind, StepError};
 
 use crate::bundle::{self, BUNDLE_BYTES_MAX, is_plain_below};
@@ -57,7 +56,6 @@ pub trait Chronicle: Send + Sync {
 #[derive(Default)]
 pub struct TargetsHandler {
     stages: RwLock<HashMap<String, Arc<StageDeployment>>>,
-    keys: AtomicU64,
 }
 
 /// A stage's deployment, and how its releases are verified.
@@ -65,6 +63,21 @@ struct StageDeployment {
     deployment: Arc<Deployment>,
     verify: Arc<dyn Verify>,
     chronicle: Arc<dyn Chronicle>,
+    started: Started,
+}
+
+/// How many scripts each desk started on each target: the same ones in the same order when its try is made again.
+#[derive(Default)]
+struct Started(Mutex<HashMap<(String, u64, String), u64>>);
+
+impl Started {
+    fn next(&self, step: &Step, target: &str) -> u64 {
+        let desk = (step.name().step.clone(), step.epoch(), target.to_owned());
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(desk).or_default();
+        *count += 1;
+        *count - 1
+    }
 }
 
 /// What a handle of a target stands for.
@@ -77,13 +90,18 @@ pub(crate) struct Place<'a> {
     pub(crate) step: &'a Arc<Step>,
     pub(crate) deployment: &'a Arc<Deployment>,
     pub(crate) name: String,
-    /// Of the next thing that is started: the same after a crash, so that what still runs is not doubled.
-    pub(crate) key: String,
+    started: &'a Started,
 }
 
 impl Place<'_> {
     pub(crate) fn held(&self) -> Result<&Held, TargetError> {
         self.deployment.held(&self.name)
+    }
+
+    /// Of the next script that is started: the same one when the same try is made again after a crash.
+    pub(crate) fn next_key(&self) -> String {
+        let number = self.started.next(self.step, &self.name);
+        format!("{}.{}.{number}", step_key(self.deployment, self.step), self.step.action())
     }
 }
 
@@ -101,7 +119,7 @@ impl TargetsHandler {
         verify: Arc<dyn Verify>,
         chronicle: Arc<dyn Chronicle>,
     ) {
-        let begun = Arc::new(StageDeployment { deployment, verify, chronicle });
+        let begun = Arc::new(StageDeployment { deployment, verify, chronicle, started: Started::default() });
         self.stages.write().unwrap_or_else(PoisonError::into_inner).insert(stage.to_owned(), begun);
     }
 
@@ -122,35 +140,28 @@ impl TargetsHandler {
         let stage = self.stage(step)?;
         match request {
             TargetsRequest::Names => Ok(Response::Names(stage.deployment.names())),
-            TargetsRequest::Open { name } => open(step, &stage.deployment, name),
+            TargetsRequest::Open { name } => open(step, &stage.deployment, name).await,
             TargetsRequest::Verify { names } => {
                 names.iter().try_for_each(|name| step.grant().check_target(name))?;
                 stage.deployment.check()?;
                 stage.verify.verify(names).await.map(|()| Response::Done)
             }
             TargetsRequest::SwitchTo { target, release } => {
-                let place = self.place(step, &stage.deployment, target)?;
+                let place = place(step, &stage, target)?;
                 switch(&place, stage.chronicle.as_ref(), &release).await
             }
             other => {
-                let place = self.place(step, &stage.deployment, target_of(&other))?;
+                let place = place(step, &stage, target_of(&other))?;
                 on_target(&place, other).await
             }
         }
     }
+}
 
-    fn place<'a>(
-        &self,
-        step: &'a Arc<Step>,
-        deployment: &'a Arc<Deployment>,
-        handle: Handle,
-    ) -> Result<Place<'a>, Refusal> {
-        let target = step.handles().other::<OpenTarget>(handle)?;
-        step.grant().check_target(&target.name)?;
-        let number = self.keys.fetch_add(1, Ordering::Relaxed);
-        let key = action_key(deployment.run(), &step.name().stage, &step.name().step, number);
-        Ok(Place { step, deployment, name: target.name.clone(), key })
-    }
+fn place<'a>(step: &'a Arc<Step>, stage: &'a StageDeployment, handle: Handle) -> Result<Place<'a>, Refusal> {
+    let target = step.handles().other::<OpenTarget>(handle)?;
+    step.grant().check_target(&target.name)?;
+    Ok(Place { step, deployment: &stage.deployment, name: target.name.clone(), started: &stage.started })
 }
 
 impl Handler for TargetsHandler {
@@ -164,12 +175,12 @@ impl Handler for TargetsHandler {
     }
 }
 
-/// A name that is a plain file name on the target and says to a person whose it is.
-fn action_key(run: &str, stage: &str, step: &str, number: u64) -> String {
+/// Begins the names of what a step starts on targets: plain file names there, which say to a person whose they are.
+fn step_key(deployment: &Deployment, step: &Step) -> String {
     let plain = |text: &str| -> String {
         text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).take(60).collect()
     };
-    format!("{}.{}.{}.{number}", plain(run), plain(stage), plain(step))
+    format!("{}.{}.{}", plain(deployment.run()), plain(&step.name().stage), plain(&step.name().step))
 }
 
 fn target_of(request: &TargetsRequest) -> Handle {
@@ -188,12 +199,36 @@ fn target_of(request: &TargetsRequest) -> Handle {
     }
 }
 
-fn open(step: &Arc<Step>, deployment: &Deployment, name: String) -> Result<Response, Refusal> {
+async fn open(step: &Arc<Step>, deployment: &Deployment, name: String) -> Result<Response, Refusal> {
     step.grant().check_target(&name)?;
     step.acts_on(Capability::Targets, &name);
+    if deployment.is_taken_up() {
+        settle(step, deployment, &name).await?;
+    }
     let directory = deployment.held(&name)?.state().directory.clone();
     let handle = step.handles().insert(Object::Other(Arc::new(OpenTarget { name: name.clone() })))?;
     Ok(Response::Target { handle, name, directory })
+}
+
+/// Waits for the end of what a killed process of the run started for this step and left running on `name`: nobody can
+/// say what it did while it does it, and it must not run beside its own second try.
+async fn settle(step: &Arc<Step>, deployment: &Deployment, name: &str) -> Result<(), Refusal> {
+    let held = deployment.held(name)?;
+    let prefix = step_key(deployment, step);
+    let mut is_told = false;
+    loop {
+        let reply = held.link.ask(&["settle", &prefix], Bytes::new()).await?;
+        match reply.status.as_str() {
+            "ok" => return Ok(()),
+            "running" if is_told => {}
+            "running" => {
+                is_told = true;
+                let message = format!("waiting for what the interrupted run still runs on {name}");
+                step.tell(vec![Note::Log { level: Level::Info, message }])?;
+            }
+            other => return Err(held.link.refusal(other, &reply.text).into()),
+        }
+    }
 }
 
 async fn on_target(place: &Place<'_>, request: TargetsRequest) -> Result<Response, Refusal> {

@@ -111,11 +111,21 @@ pub(crate) async fn hold(
     })
 }
 
+/// What becomes of the results of scripts when a target is let go of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LetGo {
+    /// Nobody will ask for them.
+    Removing,
+    /// The run will be resumed, and ask.
+    Keeping,
+}
+
 /// Lets go of targets.
-pub(crate) async fn let_go(held: &[Held], run: &str) {
+pub(crate) async fn let_go(held: &[Held], run: &str, results: LetGo) {
+    let results = if results == LetGo::Keeping { "keep" } else { "remove" };
     let letting = held.iter().map(|held| async move {
         let epoch = held.epoch.to_string();
-        held.tell(&["unlock", &epoch, run], Bytes::new()).await
+        held.tell(&["unlock", &epoch, run, results], Bytes::new()).await
     });
     for error in join_all(letting).await.into_iter().filter_map(Result::err) {
         // It is free when its lease ends.

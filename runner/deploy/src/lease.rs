@@ -106,7 +106,7 @@ pub(crate) async fn ask(link: &Link, facts: &RunFacts, token: &str) -> Result<Lo
 /// Nothing can be done with a target whose state cannot be read: nobody has to wait for it.
 async fn give_back(link: &Link, reply: &Reply, run: &str) {
     let epoch = reply.text.split(' ').next().unwrap_or_default();
-    if reply.status == "ok" && link.tell(&["unlock", epoch, run], Bytes::new()).await.is_err() {
+    if reply.status == "ok" && link.tell(&["unlock", epoch, run, "keep"], Bytes::new()).await.is_err() {
         tracing::warn!(target = link.name, "a target was not told that it is free");
     }
 }

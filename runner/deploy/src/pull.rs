@@ -42,8 +42,8 @@ pub(crate) async fn pull(
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the type's crate is not imported here")]
     let stdin = secret.as_ref().map(|secret| secret.expose());
     let archive = ScriptBundle { text: PULL, args: &args, stdin, ..ScriptBundle::default() }.archive();
-    let (run, key) = (place.deployment.run().to_owned(), place.key.clone());
-    let action = Action { key, epoch: held.epoch, run, user: String::new(), archive };
+    let (run, key) = (place.deployment.run().to_owned(), place.next_key());
+    let action = Action { key, epoch: held.epoch, run, user: String::new(), once: false, archive };
     let mut said = Said::default();
     let ended = action::run(held, &action, &mut said).await;
     let found = || place.step.redactor().redact_text(String::from_utf8_lossy(&said.0).trim()).into_owned();

@@ -23,8 +23,9 @@ pub(crate) fn start(place: &Place<'_>, asked: &Script) -> Result<Response, Refus
         place.deployment.touch();
     }
     let archive = bundle(place, asked)?;
-    let (run, key) = (place.deployment.run().to_owned(), place.key.clone());
-    let action = Action { key, epoch: held.epoch, run, user, archive };
+    let (run, key) = (place.deployment.run().to_owned(), place.next_key());
+    let once = is_once(asked) && !place.deployment.is_void(place.step.action());
+    let action = Action { key, epoch: held.epoch, run, user, once, archive };
     let pumps =
         Pumps { out: OutputPump::new(place.step, &asked.stdout)?, err: OutputPump::new(place.step, &asked.stderr)? };
     let (stdout, stderr) = (pumps.out.capture(), pumps.err.capture());
@@ -32,6 +33,14 @@ pub(crate) fn start(place: &Place<'_>, asked: &Script) -> Result<Response, Refus
     let (deployment, name) = (place.deployment.clone(), place.name.clone());
     let started = Started::spawn(timeout, stdout, stderr, |stop| follow(deployment, name, action, pumps, stop));
     place.step.handles().insert(Object::Running(started)).map(Response::Running)
+}
+
+/// An entry of a script's environment by which a step asks that the script is started once in a try, also when the try is
+/// made again after a crash: then what it printed and its exit code are those of the first time.
+const ONCE: &str = "SEALOCK_ONCE";
+
+fn is_once(asked: &Script) -> bool {
+    asked.env.iter().any(|(name, _)| name == ONCE)
 }
 
 /// Whether a script starts in the release that is being made, which is not live yet.

@@ -141,7 +141,7 @@ pub async fn unlock(
         match lease::ask(&link, facts, &token).await? {
             LockAnswer::Ours(locked, event) => {
                 tell(event);
-                link.tell(&["unlock", &locked.epoch.to_string(), &facts.run], Bytes::new()).await?;
+                link.tell(&["unlock", &locked.epoch.to_string(), &facts.run, "remove"], Bytes::new()).await?;
             }
             LockAnswer::Theirs(holder) => return Err(lease::locked(&link, holder)),
         }

@@ -3,6 +3,7 @@
 #
 #   sh SCRIPT DIRECTORY NONCE COMMAND [ARGUMENT…]
 #   sh SCRIPT --compose [ARGUMENT…]     for scripts: `sh "$SEALOCK_TARGET" --compose up`
+#   sh SCRIPT --outcome KEY             for scripts: what became of a step's script
 #
 # The answer on standard output is made of frames, so that nothing printed by a login shell or by a script
 # can be taken for it:
@@ -26,6 +27,8 @@ umask 077
 LEDGER_LINES=1000
 # Output is handed on in pieces of at most so many bytes.
 PIECE_BYTES=262144
+# How long one answer waits for a script that still runs.
+SETTLE_SECONDS=5
 # How long a command waits for another one that is changing the same state.
 FLOCK_SECONDS=20
 # Between asking what a script started to end, and ending it.
@@ -216,7 +219,7 @@ command_lock() { # RUN HOLDER SECONDS WHO
   sed 's/^/l before /' "$s/lease" 2>/dev/null
   printf '%s\n' "$epoch" | put "$s/fence" || exit
   write_lease "$1" "$2" "$epoch" "$3" "$since" "$4"
-  find "$s/results" "$s/actions" "$s/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
+  find "$s/results" "$s/actions" "$s/tmp" -mindepth 1 -maxdepth 1 ! -name "$1.*" -mtime +1 -exec rm -rf {} +
   tell_state
   finish ok "$epoch $how"
 }
@@ -235,9 +238,10 @@ release_lock() {
   done
 }
 
-command_unlock() { # EPOCH RUN
+# The results of a run that will be resumed stay: it is by them that it knows what it did.
+command_unlock() { # EPOCH RUN keep|remove
   guard "$1" "$2"
-  release_lock
+  if [ "$3" = keep ]; then rm -f "$s/lease"; else release_lock; fi
   conclude ok
 }
 
@@ -402,8 +406,32 @@ action_lives() { # ACTION
   [ -n "$started" ] && [ "$started" = "$since" ]
 }
 
+# Waits a while for the end of what another process of the run started for the same step. The runner asks again.
+command_settle() { # PREFIX
+  tries=$((SETTLE_SECONDS * 5))
+  while :; do
+    running=''
+    for action in "$s/actions/$1".*; do
+      ! action_lives "$action" || running=${action##*/}
+    done
+    [ -n "$running" ] || finish ok
+    [ "$tries" -gt 0 ] || finish running "$running"
+    tries=$((tries - 1))
+    sleep 0.2 2>/dev/null || sleep 1
+  done
+}
+
+# Makes the nonce of this request that of an action that has ended: its result is read again.
+adopt() {
+  read -r _ status code <"$action/result"
+  printf '%s\n' "$nonce" >"$action/nonce"
+  printf '%s %s %s\n' "$nonce" "$status" "$code" >"$action/result.new"
+  mv "$action/result.new" "$action/result" || fail "cannot read the result of $action"
+}
+
 # Standard input: a tar archive with `start`, `script`, perhaps `stdin`, and last `.sealock-complete`.
-command_run() { # EPOCH RUN KEY USER
+# `once`: what was started under the key before is not started again; its output and its result are read.
+command_run() { # EPOCH RUN KEY USER once|anew
   action=$s/actions/$3
   if [ -f "$action/nonce" ] && read -r had <"$action/nonce" && [ "$had" = "$nonce" ]; then
     follow 0 0
@@ -411,6 +439,11 @@ command_run() { # EPOCH RUN KEY USER
   guard "$1" "$2"
   exec 9>&-
   ! action_lives "$action" || finish busy "an earlier attempt at $3 still runs"
+  if [ "$5" = once ] && [ -d "$action" ]; then
+    [ -f "$action/result" ] || finish lost 'it ended without a result'
+    adopt
+    follow 0 0
+  fi
   new=$s/tmp/action.$$
   mkdir -p "$new" || fail "cannot make $new"
   said=$(tar -xf - -C "$new" 2>&1) || { rm -rf "$new"; fail "$said"; }
@@ -552,6 +585,28 @@ command_compose() {
   exit 69
 }
 
+# `sh "$SEALOCK_TARGET" --outcome KEY` in a script that starts in the environment's directory: what became of the first
+# script that the step with this key started there, in its newest try. Prints `absent`, `running`, `lost`, or the exit
+# code, and below that what it printed.
+command_outcome() { # KEY
+  newest='' number=0
+  for action in .sealock/actions/*."$1"-*.0; do
+    try=${action%.0}
+    try=${try##*-}
+    [ -d "$action" ] && [ "$try" -ge "$number" ] && newest=$action number=$try
+  done
+  [ -n "$newest" ] || { echo absent; return; }
+  if action_lives "$newest"; then
+    echo running
+  elif [ -f "$newest/result" ]; then
+    read -r _ _ code <"$newest/result"
+    echo "$code"
+    cat "$newest/out"
+  else
+    echo lost
+  fi
+}
+
 main() { # DIRECTORY NONCE COMMAND [ARGUMENT…]
   nonce=$2
   command=$3
@@ -571,6 +626,7 @@ main() { # DIRECTORY NONCE COMMAND [ARGUMENT…]
     write) command_write "$@" ;;
     read) command_read "$@" ;;
     run) command_run "$@" ;;
+    settle) command_settle "$@" ;;
     supervise) command_supervise "$@" ;;
     attach) command_attach "$@" ;;
     kill) command_kill "$@" ;;
@@ -581,5 +637,9 @@ main() { # DIRECTORY NONCE COMMAND [ARGUMENT…]
 if [ "$1" = --compose ]; then
   shift
   command_compose "$@"
+fi
+if [ "$1" = --outcome ]; then
+  command_outcome "$2"
+  exit
 fi
 main "$@"

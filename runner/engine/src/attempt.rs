@@ -31,6 +31,8 @@ pub(crate) struct Attempt {
     pub(crate) number: u32,
     /// Desks of the same step with a smaller epoch are closed.
     pub(crate) epoch: u64,
+    /// Names what it starts on targets: the same when the same try is made again after a crash.
+    pub(crate) action: String,
     pub(crate) program: Program,
     pub(crate) manifest: Option<Manifest>,
     pub(crate) grant: Grant,
@@ -157,6 +159,7 @@ pub(crate) fn desk(
     shared.broker.desk(StepDeskSpec {
         name: attempt.name.clone(),
         epoch: attempt.epoch,
+        action: attempt.action.clone(),
         limits: attempt.limits,
         workspace: room.workspace(),
         temporary: folder.path.clone(),

@@ -52,7 +52,8 @@ async fn end_deployment(shared: &Arc<Shared>, room: &mut Room, went: Went) -> (O
         .filter(|_| went.is_saga && has_switched)
         .map(|ready| ready.iter().filter_map(|one| verifying::record(shared, one)).collect());
     let succeeded = verified.is_some();
-    let told = deployments::end(shared, room, verified).await;
+    let is_interrupted = went.settled == Some(DeploymentResult::Interrupted);
+    let told = deployments::end(shared, room, verified, is_interrupted).await;
     let result = match (went.settled, succeeded, &told) {
         (Some(result), ..) => result,
         (None, true, Ok(())) => DeploymentResult::Verified,

@@ -79,8 +79,7 @@ pub(crate) async fn begin(
     let deployment = take(shared, room, environment, stop).await?;
     let refused = match begun {
         Some(begun) => {
-            // What it did before is not known here.
-            deployment.touch();
+            deployment.take_up();
             superseded(&deployment, begun, &locked_as(&shared.run, room.generation))
         }
         None => deployment.check_sound().err().map(|error| named(cause_of(error.into()), environment)),
@@ -455,12 +454,17 @@ pub(crate) fn live(deployment: &Deployment) -> Vec<(String, Option<String>)> {
     deployment.names().into_iter().map(current).collect()
 }
 
-/// Ends the deployment: a successful one is verified in every ledger; all locks go.
+/// Ends the deployment: a successful one is verified in every ledger; all locks go. One that is interrupted will be resumed.
 ///
 /// # Errors
 ///
 /// When a ledger could not be told.
-pub(crate) async fn end(shared: &Shared, room: &mut Room, verified: Option<Vec<Verifier>>) -> Result<(), Cause> {
+pub(crate) async fn end(
+    shared: &Shared,
+    room: &mut Room,
+    verified: Option<Vec<Verifier>>,
+    is_interrupted: bool,
+) -> Result<(), Cause> {
     shared.targets.end(&room.stage);
     let Some(deployment) = room.deployment.take() else {
         return Ok(());
@@ -474,11 +478,14 @@ pub(crate) async fn end(shared: &Shared, room: &mut Room, verified: Option<Vec<V
         });
     };
     if let Some(verifiers) = verified {
-        deployment.verified(&verifiers).await.map_err(cause_of)
+        return deployment.verified(&verifiers).await.map_err(cause_of);
+    }
+    if is_interrupted {
+        deployment.interrupt().await;
     } else {
         deployment.finish().await;
-        Ok(())
     }
+    Ok(())
 }
 
 /// Requests in flight hold the deployment for a moment after their step ended.

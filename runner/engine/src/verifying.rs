@@ -113,6 +113,7 @@ fn attempt_of(
         name,
         number: 1,
         epoch: shared.next_epoch(),
+        action: "verify".to_owned(),
         program: shared.programs.get(&ready.plugin)?.clone(),
         limits: room.limits_of(&ready.step),
         prepared: Prepared {

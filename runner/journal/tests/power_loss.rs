@@ -108,9 +108,10 @@ impl Stores {
             let how = dice.below(4);
             for operation in &stored.waiting {
                 match how {
+                    0 => {}
                     1 => apply(&mut bytes, operation, |_| true),
                     2 if dice.coin() => apply(&mut bytes, operation, |_| true),
-                    0 | 2 => {}
+                    2 => {}
                     _ => apply(&mut bytes, operation, |_| dice.coin()),
                 }
             }

@@ -42,8 +42,15 @@ impl ContainersHandler {
         let to = request.to.iter().map(|text| target(step, text)).collect::<Result<Vec<_>, _>>()?;
         let logins = Logins::of(step, &request.credentials)?;
         let image = self.image(step, &request.image, Capability::Push).await?;
-        let log = StepLog::new(step)?;
-        push::push(self.scope.engine(), &image, &to, &logins, &|line| log.tell(&line)).await.map(Response::Digest)
+        let (engine, log) = (self.scope.engine(), StepLog::new(step)?);
+        let tell = |line: String| log.tell(&line);
+        // A probe changes nothing: what it would push is looked for.
+        let pushed = if step.is_probing() {
+            push::look(engine, &image, &to, &logins, &tell).await
+        } else {
+            push::push(engine, &image, &to, &logins, &tell).await
+        };
+        pushed.map(Response::Digest)
     }
 
     async fn run(&self, step: &Arc<Step>, request: ContainerCommand) -> Result<Response, Refusal> {

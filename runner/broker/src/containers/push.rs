@@ -52,10 +52,34 @@ pub(super) async fn push(
             _ => agreed = Some(digest),
         }
     }
-    agreed.ok_or_else(|| {
-        StepError::new(ErrorKind::Invalid, "E-IMAGE-NAME", "a push names no reference to push to")
-            .help("name at least one, such as ghcr.io/acme/web:1.2")
-    })
+    agreed.ok_or_else(no_reference)
+}
+
+fn no_reference() -> Refusal {
+    StepError::new(ErrorKind::Invalid, "E-IMAGE-NAME", "a push names no reference to push to")
+        .help("name at least one, such as ghcr.io/acme/web:1.2")
+}
+
+/// Asks whether every reference of `to` names `image` in its registry by now, and gives the digest. Changes nothing.
+///
+/// # Errors
+///
+/// `E-REGISTRY-…` when one does not, or cannot be asked.
+pub(super) async fn look(
+    engine: &Engine,
+    image: &str,
+    to: &[ImageName],
+    logins: &Logins,
+    tell: Tell<'_>,
+) -> Result<Digest, Refusal> {
+    let mut agreed = None;
+    for name in to {
+        let there = with_patience(tell, || look_up(engine, name, logins)).await?;
+        // The engine lists a digest with an image once a registry took it.
+        check_is_ours(engine, image, name, &there).await?;
+        agreed = Some(there);
+    }
+    agreed.ok_or_else(no_reference)
 }
 
 async fn tag(engine: &Engine, image: &str, name: &ImageName) -> Result<(), Refusal> {

@@ -157,6 +157,7 @@ fn desk_spec(spec: &RigSpec, folder: &Path, sink: Arc<Told>, step: &str, epoch: 
     StepDeskSpec {
         name: name(step),
         epoch,
+        action: "run-1".to_owned(),
         limits: spec.limits,
         workspace: Arc::new(WorkspaceDir::open(folder.join("workspace")).expect("there")),
         temporary: folder.join("temporary"),

@@ -164,6 +164,7 @@ impl Bench {
         let desk = broker.desk(StepDeskSpec {
             name,
             epoch: 1,
+            action: "run-1".to_owned(),
             limits: StepLimits::default(),
             workspace: Arc::new(WorkspaceDir::open(&workspace).expect("there")),
             temporary: folder.path().join("temporary"),

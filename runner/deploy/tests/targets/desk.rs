@@ -78,6 +78,11 @@ impl Place for Nowhere {
 impl Counter {
     /// For a step that is granted `targets`, the secret `TOKEN`, and all files.
     pub(crate) fn open(deployment: Deployment, targets: &[&str]) -> Self {
+        Self::open_for(deployment, targets, "run-1")
+    }
+
+    /// As [`Self::open`], for an action of this name.
+    pub(crate) fn open_for(deployment: Deployment, targets: &[&str], action: &str) -> Self {
         let name = StepName { stage: "deploy".to_owned(), step: "app".to_owned() };
         let mut grant = Grant { secrets: vec!["TOKEN".to_owned()], ..Grant::default() };
         grant.targets = targets.iter().map(|&target| target.to_owned()).collect();
@@ -92,7 +97,7 @@ impl Counter {
         let broker =
             Broker::builder([(name.clone(), grant)].into(), vault).handler(Family::Targets, Arc::new(handler)).build();
         let workspace = tempfile::tempdir().expect("a folder");
-        let desk = broker.desk(spec(name, &workspace));
+        let desk = broker.desk(StepDeskSpec { action: action.to_owned(), ..spec(name, &workspace) });
         Self { desk, workspace, deployment, verified, written, _broker: broker }
     }
 
@@ -185,6 +190,7 @@ fn spec(name: StepName, workspace: &TempDir) -> StepDeskSpec {
     StepDeskSpec {
         name,
         epoch: 1,
+        action: "run-1".to_owned(),
         limits: StepLimits::default(),
         workspace: Arc::new(WorkspaceDir::open(workspace.path()).expect("a folder")),
         temporary: workspace.path().to_owned(),

@@ -8,6 +8,7 @@
 mod by_hand;
 mod desk;
 mod hostile;
+mod killed;
 mod locks;
 mod proxy;
 mod releases;

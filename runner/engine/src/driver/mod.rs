@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sealock_events::{Cause, EventKind, RunResult, Wall};
+use sealock_events::{Cause, EventKind, ProbeState, RunResult, Wall};
 use sealock_plan::PlannedStep;
 use sealock_plan::evaluate::{self, Known};
 use sealock_sandbox::{CancellationToken, Entry};
 use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc;
 
-use crate::attempt;
+use crate::attempt::{self, Attempt as Try};
 use crate::closing::{self, Went};
 use crate::known::{Files, StepKnown};
 use crate::machine::{self, Attempt, Command, Input, Machine, ReplayError, StageId, Timer};
@@ -413,6 +413,11 @@ impl Driver {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         self.running.insert(id, Running { stop: stop.clone(), kill: kill.clone() });
         let (shared, room, feed) = (self.shared.clone(), self.rooms[&id].clone(), self.feed.clone());
+        if let (Some(ProbeState::NotApplied), Ok(made), Some(deployment)) = (word, &made, room.deployment.get()) {
+            // A person knows better than what was left there.
+            deployment.void(&made.action);
+        }
+        let made = made.map(|made| Try { action: sealock_broker::PROBE.to_owned(), ..made });
         let declared = self.key_of(id, attempt.step);
         tokio::spawn(async move {
             let answer = tokio::select! {

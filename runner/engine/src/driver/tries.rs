@@ -36,10 +36,16 @@ pub(crate) struct EffectKey {
 impl Driver {
     /// One try of a step, settled.
     pub(super) fn ready(&self, id: StageId, attempt: Attempt, entry: Entry) -> Result<Try, Cause> {
-        let stage = &self.machine.stage(id).plan;
-        let step = &stage.steps[attempt.step];
+        let stage = self.machine.stage(id);
+        let step = &stage.plan.steps[attempt.step];
         let key = self.key_of(id, attempt.step).key;
-        self.try_of(id, step, attempt.number, entry, Some(key))
+        // Tries that were interrupted are the same as the one that is made in their place.
+        let number = attempt.number.saturating_sub(stage.steps[attempt.step].interruptions);
+        let action = match entry {
+            Entry::Run => format!("{key}-{number}"),
+            Entry::Rollback => "undo".to_owned(),
+        };
+        Ok(Try { action, ..self.try_of(id, step, attempt.number, entry, Some(key))? })
     }
 
     /// What marks the effect of a step.
@@ -81,6 +87,7 @@ impl Driver {
             name: sealock_contract::StepName { stage: stage.name.clone(), step: step.key.clone() },
             number,
             epoch: self.shared.next_epoch(),
+            action: "extra".to_owned(),
             program,
             grant: self.shared.grant(stage, &step.key),
             limits: step.limits,
