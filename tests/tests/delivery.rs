@@ -6,6 +6,7 @@ mod delivery {
     mod cable;
     mod data;
     mod effects;
+    mod faults;
     mod good;
     mod held;
     mod ludeng;
