@@ -67,7 +67,7 @@ pub(crate) struct Scripted {
 }
 
 /// Short enough for tests.
-pub(crate) const LIMIT: Duration = Duration::from_millis(400);
+pub(crate) const LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) fn new_key(kind: &str) -> (PrivateKey, Vec<u8>) {
     let folder = tempfile::tempdir().expect("a folder");

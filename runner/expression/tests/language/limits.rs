@@ -115,7 +115,7 @@ fn stars_are_text_and_take_linear_time() {
     assert_eq!(crate::value_with(&format!("contains(a, '{}')", "*a".repeat(10_000)), &contexts), false);
     assert_eq!(crate::value_with(&format!("contains('{}', '*b')", "*".repeat(20_000)), &contexts), false);
     assert_eq!(crate::value_with(&format!("contains(a, '{}c')", "a".repeat(20_000)), &contexts), false);
-    assert!(started.elapsed() < Duration::from_secs(2), "it took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "it took {:?}", started.elapsed());
 }
 
 #[test]
