@@ -28,6 +28,7 @@ mod full_disk;
 mod log;
 mod merged;
 mod open;
+mod ownership;
 mod read;
 mod removal;
 mod reserve;

@@ -8,6 +8,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Wri
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use sealock_events::Event;
 
 use crate::{CommitError, FullDisk, ReadError};
@@ -41,7 +42,9 @@ impl RunLog {
                 fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             }
             let mut options = OpenOptions::new();
-            let mut file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+            let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            // A link here would have its target truncated.
+            let mut file = file.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&path)?;
             let bytes = end_of_last_line(&mut file)?;
             file.set_len(bytes)?;
             file.seek(SeekFrom::Start(bytes))?;

@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::commit::{Observer, Writing};
 use crate::reserve::Reserve;
-use crate::{ChainBreak, FullDisk, ReadError, file_system};
+use crate::{ChainBreak, FullDisk, ReadError, file_system, ownership};
 
 /// The version of the tables below, in `user_version`.
 const SCHEMA_VERSION: i64 = 2;
@@ -98,6 +98,14 @@ pub enum OpenError {
         /// Such as `NFS`.
         kind: String,
     },
+    /// Somebody else could have put a plan into it that this user then goes on with.
+    #[error("the state directory `{path}` {why}: expected one that is your own and that only you may write in")]
+    Shared {
+        /// The state directory.
+        path: PathBuf,
+        /// Such as: belongs to the user 65534.
+        why: String,
+    },
     /// The last record of a run is not what was written.
     #[error(transparent)]
     Chain(#[from] ChainBreak),
@@ -128,6 +136,7 @@ impl OpenError {
         match self {
             Self::Newer { .. } => "E-JOURNAL-NEWER",
             Self::Network { .. } => "E-JOURNAL-NETWORK",
+            Self::Shared { .. } => "E-STATE-SHARED",
             Self::Chain(_) => "E-JOURNAL-CHAIN",
             Self::Full(_) => "E-DISK-FULL",
             Self::Damaged { .. } => "E-JOURNAL-DAMAGED",
@@ -167,6 +176,9 @@ impl Journal {
         let folder = |source| refused(state, source);
         make_state_folder(state).map_err(folder)?;
         let state = state.canonicalize().map_err(folder)?;
+        if let Some(why) = ownership::stranger(&state).map_err(folder)? {
+            return Err(OpenError::Shared { path: state, why });
+        }
         if let Some(kind) = file_system::network(&state).map_err(folder)? {
             return Err(OpenError::Network { path: state, kind });
         }

@@ -5,6 +5,7 @@
 mod kit;
 
 use std::fs::{self, OpenOptions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Instant;
 
 use kit::{breaks, finished, head, journal_of, started, tamper};
@@ -310,4 +311,26 @@ fn a_torn_last_record_that_nobody_was_told_of_is_dropped() {
     assert_eq!(journal.go_on("01A").unwrap(), 3);
     journal.commit(&[started("01A", 4)]).unwrap();
     assert_eq!(breaks(&journal), []);
+}
+
+#[test]
+fn a_state_directory_that_others_may_write_in_is_refused() {
+    let state = tempdir().unwrap();
+    for (mode, is_taken) in [(0o700, true), (0o755, true), (0o775, false), (0o1777, false)] {
+        fs::set_permissions(state.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let opened = Journal::open(state.path());
+        assert_eq!(opened.is_ok(), is_taken, "{mode:o}");
+        assert!(opened.err().is_none_or(|error| error.code() == "E-STATE-SHARED"), "{mode:o}");
+    }
+}
+
+#[test]
+fn a_log_behind_a_link_is_not_written() {
+    let state = tempdir().unwrap();
+    let theirs = state.path().join("theirs");
+    fs::write(&theirs, "kept").unwrap();
+    fs::create_dir_all(state.path().join("runs/01A")).unwrap();
+    std::os::unix::fs::symlink(&theirs, state.path().join("runs/01A/log.jsonl")).unwrap();
+    assert!(RunLog::open(state.path(), "01A").is_err());
+    assert_eq!(fs::read_to_string(theirs).unwrap(), "kept");
 }
