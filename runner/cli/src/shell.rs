@@ -1,11 +1,12 @@
 //! Where a command was started and where its words go: the answer to standard output, the telling to standard
 //! error.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use sealock_diagnostics::render::{self, Colour, Report};
-use sealock_diagnostics::{Diagnostic, Source};
+use sealock_diagnostics::{Diagnostic, Source, escape};
 
 use crate::args::{Global, When};
 use crate::failure::Failure;
@@ -134,35 +135,60 @@ impl Shell {
         }
     }
 
-    /// Prints the answer. A reader that has gone away is no error.
+    /// Prints the answer for people: its lines may hold nothing but text, and in a workflow no command. A reader that
+    /// has gone away is no error.
     pub(crate) fn answer(&mut self, text: &str) {
+        self.rendered(&harmless(text));
+    }
+
+    /// Prints text that the renderer of diagnostics has made harmless, with its colours.
+    pub(crate) fn rendered(&mut self, text: &str) {
+        let text = self.for_the_workflow(text);
+        self.machine(&text);
+    }
+
+    /// Prints what a program reads, as it is: JSON, a workflow's commands, a page of a manual.
+    pub(crate) fn machine(&mut self, text: &str) {
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
 
-    /// Prints an answer that steps had a part in: in a workflow it holds no command.
-    pub(crate) fn print(&mut self, text: &str) {
-        let text = if self.workflow.is_some() { without_commands(text) } else { text.to_owned() };
-        self.answer(&text);
+    /// Tells something beside the answer, as harmless as that.
+    pub(crate) fn tell(&mut self, text: &str) {
+        self.tell_rendered(&harmless(text));
     }
 
-    /// Tells something beside the answer.
-    pub(crate) fn tell(&mut self, text: &str) {
-        let text = if self.workflow.is_some() { without_commands(text) } else { text.to_owned() };
+    fn tell_rendered(&mut self, text: &str) {
+        let text = self.for_the_workflow(text);
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    fn for_the_workflow<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.workflow.is_some() { without_commands(text).into() } else { text.into() }
     }
 
     /// Tells what is wrong with a file.
     pub(crate) fn diagnostics(&mut self, source: &Source, diagnostics: &[Diagnostic]) {
         let report = Report { source, diagnostics };
         let text = render::text(report, self.colour(std::io::stderr().is_terminal()));
-        self.tell(&text);
+        self.tell_rendered(&text);
     }
 }
 
+/// Each line escaped: names, conditions, and what registries say cannot move the cursor or hide what stands there.
+fn harmless(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => format!("{}\n", escape(line)),
+            None => escape(line).into_owned(),
+        })
+        .collect()
+}
+
 /// GitHub reads commands from whatever is printed, to standard error too: `::` at the start of a line, `##[` anywhere.
+/// Its runner ends a line at a carriage return too.
 fn without_commands(text: &str) -> String {
     let lines = text.replace("##[", "## [");
-    let lines = lines.split_inclusive('\n').map(|line| {
+    let lines = lines.split_inclusive(['\n', '\r']).map(|line| {
         let is_command = line.trim_start().starts_with("::");
         if is_command { line.replacen("::", ": :", 1) } else { line.to_owned() }
     });
@@ -182,5 +208,11 @@ mod tests {
     fn nothing_that_is_told_is_a_command_of_a_workflow() {
         let told = without_commands("error: x\n  ::error::y\n::z::\na ::b:: ##[add-path]/tmp\n");
         assert_eq!(told, "error: x\n  : :error::y\n: :z::\na ::b:: ## [add-path]/tmp\n");
+        assert_eq!(without_commands("a\r::b::\r\n::c"), "a\r: :b::\r\n: :c");
+    }
+
+    #[test]
+    fn an_answer_is_nothing_but_text() {
+        assert_eq!(harmless("a\x1b[2K\r\u{202e}b\tc\nd"), "a\\u{1b}[2K\\r\\u{202e}b\tc\nd");
     }
 }

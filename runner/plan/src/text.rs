@@ -4,22 +4,24 @@ use std::fmt::Write as _;
 
 use sealock_contract::Grant;
 use sealock_contract::grant::HostPattern;
+use sealock_diagnostics::escape;
 
 use crate::{Plan, PlannedStage, PluginOrigin};
 
-/// The plan as text. `wall` is what native commands of this machine get.
+/// The plan as text. `wall` is what native commands of this machine get. Each line is escaped whole: a name or a
+/// condition that moved the cursor could show another plan than the one that runs.
 pub fn text(plan: &Plan, wall: &str) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}\n", header(plan));
+    let _ = writeln!(out, "{}\n", escape(&header(plan)));
     for line in graph(plan) {
-        let _ = writeln!(out, "  {line}");
+        let _ = writeln!(out, "  {}", escape(&line));
     }
     let _ = writeln!(out);
     for line in table(plan) {
-        let _ = writeln!(out, "  {line}");
+        let _ = writeln!(out, "  {}", escape(&line));
     }
     let _ = writeln!(out);
-    let _ = writeln!(out, "  plugins   {}", plugins(plan));
+    let _ = writeln!(out, "  plugins   {}", escape(&plugins(plan)));
     let _ = writeln!(out, "  wall      {wall}");
     out
 }
@@ -127,7 +129,7 @@ fn when(stage: &PlannedStage) -> String {
         Some(condition) if condition.trim() == "always()" => "always".to_owned(),
         Some(condition) => {
             let head = if stage.needs.is_empty() { String::new() } else { format!("{needs}, ") };
-            format!("{head}if {condition}")
+            format!("{head}if {}", condition.split_whitespace().collect::<Vec<_>>().join(" "))
         }
     }
 }
@@ -210,7 +212,7 @@ pub fn mermaid(plan: &Plan) -> String {
     let mut out = String::from("flowchart LR\n");
     let mut seen = std::collections::BTreeSet::new();
     for stage in plan.stages.iter().filter(|stage| seen.insert(stage.id.as_str())) {
-        let _ = writeln!(out, "  {}[\"{}\"]", stage.id, node(stage));
+        let _ = writeln!(out, "  {}[\"{}\"]", stage.id, escape(&node(stage)));
         for need in &stage.needs {
             let _ = writeln!(out, "  {need} --> {}", stage.id);
         }

@@ -46,7 +46,7 @@ impl Allow {
             out.push_str("# the run did not succeed: what a later run needs beyond this is not known\n");
         }
         out.push_str(&text(&usage));
-        shell.print(&out);
+        shell.answer(&out);
         Ok(exit_code::SUCCESS)
     }
 }

@@ -42,9 +42,9 @@ impl Check {
         let reports: Vec<Report<'_>> =
             checked.iter().map(|(source, diagnostics)| Report { source, diagnostics }).collect();
         match self.format {
-            Format::Json => shell.answer(&format!("{}\n", render::json(&reports))),
-            Format::Github => shell.answer(&render::github(&reports)),
-            Format::Sarif => shell.answer(&format!("{}\n", render::sarif(&reports, env!("CARGO_PKG_VERSION")))),
+            Format::Json => shell.machine(&format!("{}\n", render::json(&reports))),
+            Format::Github => shell.machine(&render::github(&reports)),
+            Format::Sarif => shell.machine(&format!("{}\n", render::sarif(&reports, env!("CARGO_PKG_VERSION")))),
             Format::Text => print_text(shell, &reports),
         }
         let failed = checked.iter().flat_map(|(_, diagnostics)| diagnostics).any(Diagnostic::is_error);
@@ -83,7 +83,7 @@ impl Check {
 fn print_text(shell: &mut Shell, reports: &[Report<'_>]) {
     for report in reports {
         let text = render::text(*report, shell.colour_out());
-        shell.answer(&text);
+        shell.rendered(&text);
     }
     shell.answer(&format!("{}\n", render::summary(reports)));
 }

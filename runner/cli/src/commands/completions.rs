@@ -18,7 +18,7 @@ impl Completions {
     pub(crate) fn run(&self, shell: &mut Shell) -> u8 {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "sealock", &mut script);
-        shell.answer(&String::from_utf8_lossy(&script));
+        shell.machine(&String::from_utf8_lossy(&script));
         exit_code::SUCCESS
     }
 }

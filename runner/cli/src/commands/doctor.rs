@@ -65,7 +65,7 @@ impl Doctor {
         match self.format {
             _ if is_answered => shell.tell(&found.text()),
             Format::Text => shell.answer(&found.text()),
-            Format::Json => shell.answer(&format!("{}\n", found.object())),
+            Format::Json => shell.machine(&format!("{}\n", found.object())),
         }
         Ok(if found.is_whole() { exit_code::SUCCESS } else { exit_code::INTEGRITY })
     }

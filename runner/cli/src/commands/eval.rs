@@ -34,7 +34,7 @@ impl Eval {
         let value = Expression::parse_in(&self.expression, &scope).and_then(|parsed| parsed.evaluate(&contexts));
         match value {
             Ok(value) => {
-                shell.answer(&format!("{}\n", value.to_json()));
+                shell.machine(&format!("{}\n", value.to_json()));
                 Ok(exit_code::SUCCESS)
             }
             Err(error) => {

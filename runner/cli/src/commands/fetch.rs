@@ -27,7 +27,7 @@ impl Fetch {
         for (reference, locked) in &lockfile.plugins {
             let was_absent = registries.fetch(reference, locked)?;
             let done = if was_absent { "fetched" } else { "is here" };
-            shell.print(&format!("{done} {reference}: {}, {} bytes\n", escape(&locked.version), locked.size));
+            shell.answer(&format!("{done} {reference}: {}, {} bytes\n", escape(&locked.version), locked.size));
         }
         if lockfile.plugins.is_empty() {
             shell.answer("nothing is locked\n");

@@ -78,7 +78,7 @@ impl Lock {
             lockfile.plugins.remove(&reference);
         }
         lock::write(repository.root(), &lockfile)?;
-        shell.print(&told);
+        shell.answer(&told);
         Ok(exit_code::SUCCESS)
     }
 }

@@ -21,7 +21,7 @@ impl Man {
         let mut page = Vec::new();
         let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
         rendered.map_err(|error| Failure::new("E-OUTPUT", error.to_string()))?;
-        shell.answer(&String::from_utf8_lossy(&page));
+        shell.machine(&String::from_utf8_lossy(&page));
         Ok(exit_code::SUCCESS)
     }
 }

@@ -48,12 +48,11 @@ impl Plan {
         for refusal in refusals::not_yet(plan).iter().chain(&refusals).chain(&withheld) {
             shell.tell(&refusal.warning());
         }
-        let text = match self.format {
-            Format::Text => sealock_plan::text::text(plan, &wall::words(process.wall())),
-            Format::Mermaid => sealock_plan::text::mermaid(plan),
-            Format::Json => format!("{}\n", json(plan)),
-        };
-        shell.answer(&text);
+        match self.format {
+            Format::Text => shell.answer(&sealock_plan::text::text(plan, &wall::words(process.wall()))),
+            Format::Mermaid => shell.answer(&sealock_plan::text::mermaid(plan)),
+            Format::Json => shell.machine(&format!("{}\n", json(plan))),
+        }
         Ok(exit_code::SUCCESS)
     }
 }

@@ -282,7 +282,7 @@ impl RunArgs {
         let vault = self.secrets.load(shell, plan, process).await?;
         // For the machine that reads standard output; elsewhere it would be a file with every secret in it.
         if output::is_github(shell, self.format) && shell.workflow().is_some() {
-            shell.answer(&vault.workflow_masks());
+            shell.machine(&vault.workflow_masks());
         }
         Ok(vault)
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use sealock_diagnostics::escape;
 use sealock_events::RunResult;
 use sealock_journal::{Journal, ReadError, RunSummary};
 use sealock_workspace::RunFolder;
@@ -55,7 +56,10 @@ impl Runs {
             Format::Text if runs.is_empty() => "No runs yet.\n".to_owned(),
             Format::Text => runs.iter().map(line).collect(),
         };
-        shell.answer(&text);
+        match self.format {
+            Format::Json => shell.machine(&text),
+            Format::Text => shell.answer(&text),
+        }
         if self.format == Format::Text {
             let open = runs.iter().filter(|(_, standing)| *standing == Standing::Interrupted);
             open.for_each(|(run, _)| shell.tell(&what_to_type(run)));
@@ -82,7 +86,7 @@ pub(crate) fn tell_unfinished(shell: &mut Shell, journal: &Journal, repository: 
 
 fn what_to_type(run: &RunSummary) -> String {
     let what = if run.result == Some(RunResult::NeedsRecovery) { "needs recovery" } else { "was interrupted" };
-    format!("run {} of {} {what}: sealock resume {}\n", run.run, run.pipeline, run.run)
+    format!("run {} of {} {what}: sealock resume {}\n", run.run, escape(&run.pipeline), run.run)
 }
 
 /// Where a run is.
@@ -134,7 +138,7 @@ fn line((run, standing): &(RunSummary, Standing)) -> String {
     };
     let commit = run.commit.as_deref().map_or("-------", |commit| &commit[..commit.len().min(7)]);
     let seconds = run.duration_ms.map_or_else(String::new, |ms| format!("{:.1} s", Milliseconds(ms).seconds()));
-    format!("{}  {}  {result:16} {seconds:>9}  {commit}  {}\n", run.run, run.started, run.pipeline)
+    format!("{}  {}  {result:16} {seconds:>9}  {commit}  {}\n", run.run, run.started, escape(&run.pipeline))
 }
 
 struct Milliseconds(u64);

@@ -70,7 +70,7 @@ impl Show {
                 EventKind::StepStarted { stage, step, .. } if format!("{stage}/{step}") == wanted => known = true,
                 EventKind::Log { stage, step, text, .. } if format!("{stage}/{step}") == wanted => {
                     known = true;
-                    shell.print(&format!("{}\n", sealock_diagnostics::escape(&text)));
+                    shell.answer(&format!("{}\n", sealock_diagnostics::escape(&text)));
                 }
                 _ => {}
             }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::{Args, ValueEnum};
 use sealock_broker::ssh::SshLimits;
 use sealock_deploy::{Drift, LiveStatus, TargetStatus, status};
+use sealock_diagnostics::escape;
 use serde_json::{Value, json};
 
 use crate::environment::Process;
@@ -56,15 +57,19 @@ impl Status {
                 json!({ "environment": name, "targets": statuses.iter().map(object).collect::<Vec<_>>() })
             ),
         };
-        shell.answer(&text);
+        match self.format {
+            Format::Text => shell.answer(&text),
+            Format::Json => shell.machine(&text),
+        }
         Ok(exit.unwrap_or(exit_code::SUCCESS))
     }
 }
 
 fn text(environment: &str, statuses: &[TargetStatus]) -> String {
     let holders = statuses.iter().filter_map(|one| Some((one.name.as_str(), one.told.as_ref().ok()?.holder.as_ref()?)));
-    let held: Vec<String> =
-        holders.map(|(name, holder)| format!("{name} is held by run {} ({})", holder.run, holder.who)).collect();
+    let held: Vec<String> = holders
+        .map(|(name, holder)| format!("{name} is held by run {} ({})", escape(&holder.run), escape(&holder.who)))
+        .collect();
     let lock = if held.is_empty() { "no deployment is running".to_owned() } else { held.join(", ") };
     let mut out = format!("{environment:<56} {lock}\n");
     let width = statuses.iter().map(|one| one.name.len()).max().unwrap_or(0);
@@ -99,12 +104,12 @@ fn line(out: &mut String, name: &str, width: usize, live: &LiveStatus, environme
     let _ = writeln!(
         out,
         "  {name:width$}  {}  {}  {verified}   {}",
-        release.id,
-        commit.unwrap_or_default(),
-        images.join("  ")
+        escape(&release.id),
+        escape(&commit.unwrap_or_default()),
+        escape(&images.join("  "))
     );
     for drift in &live.drift {
-        let _ = writeln!(out, "  {:width$}  {}", "", drift_text(drift, environment));
+        let _ = writeln!(out, "  {:width$}  {}", "", escape(&drift_text(drift, environment)));
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::Args;
 use sealock_broker::ssh::SshLimits;
 use sealock_deploy::{LockEvent, unlock};
+use sealock_diagnostics::escape;
 
 use crate::environment::Process;
 use crate::exit_code;
@@ -35,7 +36,7 @@ impl Unlock {
                 .map_err(|error| Failure::refused(sealock_contract::StepError::from(error)))
         });
         for event in told.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            shell.answer(&line(&event));
+            shell.answer(&format!("{}\n", escape(&line(&event))));
         }
         result.map(|()| exit_code::SUCCESS)
     }
@@ -45,11 +46,11 @@ fn line(event: &LockEvent) -> String {
     match event {
         LockEvent::TakenOver { target, before, .. } => {
             format!(
-                "{target}: took over the stale lock that run {} ({}) left, and let go of it\n",
+                "{target}: took over the stale lock that run {} ({}) left, and let go of it",
                 before.run, before.who
             )
         }
-        LockEvent::Taken { target, .. } | LockEvent::Resumed { target, .. } => format!("{target}: was not locked\n"),
-        LockEvent::Waiting { target, holder } => format!("{target}: run {} ({}) holds it\n", holder.run, holder.who),
+        LockEvent::Taken { target, .. } | LockEvent::Resumed { target, .. } => format!("{target}: was not locked"),
+        LockEvent::Waiting { target, holder } => format!("{target}: run {} ({}) holds it", holder.run, holder.who),
     }
 }

@@ -78,7 +78,7 @@ impl Update {
         }
         if self.format == Format::Json {
             let changes: Vec<Json> = changes.iter().map(Change::json).collect();
-            shell.answer(&format!("{:#}\n", json!({ "changes": changes })));
+            shell.machine(&format!("{:#}\n", json!({ "changes": changes })));
         }
         self.refuse(shell, &changes)?;
         self.apply(&repository, &lockfile, changes)?;
@@ -87,7 +87,7 @@ impl Update {
 
     fn print(&self, shell: &mut Shell, text: &str) {
         if self.format == Format::Text {
-            shell.print(text);
+            shell.answer(text);
         }
     }
 
@@ -170,7 +170,8 @@ impl<'a> Change<'a> {
             let _ = writeln!(text, "  code     {} -> {}", old.component, new.component);
         }
         if old.signer != new.signer {
-            let name = |signer: &Option<String>| signer.clone().unwrap_or_else(|| "nobody".to_owned());
+            let name =
+                |signer: &Option<String>| signer.as_deref().map_or("nobody".into(), |name| escape(name).into_owned());
             let _ = writeln!(text, "  signer   {} -> {}", name(&old.signer), name(&new.signer));
         }
         for (word, asks) in [("for more", &self.more), ("no more", &self.less)] {

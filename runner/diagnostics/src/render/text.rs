@@ -45,10 +45,10 @@ fn one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> String 
         }
         Some(span) => {
             let place = source.position(span.start);
-            let place = format!("{}:{}:{}", source.name(), place.line, place.column);
+            let place = format!("{}:{}:{}", escape(source.name()), place.line, place.column);
             group = group.element(Level::NOTE.no_name().message(place));
         }
-        None => group = group.element(annotate_snippets::Origin::path(source.name())),
+        None => group = group.element(annotate_snippets::Origin::path(escape(source.name()))),
     }
     let help = diagnostic.help.as_deref().map(multiline_escape);
     if let Some(help) = help {
@@ -68,7 +68,7 @@ fn snippet<'a>(source: &'a Source, diagnostic: &'a Diagnostic, span: Span) -> Sn
     let note = |note: &'a Note| AnnotationKind::Context.span(within(note.span)).label(note.label.as_str());
     Snippet::source(&source.text()[lines.start..lines.end])
         .line_start(source.position(lines.start).line)
-        .path(source.name())
+        .path(escape(source.name()))
         .annotation(marked)
         .annotations(diagnostic.notes.iter().map(note))
 }

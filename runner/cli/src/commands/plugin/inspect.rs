@@ -98,7 +98,7 @@ impl Inspect {
         let looked = Looked { version, bytes: bytes.len() as u64, digest, is_made, found, grants };
         match self.format {
             Format::Text => shell.answer(&looked.text()),
-            Format::Json => shell.answer(&format!("{:#}\n", looked.json())),
+            Format::Json => shell.machine(&format!("{:#}\n", looked.json())),
         }
         Ok(exit_code::SUCCESS)
     }

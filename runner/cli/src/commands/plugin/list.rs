@@ -47,8 +47,8 @@ impl List {
         let mut rows = builtins();
         rows.extend(lockfile.plugins.iter().map(|(reference, locked)| pinned(shell, reference, locked)));
         match self.format {
-            Format::Text => shell.print(&text(&rows)),
-            Format::Json => shell.answer(&format!("{:#}\n", json(&rows))),
+            Format::Text => shell.answer(&text(&rows)),
+            Format::Json => shell.machine(&format!("{:#}\n", json(&rows))),
         }
         Ok(exit_code::SUCCESS)
     }

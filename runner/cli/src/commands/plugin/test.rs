@@ -59,13 +59,13 @@ impl Test {
         for scenario in &scenarios {
             let trial = Trial::of(scenario, &bytes, shell)?;
             if self.format == Format::Text {
-                shell.print(&text(&trial));
+                shell.answer(&text(&trial));
             }
             trials.push(trial);
         }
         let failed = trials.iter().filter(|trial| !trial.is_passed()).count();
         match self.format {
-            Format::Json => shell.answer(&format!("{}\n", json(&trials))),
+            Format::Json => shell.machine(&format!("{}\n", json(&trials))),
             Format::Text => shell.answer(&format!("{} scenarios, {failed} failed\n", trials.len())),
         }
         Ok(if failed == 0 { exit_code::SUCCESS } else { exit_code::FAILURE })
