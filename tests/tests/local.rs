@@ -10,6 +10,7 @@ mod local {
     mod audit;
     mod cancel;
     mod check;
+    mod checkout;
     mod compiled;
     mod effects;
     mod evaluate;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sealock_contract::limits::COMPONENT_BYTES;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use crate::failure::Failure;
 use crate::planning::Repository;
 use crate::shell::Shell;
-use crate::{lock, policy};
+use crate::{content, lock, policy};
 
 /// How the codes begin that say whose signature is missing: no registry mends that.
 const SIGNATURE_CODES: &str = "E-SIG-";
@@ -106,15 +107,13 @@ impl Plugins {
             help: Some("give a component's file, relative to the repository's root".to_owned()),
             is_unseen: false,
         };
-        let metadata = std::fs::metadata(&file).map_err(|error| refused(error.to_string()))?;
-        if !metadata.is_file() {
-            return Err(refused("expected a file".to_owned()));
-        }
-        if metadata.len() > COMPONENT_BYTES {
-            let message = format!("the plugin `{path}` has {} bytes; {COMPONENT_BYTES} are the most", metadata.len());
-            return Err(CatalogueError { code: "E-PLUGIN-FORMAT", message, help: None, is_unseen: false });
-        }
-        let bytes = std::fs::read(&file).map_err(|error| refused(error.to_string()))?;
+        let bytes = content::within(&self.root, &file, COMPONENT_BYTES).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => {
+                let message = format!("the plugin `{path}` is too large: {error}");
+                CatalogueError { code: "E-PLUGIN-FORMAT", message, help: None, is_unseen: false }
+            }
+            _ => refused(error.to_string()),
+        })?;
         if !sealock_sandbox::is_core_module(&bytes) {
             return Ok(bytes);
         }
@@ -157,10 +156,9 @@ impl Plugins {
     }
 
     fn component_file(&self, path: &str) -> PathBuf {
-        let whole = self.root.join(path);
-        match whole.file_name() {
-            Some(name) if whole.is_dir() => whole.join(name).with_extension("wasm"),
-            _ => whole,
+        match Path::new(path).file_name() {
+            Some(name) if self.root.join(path).is_dir() => Path::new(path).join(name).with_extension("wasm"),
+            _ => path.into(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::catalogue::Plugins;
 use crate::failure::Failure;
-use crate::file;
+use crate::file::{self, Found};
 use crate::planning::Repository;
 use crate::policy;
 use crate::shell::Shell;
@@ -30,7 +30,7 @@ pub(crate) fn refuse(
 ) -> Result<(), Failure> {
     refuse_commit(shell, repository, found)?;
     let path = repository.root().join(&plan.file);
-    let source = match file::read(&path, &plan.file) {
+    let source = match file::read(repository.root(), &Found { path, name: plan.file.clone() }) {
         Ok(source) => source,
         Err((_, diagnostic)) => {
             let message = format!("{} cannot be read any more: {}", plan.file, diagnostic.message);

@@ -5,11 +5,14 @@ use std::path::Path;
 use sealock_plan::Trust;
 use serde_json::{Map, Value as Json, json};
 
+use crate::content;
 use crate::failure::Failure;
 use crate::shell::Shell;
 
 /// The facts of `github` that come with an event.
 const EVENT_FACTS: [&str; 4] = ["event_name", "event", "head_ref", "base_ref"];
+/// GitHub delivers no event of more than 25 MB.
+const EVENT_BYTES_MAX: u64 = 32 << 20;
 /// What only one kind of event has, and its name; the first that is there counts. A comment on a pull request is a
 /// comment.
 const TELLING: [(&str, &str); 10] = [
@@ -89,8 +92,8 @@ impl Happened {
 fn json_of(shell: &Shell, path: &Path) -> Result<Json, Failure> {
     let path = shell.path(path);
     let refused = |what: String| Failure::new("E-FILE-READ", format!("{}: {what}", path.display()));
-    let text = std::fs::read_to_string(&path).map_err(|error| refused(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| refused(format!("expected a JSON event: {error}")))
+    let bytes = content::named(&path, EVENT_BYTES_MAX).map_err(|error| refused(error.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|error| refused(format!("expected a JSON event: {error}")))
 }
 
 /// GitHub's name for what happened; on a laptop somebody started it by hand.

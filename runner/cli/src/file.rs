@@ -1,53 +1,48 @@
 //! Reads pipeline files, and finds them.
 
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sealock_diagnostics::{Diagnostic, Source, near};
 
+use crate::content;
 use crate::failure::Failure;
 use crate::shell::Shell;
 
-/// A pipeline file is opened once, and no larger than this is read: a device or a huge file must not fill memory.
-const FILE_BYTES_MAX: u64 = (1 << 20) + 1;
+/// The largest pipeline file.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What to write in place of a folder.
 const FOLDER_HELP: &str = "name the file, such as `pipelines/main.yml`; `sealock check` without a name checks every \
                            pipeline of the repository, and `-C FOLDER` starts in another one";
 
-/// Reads `path` once, without following a link in its last part, and only when it is a regular file.
+/// Reads what was found, as [`content`] does: below the repository's `root` no link is followed.
 ///
 /// # Errors
 ///
 /// What stands in the way, as a diagnostic without a place.
-pub(crate) fn read(path: &Path, name: &str) -> Result<Source, (Source, Diagnostic)> {
-    let nothing = || Source::new(name, "");
-    let refused = |message: String| (nothing(), Diagnostic::error("E-FILE-READ", message, None));
-    let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
-    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path);
-    let file = opened.map_err(|error| refused(unreadable(path, &error)))?;
-    let metadata = file.metadata().map_err(|error| refused(error.to_string()))?;
-    if metadata.is_dir() {
-        let diagnostic = Diagnostic::error("E-FILE-READ", "expected a pipeline file, found a folder", None);
-        return Err((nothing(), diagnostic.help(FOLDER_HELP)));
-    }
-    if !metadata.is_file() {
-        return Err(refused("expected a regular file, found a pipe or device".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| refused(error.to_string()))?;
+pub(crate) fn read(root: &Path, found: &Found) -> Result<Source, (Source, Diagnostic)> {
+    let nothing = || Source::new(&found.name, "");
+    let bytes = match found.path.strip_prefix(root) {
+        Ok(below) => content::within(root, below, FILE_BYTES_MAX),
+        Err(_) => content::at(&found.path, FILE_BYTES_MAX),
+    };
+    let bytes = bytes.map_err(|error| (nothing(), unreadable(&error)))?;
     match sealock_pipeline::decode(&bytes) {
-        Ok(text) => Ok(Source::new(name, text)),
+        Ok(text) => Ok(Source::new(&found.name, text)),
         Err(diagnostic) => Err((nothing(), *diagnostic)),
     }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    if path.is_symlink() {
-        return "expected a regular file, found a symbolic link".to_owned();
+fn unreadable(error: &std::io::Error) -> Diagnostic {
+    match error.kind() {
+        ErrorKind::IsADirectory => {
+            Diagnostic::error("E-FILE-READ", "expected a pipeline file, found a folder", None).help(FOLDER_HELP)
+        }
+        ErrorKind::FileTooLarge => Diagnostic::error("E-YAML-SIZE", error.to_string(), None)
+            .help("keep data out of the pipeline: put it into a file of the repository and name that"),
+        _ => Diagnostic::error("E-FILE-READ", error.to_string(), None),
     }
-    error.to_string()
 }
 
 /// A pipeline file: where it is, and what messages call it.

@@ -12,6 +12,7 @@ mod catalogue;
 mod changes;
 mod commands;
 mod compiling;
+mod content;
 mod die_at;
 mod environment;
 mod event;

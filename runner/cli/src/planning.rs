@@ -91,7 +91,7 @@ impl Repository {
     /// Every problem of one pipeline: its own, and those of its plan. What can be passed to a run counts as not
     /// known here, and so does what happened.
     pub(crate) fn check(&self, shell: &Shell, found: &Found, policy: &policy::Found) -> (Source, Vec<Diagnostic>) {
-        let source = match file::read(&found.path, &found.name) {
+        let source = match file::read(self.root(), found) {
             Ok(source) => source,
             Err((source, diagnostic)) => return (source, vec![diagnostic]),
         };
@@ -187,7 +187,7 @@ impl PlanArgs {
     pub(crate) fn prepare(&self, shell: &mut Shell, repository: &Repository) -> Result<Result<Prepared, u8>, Failure> {
         let policy = policy::load(shell)?;
         let found = file::find(shell, repository.root(), self.pipeline.as_deref())?;
-        let source = match file::read(&found.path, &found.name) {
+        let source = match file::read(repository.root(), &found) {
             Ok(source) => source,
             Err((source, diagnostic)) => {
                 shell.diagnostics(&source, &[diagnostic]);

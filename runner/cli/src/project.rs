@@ -8,6 +8,7 @@ use sealock_contract::Manifest;
 use serde::Deserialize;
 
 use crate::commands::plugin::check_name;
+use crate::content;
 use crate::failure::{Failure, toml_problem};
 
 /// The file that makes a folder a project.
@@ -48,7 +49,7 @@ impl Project {
     /// When there is no `plugin.toml`, or it is none.
     pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
         let refused = |what: String| Failure::new("E-PLUGIN-PROJECT", format!("{FILE}: {what}"));
-        let text = read(&folder.join(FILE)).map_err(|error| {
+        let text = content::text_within(folder, Path::new(FILE), FILE_BYTES_MAX).map_err(|error| {
             refused(error.to_string()).help("`sealock plugin new NAME` makes a project; name its folder")
         })?;
         let mut rest: serde_json::Map<String, serde_json::Value> =
@@ -78,12 +79,4 @@ impl Project {
     pub(crate) fn component(&self) -> PathBuf {
         self.folder.join(&self.name).with_extension("wasm")
     }
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    let length = path.metadata()?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(std::io::Error::other(format!("it has {length} bytes; {FILE_BYTES_MAX} are the most")));
-    }
-    std::fs::read_to_string(path)
 }

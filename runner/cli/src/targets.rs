@@ -73,7 +73,7 @@ impl EnvironmentArgs {
     fn planned(&self, shell: &mut Shell) -> Result<PlannedEnvironment, Failure> {
         let repository = Repository::at(shell);
         let found = file::find(shell, repository.root(), self.pipeline.as_deref())?;
-        let source = file::read(&found.path, &found.name);
+        let source = file::read(repository.root(), &found);
         let source = source.map_err(|(_, diagnostic)| {
             Failure::new("E-FILE-READ", format!("{}: {}", found.name, diagnostic.message))
         })?;

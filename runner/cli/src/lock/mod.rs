@@ -4,7 +4,7 @@ mod needs;
 mod registries;
 mod signatures;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use sealock_registry::{Asks, LOCKFILE, Locked, Lockfile, Store};
 use sealock_workspace::{Repository as Git, RepositoryError};
 use serde_json::{Map, Value as Json};
 
+use crate::content;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
 
@@ -21,17 +22,22 @@ pub(crate) use needs::{Needs, all, references};
 pub(crate) use registries::{Pinned, Registries};
 pub(crate) use signatures::{hold, signing_key, trust};
 
+/// No lockfile of a thousand plugins is longer.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
 /// What is pinned at the repository's `root`; nothing where there is no file.
 ///
 /// # Errors
 ///
 /// When it is there and is no lockfile.
 pub(crate) fn read(root: &Path) -> Result<Lockfile, Failure> {
-    let path = root.join(LOCKFILE);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match content::text_within(root, Path::new(LOCKFILE), FILE_BYTES_MAX) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Lockfile::default()),
-        Err(error) => return Err(Failure::new("E-FILE-READ", format!("{LOCKFILE}: {error}"))),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lockfile::default()),
+        Err(error) => {
+            let code = if error.kind() == ErrorKind::FileTooLarge { "E-LOCK-FORMAT" } else { "E-FILE-READ" };
+            return Err(Failure::new(code, format!("{LOCKFILE}: {error}")));
+        }
     };
     understand(&text)
 }

@@ -23,7 +23,7 @@ pub(crate) fn all(shell: &mut Shell, repository: &planning::Repository) -> Resul
     pipelines.extend(file::find(shell, repository.root(), None).ok().filter(|main| !pipelines.contains(main)));
     for found in pipelines {
         let broken = || Failure::new("E-PIPELINE-BROKEN", format!("{} has errors", found.name));
-        let source = match file::read(&found.path, &found.name) {
+        let source = match file::read(repository.root(), &found) {
             Ok(source) => source,
             Err((source, diagnostic)) => {
                 shell.diagnostics(&source, &[diagnostic]);

@@ -7,6 +7,7 @@ use sealock_registry::signature::{Accepted, IdentityPattern, PublicKey, Rule, Si
 use sealock_registry::{Locked, Reference, Store};
 use zeroize::Zeroizing;
 
+use crate::content;
 use crate::failure::Failure;
 
 /// The trust root that is built in.
@@ -70,11 +71,8 @@ pub(crate) fn signing_key(path: &Path, password: Option<&str>) -> Result<Signing
 }
 
 fn text(path: &Path) -> Result<String, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-        return Err("expected a small file".to_owned());
-    }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
+    let bytes = content::named(path, FILE_BYTES_MAX).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "expected text".to_owned())
 }
 
 /// Whether what is kept of a locked plugin is signed as `trust` wants; false where too little is kept to tell.

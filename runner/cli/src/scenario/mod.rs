@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::content;
 use crate::failure::{Failure, toml_problem};
 use served::{Request, Served};
 
@@ -171,12 +172,8 @@ pub(crate) fn all(folder: &Path, only: Option<&str>) -> Result<Vec<Scenario>, Fa
 fn open(folder: &Path) -> Result<Scenario, Failure> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let refused = |what: String| Failure::new("E-PLUGIN-SCENARIO", format!("{name}/{FILE}: {what}"));
-    let file = folder.join(FILE);
-    let length = file.metadata().map_err(|error| refused(error.to_string()))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(refused(format!("it has {length} bytes; {FILE_BYTES_MAX} are the most")));
-    }
-    let text = std::fs::read_to_string(&file).map_err(|error| refused(error.to_string()))?;
+    let text =
+        content::text_within(folder, Path::new(FILE), FILE_BYTES_MAX).map_err(|error| refused(error.to_string()))?;
     let mut script: Script = toml::from_str(&text).map_err(|error| refused(toml_problem(&text, &error)))?;
     script.settle().map_err(refused)?;
     Ok(Scenario { name, folder: folder.to_owned(), script })

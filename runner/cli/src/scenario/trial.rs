@@ -112,7 +112,8 @@ fn pipeline(scenario: &Scenario) -> Value {
     pipeline
 }
 
-/// Copies a folder's plain files and folders; one that is not there is an empty one.
+/// Copies a folder's files and folders; one that is not there is an empty one. A link, behind which a stranger's
+/// project could put a file of this machine into a step's hands, is refused.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let entries = match std::fs::read_dir(from) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -121,11 +122,15 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in entries {
         let entry = entry?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
             std::fs::create_dir_all(&target)?;
             copy(&source, &target)?;
-        } else {
+        } else if kind.is_file() {
             std::fs::copy(&source, &target)?;
+        } else {
+            let message = format!("{}: expected a file or a folder, found a link or device", source.display());
+            return Err(io::Error::other(message));
         }
     }
     Ok(())

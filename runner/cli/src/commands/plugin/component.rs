@@ -1,9 +1,11 @@
 //! A component's file.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use sealock_contract::limits::COMPONENT_BYTES;
 
+use crate::content;
 use crate::failure::Failure;
 
 /// Reads a component: no more than one may have, however large the file is.
@@ -14,15 +16,9 @@ use crate::failure::Failure;
 pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let shown = file.display();
     let refused = |what: String| Failure::new("E-FILE-READ", format!("{shown}: {what}"));
-    let metadata = file
-        .metadata()
-        .map_err(|error| refused(error.to_string()).help("`sealock plugin build` makes a project's component"))?;
-    if !metadata.is_file() {
-        return Err(refused("expected a component's file".to_owned()));
-    }
-    if metadata.len() > COMPONENT_BYTES {
-        let message = format!("{shown} has {} bytes; {COMPONENT_BYTES} are the most", metadata.len());
-        return Err(Failure::new("E-PLUGIN-FORMAT", message));
-    }
-    std::fs::read(file).map_err(|error| refused(error.to_string()))
+    content::named(file, COMPONENT_BYTES).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => Failure::new("E-PLUGIN-FORMAT", format!("{shown}: {error}")),
+        ErrorKind::NotFound => refused(error.to_string()).help("`sealock plugin build` makes a project's component"),
+        _ => refused(error.to_string()),
+    })
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
-use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_registry::signature::SigningKey;
 use sealock_registry::{Login, Publication, Reference, ReferenceError};
 use zeroize::Zeroizing;
 
+use super::component;
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::lock::{self, Registries};
@@ -74,7 +74,7 @@ impl Publish {
             Some(file) => shell.path(file),
             None => only_component(shell.directory())?,
         };
-        let bytes = read(&path)?;
+        let bytes = component::read(&path)?;
         let refused = |error: &sealock_sandbox::FormatError| {
             Failure::new(error.code(), format!("{} cannot be published: {error}", path.display()))
         };
@@ -133,17 +133,4 @@ fn only_component(folder: &Path) -> Result<PathBuf, Failure> {
     }
     let message = format!("expected one `.wasm` file in {}, found {}", folder.display(), found.len());
     Err(Failure::new("E-FILE-READ", message).help("name the component: `--file target/step.wasm`"))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let refused = |what: String| Failure::new("E-FILE-READ", format!("{}: {what}", path.display()));
-    let metadata = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(refused("expected a component's file".to_owned()));
-    }
-    if metadata.len() > COMPONENT_BYTES {
-        let message = format!("{} has {} bytes; {COMPONENT_BYTES} are the most", path.display(), metadata.len());
-        return Err(Failure::new("E-PLUGIN-FORMAT", message));
-    }
-    std::fs::read(path).map_err(|error| refused(error.to_string()))
 }
