@@ -43,7 +43,7 @@ const RESUME_MAX: Duration = Duration::from_millis(100);
 const OLD_RUNS_MAX: Duration = Duration::from_millis(5);
 const OLD_RUNS: usize = 1_000;
 /// From `plugin new` to a passing test, with the crates already fetched.
-const AUTHOR_MAX: Duration = Duration::from_secs(60);
+const AUTHOR_MAX: Duration = Duration::from_mins(1);
 
 /// A repository with a pipeline, and a state of its own.
 struct Scene {

@@ -28,12 +28,11 @@ pub(crate) fn load(
     let mut programs = HashMap::new();
     for (name, plugin) in &plan.plugins {
         let entry = Entry::new(plugin.digest, sandbox.compatibility());
-        let code = match use_kept.then(|| cache.load(&entry)) {
-            Some(Ok(code)) => code,
-            None | Some(Err(_)) => {
-                let bytes = planned(name, plugin, plugins)?;
-                compile(shell, (name, &bytes), &cache, &entry, use_kept)?
-            }
+        let code = if let Some(Ok(code)) = use_kept.then(|| cache.load(&entry)) {
+            code
+        } else {
+            let bytes = planned(name, plugin, plugins)?;
+            compile(shell, (name, &bytes), &cache, &entry, use_kept)?
         };
         let program = sandbox
             .load(&code)

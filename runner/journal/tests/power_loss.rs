@@ -109,10 +109,12 @@ impl Stores {
             for operation in &stored.waiting {
                 match how {
                     0 => {}
-                    1 => apply(&mut bytes, operation, |_| true),
-                    2 if dice.coin() => apply(&mut bytes, operation, |_| true),
-                    2 => {}
-                    _ => apply(&mut bytes, operation, |_| dice.coin()),
+                    3 => apply(&mut bytes, operation, |_| dice.coin()),
+                    _ => {
+                        if how == 1 || dice.coin() {
+                            apply(&mut bytes, operation, |_| true);
+                        }
+                    }
                 }
             }
             if stored.is_named || dice.coin() {

@@ -49,7 +49,7 @@ impl<'rig> Scene<'rig> {
     #[track_caller]
     fn judge(&mut self, word: &str, ended: &Ended, said: &str) {
         match ended.code {
-            0 => self.live = word.to_owned(),
+            0 => word.clone_into(&mut self.live),
             10 => {}
             code => panic!("{said}: exit {code}\n{}", ended.text),
         }
@@ -110,16 +110,9 @@ impl<'rig> Scene<'rig> {
             // It was killed before it was a run.
             resumed = self.start(&[&release], &[]).end();
         }
-        println!("{at}: exit {}{}", resumed.code, probed(&resumed.text));
         self.judge(word, &resumed, at);
         true
     }
-}
-
-/// What the probes answered.
-fn probed(text: &str) -> String {
-    let lines = text.lines().filter(|line| line.contains("happened") || line.contains("probe"));
-    lines.map(|line| format!("; {}", line.trim())).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the sweep is asked for by its environment")]

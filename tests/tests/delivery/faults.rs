@@ -114,9 +114,8 @@ impl Drop for Registry {
         let script = "RIG=$1; source \"$RIG/lib/rig.sh\"; shift; process_start registry-login \"$@\"; \
                       process_wait 10 registry-login registry_listens \"$REGISTRY_LOGIN\"";
         let started = Command::new("bash").args(["-c", script, "bash"]).arg(folder).args(&self.words).status();
-        if !started.is_ok_and(|status| status.success()) {
-            println!("the registry was not started again; its record is {}", self.record.display());
-        }
+        let is_up = started.is_ok_and(|status| status.success());
+        assert!(is_up || std::thread::panicking(), "it was not started again; its record is {}", self.record.display());
     }
 }
 
