@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use sealock_diagnostics::render::{github_message, github_property};
 use sealock_diagnostics::{codes, escape};
 use sealock_journal::{OpenError, ReadError};
 use sealock_plan::CatalogueError;
@@ -93,6 +94,12 @@ impl Failure {
         self.text_as("warning")
     }
 
+    /// The message as GitHub shows it on the page of a workflow's run.
+    pub(crate) fn annotation(&self) -> String {
+        let help = self.help.as_ref().map(|help| format!("\n{help}")).unwrap_or_default();
+        annotation(&self.code, &format!("{}{help}", self.message))
+    }
+
     fn text_as(&self, level: &str) -> String {
         let mut text = format!("{level}[{}]: {}\n", self.code, escape(&self.message));
         if let Some(help) = &self.help {
@@ -101,6 +108,13 @@ impl Failure {
         }
         text
     }
+}
+
+/// GitHub's command that shows an error with this title, on one line whatever the text holds.
+pub(crate) fn annotation(title: &str, text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(escape).collect();
+    let text = github_message(&lines.join("\n")).replace("##[", "## [");
+    format!("::error title={}::{text}\n", github_property(title))
 }
 
 /// What is wrong with a TOML file, as one line with its place.

@@ -47,20 +47,35 @@ use args::{Cli, Command};
 use environment::Process;
 use failure::Failure;
 use shell::Shell;
+use workflow::Workflow;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = start(cli);
-    match result {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unread(&error),
+    };
+    match start(cli) {
         Ok(exit) => ExitCode::from(exit),
         Err((mut shell, failure)) => {
             match &mut shell {
-                Some(shell) => shell.tell(&failure.text()),
+                Some(shell) => shell.failed(&failure),
                 None => anstream::eprint!("{}", failure.text()),
             }
             ExitCode::from(failure.exit())
         }
     }
+}
+
+/// Arguments that cannot be read, which a step of a workflow tells on its page too; or the help that was asked for.
+fn unread(error: &clap::Error) -> ExitCode {
+    // Whoever does not read what is printed reads the exit code.
+    let _ = error.print();
+    if error.use_stderr() && Workflow::read(variable).is_some() {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        print!("{}", failure::annotation("sealock", first));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit_code::USAGE))
 }
 
 fn start(cli: Cli) -> Result<u8, (Option<Box<Shell>>, Failure)> {

@@ -15,6 +15,13 @@ pub(crate) fn is_github(shell: &Shell, format: Format) -> bool {
     format == Format::Github || format == Format::Auto && shell.workflow().is_some()
 }
 
+/// What stands in the way of a run is told where the run would be.
+pub(crate) fn begin(shell: &mut Shell, format: Format) {
+    if is_github(shell, format) {
+        shell.annotate();
+    }
+}
+
 /// The sink for a run that goes on.
 pub(crate) fn sink(shell: &mut Shell, format: Format) -> Box<dyn Sink> {
     if is_github(shell, format) {

@@ -22,6 +22,7 @@ pub(crate) struct Shell {
     cache: Option<PathBuf>,
     no_color: bool,
     workflow: Option<Workflow>,
+    annotates: bool,
     surroundings: Surroundings,
 }
 
@@ -73,7 +74,7 @@ impl Shell {
             sign_password: variable("SEALOCK_SIGN_PASSWORD").or_else(|| variable("COSIGN_PASSWORD")).map(Password::new),
             source_date: variable("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()),
         };
-        Ok(Self { global, directory, state, cache, no_color, workflow, surroundings })
+        Ok(Self { global, directory, state, cache, no_color, workflow, annotates: false, surroundings })
     }
 
     /// What the environment says to the commands that speak to registries.
@@ -84,6 +85,11 @@ impl Shell {
     /// The step of a workflow that this is, when it is one.
     pub(crate) fn workflow(&self) -> Option<&Workflow> {
         self.workflow.as_ref()
+    }
+
+    /// From here on what stands in the way is told to GitHub too, as annotations on standard output.
+    pub(crate) fn annotate(&mut self) {
+        self.annotates = true;
     }
 
     /// The folder that the command was started in.
@@ -171,6 +177,17 @@ impl Shell {
         let report = Report { source, diagnostics };
         let text = render::text(report, self.colour(std::io::stderr().is_terminal()));
         self.tell_rendered(&text);
+        if self.annotates {
+            self.machine(&render::github(&[report]).replace("##[", "## ["));
+        }
+    }
+
+    /// Tells why the command did not do what it was asked.
+    pub(crate) fn failed(&mut self, failure: &Failure) {
+        self.tell(&failure.text());
+        if self.annotates {
+            self.machine(&failure.annotation());
+        }
     }
 }
 

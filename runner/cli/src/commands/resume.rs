@@ -16,7 +16,7 @@ use crate::changes;
 use crate::environment::Process;
 use crate::failure::Failure;
 use crate::planning::{Prepared, Repository};
-use crate::policy;
+use crate::{output, policy};
 use crate::shell::Shell;
 
 /// Go on with a run where it stopped: what is finished is not run again. Without a run: the newest that is not over.
@@ -56,6 +56,7 @@ impl Resume {
     ///
     /// What stands in the way; what happens after that is told by the run.
     pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
+        output::begin(shell, self.how.format);
         let state = state_folder(shell)?;
         let mut journal = open_journal(&state)?;
         let repository = Repository::at(shell);

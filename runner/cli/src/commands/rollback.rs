@@ -6,7 +6,7 @@ use super::run::{Format, Goal, RollbackStepArgs, RunArgs};
 use crate::environment::Process;
 use crate::failure::Failure;
 use crate::planning::{PlanArgs, Prepared, Repository};
-use crate::refusals;
+use crate::{output, refusals};
 use crate::shell::Shell;
 use crate::targets::EnvironmentArgs;
 
@@ -34,6 +34,7 @@ impl Rollback {
     ///
     /// What stands in the way of starting; what happens after that is told by the run.
     pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
+        output::begin(shell, self.format);
         let repository = Repository::at(shell);
         let plan = PlanArgs {
             pipeline: self.environment.pipeline.clone(),

@@ -76,7 +76,7 @@ pub(crate) struct RunArgs {
     jobs: Option<usize>,
     /// How to show the run
     #[arg(long, value_enum, default_value_t = Format::Auto, env = "SEALOCK_FORMAT", hide_env = true)]
-    format: Format,
+    pub(crate) format: Format,
     /// Leave uncommitted changes out
     #[arg(long, env = "SEALOCK_NO_DIRTY", hide_env = true)]
     no_dirty: bool,
@@ -139,6 +139,7 @@ impl Run {
     ///
     /// What stands in the way of starting; what happens after that is told by the run.
     pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
+        output::begin(shell, self.how.format);
         let repository = Repository::at(shell);
         let prepared = match self.plan.prepare(shell, &repository)? {
             Ok(prepared) => prepared,
