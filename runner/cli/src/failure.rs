@@ -15,23 +15,25 @@ pub(crate) struct Failure {
     exit: Option<u8>,
     message: String,
     help: Option<String>,
+    /// Whether the reader knows already.
+    is_told: bool,
 }
 
 impl Failure {
     /// With a code of `sealock explain`.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), exit: None, message: message.into(), help: None }
+        Self { code: code.into(), exit: None, message: message.into(), help: None, is_told: false }
     }
 
     /// What a run's part says of itself.
     pub(crate) fn of(cause: &sealock_events::Cause) -> Self {
         let (code, message) = (cause.code.clone().into(), cause.message.clone());
-        Self { code, exit: Some(cause.exit), message, help: cause.help.clone() }
+        Self { code, exit: Some(cause.exit), message, help: cause.help.clone(), is_told: false }
     }
 
     /// What the broker or a target refused.
     pub(crate) fn refused(error: sealock_contract::StepError) -> Self {
-        Self { code: error.code.into(), exit: None, message: error.message, help: error.help }
+        Self { code: error.code.into(), exit: None, message: error.message, help: error.help, is_told: false }
     }
 
     /// What went wrong between here and a registry.
@@ -77,6 +79,18 @@ impl Failure {
     pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help.or(self.help);
         self
+    }
+
+    /// It was told in another way, and only its exit code is left.
+    #[must_use]
+    pub(crate) fn told(mut self) -> Self {
+        self.is_told = true;
+        self
+    }
+
+    /// Whether it was told already.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// What the process exits with.

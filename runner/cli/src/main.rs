@@ -19,6 +19,7 @@ mod event;
 mod exit_code;
 mod failure;
 mod file;
+mod flaws;
 mod lock;
 mod native;
 mod output;
@@ -52,7 +53,7 @@ use workflow::Workflow;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return unread(&error),
+        Err(error) => return unread(error),
     };
     match start(cli) {
         Ok(exit) => ExitCode::from(exit),
@@ -67,7 +68,11 @@ fn main() -> ExitCode {
 }
 
 /// Arguments that cannot be read, which a step of a workflow tells on its page too; or the help that was asked for.
-fn unread(error: &clap::Error) -> ExitCode {
+fn unread(mut error: clap::Error) -> ExitCode {
+    // It would show options that the environment gives as if they had to be there.
+    if error.use_stderr() {
+        error.remove(clap::error::ContextKind::Usage);
+    }
     // Whoever does not read what is printed reads the exit code.
     let _ = error.print();
     if error.use_stderr() && Workflow::read(variable).is_some() {

@@ -41,7 +41,7 @@ fn chosen(shell: &Shell, format: Format, drawing: Drawing) -> Box<dyn Sink> {
     match format {
         format if is_github(shell, format) => github(shell, GithubFiles::default()),
         Format::Jsonl => Box::new(JsonLines::new(io::stdout())),
-        Format::Auto if io::stdout().is_terminal() => {
+        Format::Auto if io::stdout().is_terminal() && !shell.is_dumb() => {
             let screen = Screen { drawing, size: Box::new(size), clock: Box::new(now_ms) };
             Box::new(Terminal::new(io::stdout(), options, screen))
         }
@@ -94,6 +94,11 @@ fn size() -> Size {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size { columns: size.ws_col, rows: size.ws_row },
         _ => Size::USUAL,
     }
+}
+
+/// The columns of the terminal that the answer goes to, when it is one.
+pub(crate) fn columns() -> Option<usize> {
+    io::stdout().is_terminal().then(|| usize::from(size().columns))
 }
 
 fn now_ms() -> i64 {

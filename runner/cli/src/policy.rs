@@ -8,7 +8,7 @@ use sealock_plan::{Plan, Policy};
 use sealock_registry::signature::Trust;
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, toml_problem};
 use crate::shell::Shell;
 use crate::{lock, wall};
 
@@ -39,7 +39,7 @@ pub(crate) fn load(shell: &Shell) -> Result<Found, Failure> {
         }
         Err(error) => return Err(unreadable(&path, &error.to_string())),
     };
-    let file: Map<String, Json> = toml::from_str(&text).map_err(|error| unreadable(&path, &error.to_string()))?;
+    let file: Map<String, Json> = toml::from_str(&text).map_err(|error| unreadable(&path, &toml_problem(&text, &error)))?;
     let policy = Policy::read(&file)
         .map_err(|problems| Failure::new("E-POLICY-KEY", format!("{}: {}", path.display(), problems.join("; "))))?;
     Ok(Found { policy, path })

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 
 use sealock_contract::Manifest;
 use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::commands::plugin::check_name;
 use crate::content;
 use crate::failure::{Failure, toml_problem};
+use crate::flaws;
 
 /// The file that makes a folder a project.
 const FILE: &str = "plugin.toml";
@@ -57,6 +60,7 @@ impl Project {
         let name = rest.get("name").and_then(|name| name.as_str()).map(str::to_owned);
         let name = name.ok_or_else(|| refused("`name` is missing".to_owned()))?;
         check_name(&name)?;
+        check_manifest(&text)?;
         let build = rest.remove("build").map(serde_json::from_value).transpose();
         let build = build.map_err(|error| refused(format!("[build]: {error}")))?;
         // `.` stands for nothing in what people are shown.
@@ -79,4 +83,39 @@ impl Project {
     pub(crate) fn component(&self) -> PathBuf {
         self.folder.join(&self.name).with_extension("wasm")
     }
+}
+
+/// Whether everything but `[build]` reads as a manifest, with the line of what does not.
+fn check_manifest(text: &str) -> Result<(), Failure> {
+    let broken = |error: &toml::de::Error| {
+        Failure::new("E-PLUGIN-PROJECT", format!("{FILE}: {}", toml_problem(text, error)))
+    };
+    let document = DeTable::parse(text).map_err(|error| broken(&error))?;
+    let mut table = document.clone();
+    table.get_mut().remove("build");
+    // These two an SDK may know better.
+    for (key, value) in [("version", "0.0.0"), ("world", "")] {
+        let value = Spanned::new(0..0, DeValue::String(value.into()));
+        table.get_mut().entry(Spanned::new(0..0, key.into())).or_insert(value);
+    }
+    let manifest = Manifest::deserialize(toml::de::Deserializer::from(table)).map_err(|error| broken(&error))?;
+    // What an SDK declares in the code is not in the file: a request may name an input that is there.
+    let found: Vec<_> = flaws::of(&manifest).into_iter().filter(|flaw| !flaw.is_of_code).collect();
+    if found.is_empty() { Ok(()) } else { Err(flaws::refused(&found, |path| line(text, document.get_ref(), path))) }
+}
+
+/// The line of the value at `path`, or of what of it is there.
+fn line(text: &str, table: &DeTable<'_>, path: &[String]) -> Option<usize> {
+    let (first, rest) = path.split_first()?;
+    let mut value = table.get(first.as_str())?;
+    for key in rest {
+        let below = match value.get_ref() {
+            DeValue::Table(table) => table.get(key.as_str()),
+            DeValue::Array(items) => key.parse().ok().and_then(|index: usize| items.get(index)),
+            _ => None,
+        };
+        let Some(below) = below else { break };
+        value = below;
+    }
+    text.get(..value.span().start).map(|before| before.matches('\n').count() + 1)
 }

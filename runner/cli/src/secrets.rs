@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sealock_plan::Plan;
-use sealock_secrets::{Environment, Files, Listed, Provider, Vault};
+use sealock_secrets::{Environment, Files, Listed, LoadError, Provider, Vault};
 
 use crate::environment::Process;
 use crate::failure::{Failure, chain};
@@ -84,5 +84,19 @@ fn at(shell: &Shell, entry: &str) -> String {
 fn refused(problems: &[sealock_secrets::LoadError]) -> Failure {
     let code = problems.first().map_or("E-SECRET-MISSING", sealock_secrets::LoadError::code);
     let texts: Vec<String> = problems.iter().map(|problem| chain(problem)).collect();
-    Failure::new(code, texts.join("; ")).help("set SEALOCK_SECRET_<NAME>, or give a file: --secret-file NAME=PATH")
+    let missing: Vec<&str> = problems
+        .iter()
+        .filter_map(|problem| match problem {
+            LoadError::Missing { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let help = match missing[..] {
+        [] => "set SEALOCK_SECRET_<NAME>, or give a file: --secret-file NAME=PATH".to_owned(),
+        [first, ..] => {
+            let variables: Vec<String> = missing.iter().map(|name| format!("SEALOCK_SECRET_{name}")).collect();
+            format!("set {}, or give a file: --secret-file {first}=PATH", variables.join(", "))
+        }
+    };
+    Failure::new(code, texts.join("; ")).help(help)
 }

@@ -21,6 +21,7 @@ pub(crate) struct Shell {
     state: Option<PathBuf>,
     cache: Option<PathBuf>,
     no_color: bool,
+    is_dumb: bool,
     workflow: Option<Workflow>,
     annotates: bool,
     surroundings: Surroundings,
@@ -62,7 +63,8 @@ impl Shell {
         let state =
             global.state.clone().or_else(|| base("XDG_STATE_HOME", ".local/state").map(|base| base.join("sealock")));
         let cache = global.cache.clone().or_else(|| base("XDG_CACHE_HOME", ".cache").map(|base| base.join("sealock")));
-        let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+        let no_color = is_dumb || variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let workflow = Workflow::read(&variable);
         let path = |name: &str| variable(name).filter(|path| !path.is_empty()).map(PathBuf::from);
         let docker = variable("DOCKER_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -74,7 +76,7 @@ impl Shell {
             sign_password: variable("SEALOCK_SIGN_PASSWORD").or_else(|| variable("COSIGN_PASSWORD")).map(Password::new),
             source_date: variable("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()),
         };
-        Ok(Self { global, directory, state, cache, no_color, workflow, annotates: false, surroundings })
+        Ok(Self { global, directory, state, cache, no_color, is_dumb, workflow, annotates: false, surroundings })
     }
 
     /// What the environment says to the commands that speak to registries.
@@ -85,6 +87,11 @@ impl Shell {
     /// The step of a workflow that this is, when it is one.
     pub(crate) fn workflow(&self) -> Option<&Workflow> {
         self.workflow.as_ref()
+    }
+
+    /// Whether the terminal says of itself that it can only print.
+    pub(crate) fn is_dumb(&self) -> bool {
+        self.is_dumb
     }
 
     /// From here on what stands in the way is told to GitHub too, as annotations on standard output.
@@ -184,6 +191,9 @@ impl Shell {
 
     /// Tells why the command did not do what it was asked.
     pub(crate) fn failed(&mut self, failure: &Failure) {
+        if failure.is_told() {
+            return;
+        }
         self.tell(&failure.text());
         if self.annotates {
             self.machine(&failure.annotation());

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use sealock_deploy::{RunFacts, TargetSpec};
+use sealock_diagnostics::Diagnostic;
 use sealock_engine::Settings;
 use sealock_plan::{Facts, PlannedEnvironment, Request};
 
@@ -80,7 +81,7 @@ impl EnvironmentArgs {
         let parsed = sealock_pipeline::parse(&source);
         let Some(pipeline) = parsed.pipeline else {
             shell.diagnostics(&source, &parsed.diagnostics);
-            return Err(Failure::new("E-PIPELINE-BROKEN", format!("{} has errors", found.name)));
+            return Err(told("E-PIPELINE-BROKEN", &parsed.diagnostics, format!("{} has errors", found.name)));
         };
         let happened = Happened::read(shell, None)?;
         let github = repository.github(repository.git(shell, None).ok().as_ref(), &happened, None);
@@ -100,7 +101,15 @@ impl EnvironmentArgs {
         } else {
             shell.diagnostics(&source, &diagnostics);
             let message = format!("{} declares no environment `{}` that can be used", found.name, self.environment);
-            Err(Failure::new("E-ENVIRONMENT-UNKNOWN", message))
+            Err(told("E-ENVIRONMENT-UNKNOWN", &diagnostics, message))
         }
+    }
+}
+
+/// The failure of a file whose problems were told: they are why, and nothing is said twice.
+fn told(code: &'static str, diagnostics: &[Diagnostic], message: String) -> Failure {
+    match diagnostics.iter().find(|one| one.is_error()) {
+        Some(first) => Failure::new(first.code, message).told(),
+        None => Failure::new(code, message),
     }
 }

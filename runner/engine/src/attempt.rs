@@ -96,7 +96,7 @@ pub(crate) async fn make(shared: &Arc<Shared>, room: &Room, attempt: Attempt, st
         outputs: heard.outputs,
         effect,
         allow_failure,
-        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms: milliseconds(started),
         log_bytes: heard.log_bytes,
     };
     Made { ended, taken }
@@ -191,6 +191,7 @@ pub(crate) fn call(
             release: attempt.release.clone(),
         },
         inputs: attempt.prepared.inputs.clone(),
+        declared: attempt.manifest.as_ref().map(|manifest| manifest.inputs.keys().cloned().collect()),
         outputs: attempt.manifest.as_ref().map(|manifest| manifest.outputs.clone()),
         grant: attempt.grant.clone(),
         limits: attempt.limits,
@@ -383,6 +384,10 @@ pub(crate) fn disk(error: &std::io::Error) -> Cause {
     Cause { code: code.into(), message: format!("the state folder cannot be used: {error}"), help: None, exit: 4 }
 }
 
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A try that ended before it began.
 pub(crate) fn unmade(number: u32, cause: Cause) -> Ended {
     Ended {
@@ -399,12 +404,12 @@ pub(crate) fn unmade(number: u32, cause: Cause) -> Ended {
 }
 
 /// A try that did not stop when it was asked to.
-pub(crate) fn killed(number: u32) -> Ended {
+pub(crate) fn killed(number: u32, started: Instant) -> Ended {
     let cause = Cause {
         code: "E-CANCELLED".into(),
         message: "the step did not stop by itself and was ended".into(),
         help: None,
         exit: 130,
     };
-    Ended { why: Why::Cancelled, ..unmade(number, cause) }
+    Ended { why: Why::Cancelled, duration_ms: milliseconds(started), ..unmade(number, cause) }
 }

@@ -165,6 +165,9 @@ async fn within(mut spec: RunSpec, past: Option<&Past>, act: impl AsyncFnOnce(&A
         recorder.tell(run_started(&plan, &spec.settings, spec.goal));
         recorder.tell(planned(&plan, spec.wall));
     }
+    // A rollback by hand is made again instead.
+    let may_go_on = spec.goal == Goal::Plan;
+    let dirty_files = spec.settings.dirty_files;
     let targets = Arc::new(TargetsHandler::new());
     let engine = spec.engine;
     let http = Http::new(Arc::new(SystemResolver), Arc::new(Addresses::of(&plan)), spec.extra_roots);
@@ -200,12 +203,15 @@ async fn within(mut spec: RunSpec, past: Option<&Past>, act: impl AsyncFnOnce(&A
     if let Err(error) = scope.close().await {
         tracing::warn!(%error, "containers of the run were not removed");
     }
-    let unrecorded = finish(&recorder, &shared.run, &verdict, started).await;
+    let unrecorded = finish(&recorder, (&shared.run, may_go_on), &verdict, started).await;
     let folder = Arc::into_inner(shared).map(|shared| shared.folder);
     drop(recorder);
     let retired = tokio::task::spawn_blocking(move || recording.finish()).await.unwrap_or_default();
+    // What was not committed is nowhere else as it was: whoever resumes the run needs it.
+    let has_changes = dirty_files > 0 && verdict.result != RunResult::Success;
+    let discard = |folder: RunFolder| if has_changes { folder.discard_stages() } else { folder.discard() };
     if let Some(folder) = folder.filter(|_| !verdict.result.is_open())
-        && let Err(error) = folder.discard()
+        && let Err(error) = discard(folder)
     {
         tracing::warn!(%error, "workspaces of the run were not removed");
     }
@@ -234,9 +240,15 @@ impl Ticking {
     }
 }
 
-async fn finish(recorder: &Recorder, run: &str, verdict: &Verdict, started: Instant) -> Option<Cause> {
+async fn finish(
+    recorder: &Recorder,
+    (run, may_go_on): (&str, bool),
+    verdict: &Verdict,
+    started: Instant,
+) -> Option<Cause> {
     let next = match (verdict.result, &verdict.cause) {
         (RunResult::Success, _) | (_, None) => None,
+        (RunResult::Cancelled, _) if may_go_on => Some(format!("sealock resume {run}")),
         (result, _) if result.is_open() => Some(format!("sealock resume {run}")),
         (_, Some(_)) => Some(format!("sealock show {run}")),
     };

@@ -1,6 +1,6 @@
 //! One call of a step: everything that its instance gets, besides the desk where it asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub struct StepCall {
     pub facts: Facts,
     /// Its inputs, in order. Secrets are not among them; a `map of secret` is the list of its keys.
     pub inputs: Vec<(String, Value)>,
+    /// Names of the inputs that its manifest declares, given or not; `None` for a component without a manifest.
+    pub declared: Option<BTreeSet<String>>,
     /// The outputs that its manifest declares; `None` for a component without a manifest.
     pub outputs: Option<BTreeMap<String, OutputSpec>>,
     /// What it may touch. Checked here so that a denial costs nothing; the broker checks again.
@@ -83,6 +85,7 @@ impl Default for StepCall {
             entry: Entry::Run,
             facts: Facts { attempt: 1, ..Facts::default() },
             inputs: Vec::new(),
+            declared: None,
             outputs: None,
             grant: Grant::default(),
             limits: StepLimits::default(),

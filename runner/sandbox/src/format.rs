@@ -15,6 +15,8 @@ const STEP_VERSION: &str = "0.1";
 const WASI_VERSION: &str = "0.2";
 /// Imports of a component: a hundred thousand must not be gathered.
 const IMPORTS: usize = 1_000;
+/// What every component and every module begins with.
+const MAGIC: &[u8] = b"\0asm";
 /// What starts a custom section.
 const CUSTOM_SECTION: u8 = 0;
 /// Every interface that is linked, with its package.
@@ -101,6 +103,9 @@ pub enum FormatError {
         /// What there is.
         expected: &'static str,
     },
+    /// It is something else altogether.
+    #[error("it is no WebAssembly: expected a component, which begins with the bytes `\\0asm`")]
+    NotWasm,
     /// It exports neither a step nor a program.
     #[error("it exports neither `sealock:step/step@{STEP_VERSION}.0` nor `wasi:cli/run@{WASI_VERSION}.x`")]
     NoEntry,
@@ -155,6 +160,9 @@ pub struct Inspection {
 /// When it cannot be a step, naming what is wrong.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, FormatError> {
     check_size(bytes)?;
+    if !bytes.starts_with(MAGIC) {
+        return Err(FormatError::NotWasm);
+    }
     let outline = Outline::read(bytes)?;
     outline.imports.iter().try_for_each(|name| check_import(name))?;
     let kind = outline.kind()?;

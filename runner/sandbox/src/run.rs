@@ -216,6 +216,8 @@ fn prepare(
         notes: notes.clone(),
         facts: call.facts,
         inputs: call.inputs,
+        declared: call.declared,
+        told: 0,
         outputs: OutputBook::new(call.outputs),
         grant,
         hermetic: call.hermetic,

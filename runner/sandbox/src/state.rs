@@ -1,5 +1,6 @@
 //! Everything that belongs to one call of a step, held in its store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sealock_contract::grant::Capability;
@@ -43,6 +44,10 @@ pub(crate) struct StepState {
     pub(crate) notes: Notes,
     pub(crate) facts: Facts,
     pub(crate) inputs: Vec<(String, Value)>,
+    /// Inputs that may be asked for.
+    pub(crate) declared: Option<BTreeSet<String>>,
+    /// How often something else was asked for, as far as it was told.
+    pub(crate) told: usize,
     pub(crate) outputs: OutputBook,
     pub(crate) grant: Arc<Grant>,
     pub(crate) hermetic: bool,

@@ -59,6 +59,7 @@ impl<W: Write + Send> Plain<W> {
         let lines = match kind {
             EventKind::RunStarted { .. } => telling::header(&self.story, usize::MAX),
             EventKind::RunResumed { who, .. } => vec![telling::resumed(who)],
+            EventKind::Cancelling { stage: None, .. } => vec![telling::cancelling()],
             EventKind::Plan { wall, .. } => telling::wall(wall),
             kind => self.stage_lines(kind),
         };

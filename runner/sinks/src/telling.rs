@@ -13,7 +13,8 @@ pub(crate) fn header(story: &Story, columns: usize) -> Vec<Line> {
     let commit = story.commit.as_deref().map(short_commit);
     let version = [reference.map(str::to_owned), commit].into_iter().flatten().collect::<Vec<_>>().join(" @ ");
     let files = usize::try_from(story.dirty_files).unwrap_or(usize::MAX);
-    let dirty = (files > 0).then(|| format!("({})", count(files, "uncommitted file")));
+    // Where there is no commit, nothing could be committed: a plain folder is what it is.
+    let dirty = (files > 0 && story.commit.is_some()).then(|| format!("({})", count(files, "uncommitted file")));
     let version = [Some(version).filter(|version| !version.is_empty()), dirty];
     let version = version.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let mut parts = vec![Line::of(Tone::Strong, &story.pipeline)];
@@ -126,6 +127,13 @@ pub(crate) fn denial(story: &Story, kind: &EventKind, columns: usize) -> Vec<Lin
 /// Where a run goes on that another process began.
 pub(crate) fn resumed(who: &str) -> Line {
     Line::of(Tone::Busy, "↻ ").put(Tone::Strong, "resumed").put(Tone::Plain, " by ").put(Tone::Plain, who)
+}
+
+/// The run was asked to stop, which may take what its steps are given for it.
+pub(crate) fn cancelling() -> Line {
+    Line::of(Tone::Warn, "✗ ")
+        .put(Tone::Strong, "cancelling")
+        .put(Tone::Plain, ": what runs has a few seconds to stop by itself; press Ctrl-C again to end at once")
 }
 
 /// What is found and decided when a run goes on.

@@ -147,11 +147,24 @@ impl RunFolder {
     ///
     /// When something cannot be removed.
     pub fn discard(self) -> io::Result<()> {
-        files::remove(&self.path.join("stages"))?;
-        files::remove(&self.path.join("steps"))?;
-        files::remove(&self.path.join("home"))?;
+        self.remove_stages()?;
         files::remove(&self.path.join("layer.notes"))?;
         files::remove(&self.path.join("layer"))
+    }
+
+    /// The same, but for its layer: what was not committed, which nobody else has as it was.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub fn discard_stages(self) -> io::Result<()> {
+        self.remove_stages()
+    }
+
+    fn remove_stages(&self) -> io::Result<()> {
+        files::remove(&self.path.join("stages"))?;
+        files::remove(&self.path.join("steps"))?;
+        files::remove(&self.path.join("home"))
     }
 }
 

@@ -158,3 +158,15 @@ fn a_closed_terminal_is_an_interrupt() {
     finish(child).exits(130);
     assert_eq!(processes_with(&marker), Vec::<u32>::new());
 }
+
+#[test]
+fn a_step_that_does_not_stop_is_told_with_its_time_and_the_run_with_what_to_type() {
+    let marker = unique("stubborn");
+    let scene = Scene::new(&script(&format!("trap '' INT TERM\n{}", sleeper(&marker))));
+    let child = scene.command(&["run", "--format", "plain"]).spawn().expect("it starts");
+    until("the step to start", || processes_with(&marker).iter().any(|pid| *pid != child.id()));
+    signal(child.id(), "INT");
+    let told = finish(child);
+    told.exits(130).says("press Ctrl-C again to end at once").says("sealock resume ");
+    assert!(told.stdout.contains("was cancelled in ") && !told.stdout.contains("cancelled in 0 ms"), "{}", told.stdout);
+}

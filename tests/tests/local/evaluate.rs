@@ -56,3 +56,14 @@ fn an_error_has_its_place() {
         assert_eq!(told.stdout, "", "{expression}");
     }
 }
+
+#[test]
+fn what_people_try_first_is_answered_with_what_to_write() {
+    let scene = Scene::new("name: x\nstages: { a: { steps: [{ run: \"true\" }] } }\n");
+    scene.call(&["eval", "github.ref"]).exits(2).says("--context FILE");
+    scene.call(&["eval", "${{ 1 + 1 }}"]).exits(2).says("sealock eval '1 + 1'");
+    scene.call(&["show"]).exits(2).says("`sealock run` makes one");
+    scene.run(&[]).exits(0);
+    scene.call(&["show", "--logs", "b"]).exits(2).says("this run has a/1");
+    scene.call(&["run", "--jobs", "0"]).exits(2).says("--jobs");
+}

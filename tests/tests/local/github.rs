@@ -74,3 +74,24 @@ fn in_a_workflow_no_format_prints_a_command_of_a_step() {
         assert!(!told.stdout.lines().any(|line| line.trim_start().starts_with("::")), "{}", told.stdout);
     }
 }
+
+#[test]
+fn what_stands_in_the_way_of_a_run_is_an_annotation_too() {
+    let scene = Scene::new("name: x\nstages:\n  a: { setps: [] }\n");
+    let broken = scene.call(&["run", "--format", "github"]);
+    broken.exits(2);
+    assert!(broken.stdout.contains("::error file=pipelines/main.yml,line=3,"), "{}", broken.stdout);
+    let call = |arguments: &[&str]| {
+        let mut command = scene.command(arguments);
+        command.env("GITHUB_ACTIONS", "true");
+        finish(command.spawn().expect("it starts"))
+    };
+    let unknown = call(&["run", "no\nsuch"]);
+    unknown.exits(2);
+    assert!(unknown.stdout.starts_with("::error title=E-PIPELINE-UNKNOWN::there is no pipeline `no"), "{}", unknown.stdout);
+    assert_eq!(unknown.stdout.lines().count(), 1, "{}", unknown.stdout);
+    let arguments = call(&["run", "--bogus"]);
+    arguments.exits(2);
+    assert_eq!(arguments.stdout, "::error title=sealock::unexpected argument '--bogus' found\n");
+    assert_eq!(scene.call(&["run", "nope"]).stdout, "", "nobody reads commands there");
+}

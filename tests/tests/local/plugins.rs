@@ -307,3 +307,24 @@ fn a_step_that_was_built_against_0_1_0_does_all_that_it_did() {
     assert_eq!(told.of("annotation")[0]["line"], 1, "{}", told.stdout);
     assert!(text(&told.of("step-finished")[0]["cause"]["message"]).contains("found 2 lines"), "{}", told.stdout);
 }
+
+#[test]
+fn what_is_wrong_with_a_manifest_is_told_with_its_line_before_anything_is_built() {
+    let scene = repository();
+    let project = |manifest: &str| {
+        let build = "[build]\ncommand = [\"false\"]\ncomponent = \"made.wasm\"\n";
+        scene.write("flawed/plugin.toml", format!("name = \"flawed\"\nworld = \"w\"\n{manifest}\n{build}"));
+        let (code, out, err) = plugin(&scene, &["build", "flawed"]);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(!err.contains("$ false"), "{err}");
+        err
+    };
+    let told = project(
+        "version = \"one\"\n[inputs]\nn = { type = \"integer\", default = \"x\" }\n[[requests]]\ncapability = \"network\"\nmethods = [\"PSOT\"]",
+    );
+    for part in ["line 3: `version`", "line 5: the default of the input `n`", "line 8: request 1", "there is `POST`"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let told = project("version = \"1.0.0\"\n[inputs]\nn = { type = \"integre\" }");
+    assert!(told.contains("line 5: ") && told.contains("integre"), "{told}");
+}

@@ -186,3 +186,15 @@ fn a_run_is_cancelled_from_another_terminal() {
     finish(child).exits(130);
     assert_eq!(resumed(&scene, &[]).exits(0).log("first"), ["a", "b", "b", "half"]);
 }
+
+/// What was not committed is nowhere else as the run had it.
+#[test]
+fn a_run_of_a_dirty_tree_that_failed_goes_on_with_what_it_had() {
+    let scene = Scene::new(&super::support::script("cat note\nexit 3"));
+    scene.write("note", "as it was\n");
+    scene.run(&[]).exits(1);
+    std::fs::remove_file(scene.repo().join("note")).expect("it is ours");
+    let told = resumed(&scene, &["latest"]);
+    told.exits(1);
+    assert_eq!(told.log("only").last().map(String::as_str), Some("as it was"), "{}", told.stdout);
+}

@@ -39,9 +39,22 @@ impl Eval {
             }
             Err(error) => {
                 let source = Source::new("expression", self.expression.as_str());
-                shell.diagnostics(&source, &[diagnostic(&error)]);
+                let help = self.help(&error, &contexts);
+                shell.diagnostics(&source, &[diagnostic(&error).maybe_help(help)]);
                 Ok(exit_code::USAGE)
             }
+        }
+    }
+
+    /// What people try first, and what to write instead.
+    fn help(&self, error: &ExpressionError, contexts: &Object) -> Option<String> {
+        let inner = self.expression.trim().strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}"));
+        match (inner, error.kind) {
+            (Some(inner), _) => Some(format!("leave `${{{{ }}}}` out: sealock eval '{}'", inner.trim())),
+            (None, ErrorKind::UnknownContext) if contexts.is_empty() => Some(
+                "contexts come from a file: `--context FILE` with JSON such as {\"github\": {\"ref\": \"refs/heads/main\"}}".into(),
+            ),
+            _ => None,
         }
     }
 

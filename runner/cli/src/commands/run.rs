@@ -1,5 +1,6 @@
 //! `sealock run [PIPELINE]`
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ pub(crate) struct RunArgs {
     secrets: SecretArgs,
     /// How many stages run at once; as many as there are cores without it
     #[arg(long, value_name = "N", env = "SEALOCK_JOBS", hide_env = true)]
-    jobs: Option<usize>,
+    jobs: Option<NonZeroUsize>,
     /// How to show the run
     #[arg(long, value_enum, default_value_t = Format::Auto, env = "SEALOCK_FORMAT", hide_env = true)]
     pub(crate) format: Format,
@@ -165,7 +166,7 @@ impl RunArgs {
         let RollbackStepArgs { unconfined_network, docker_host } = steps;
         Self {
             secrets,
-            jobs: Some(1),
+            jobs: Some(NonZeroUsize::MIN),
             format,
             no_dirty: true,
             allow_dirty: false,
@@ -268,7 +269,7 @@ impl RunArgs {
             host_env: native.env,
             goal: purpose,
             settings: self.settings(&process, past.as_ref(), uncommitted),
-            jobs: self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
+            jobs: self.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from),
         };
         let end = reach(spec, past, to).await;
         tell_losses(shell, &end);
@@ -337,7 +338,8 @@ fn check_out(
             return Ok(checkout);
         }
         if past.start().1 > 0 {
-            let message = "the run had taken uncommitted changes along, and they are not there any more";
+            let message = "the run had taken uncommitted changes along, and Sealock's copy of them is not there any more: \
+                           this machine was started again since then, or it was removed with other old runs";
             return Err(Failure::new("E-RUN-CHANGED", message).help("start a new run"));
         }
         return Checkout::prepare(git, folder, None).map_err(failed);

@@ -10,6 +10,9 @@ use crate::failure::Failure;
 use crate::shell::Shell;
 use crate::{exit_code, output};
 
+/// Steps that are offered for one that is not there: a matrix has thousands.
+const STEPS_MAX: usize = 30;
+
 /// Show one run again, as it was told. Without a run: the last one.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -32,7 +35,11 @@ impl Show {
     pub(crate) fn run(&self, shell: &mut Shell) -> Result<u8, Failure> {
         let journal = Journal::open(&shell.state()?).map_err(|error| Failure::unopened(&error))?;
         let wanted = self.run.as_deref().unwrap_or("latest");
-        let mut found = journal.run(wanted).map_err(|error| Failure::unread(&error))?;
+        let mut found = journal.run(wanted).map_err(|error| {
+            let is_first = journal.runs(1).is_ok_and(|runs| runs.is_empty());
+            let help = if is_first { "there are no runs yet: `sealock run` makes one" } else { "`sealock runs` lists them" };
+            Failure::unread(&error).maybe_help((error.code() == "E-RUN-UNKNOWN").then(|| help.to_owned()))
+        })?;
         let events = journal.merged(&found.run).map_err(|error| Failure::unread(&error))?;
         let events = events.map(|event| event.map_err(|error| Failure::unread(&error)));
         match &self.logs {
@@ -65,9 +72,16 @@ impl Show {
         events: impl Iterator<Item = Result<Event, Failure>>,
     ) -> Result<u8, Failure> {
         let mut known = false;
+        let mut steps: Vec<String> = Vec::new();
         for event in events {
             match event?.kind {
-                EventKind::StepStarted { stage, step, .. } if format!("{stage}/{step}") == wanted => known = true,
+                EventKind::StepStarted { stage, step, .. } => {
+                    let name = format!("{stage}/{step}");
+                    known |= name == wanted;
+                    if !steps.contains(&name) && steps.len() < STEPS_MAX {
+                        steps.push(name);
+                    }
+                }
                 EventKind::Log { stage, step, text, .. } if format!("{stage}/{step}") == wanted => {
                     known = true;
                     shell.answer(&format!("{}\n", sealock_diagnostics::escape(&text)));
@@ -79,6 +93,6 @@ impl Show {
             return Ok(exit_code::SUCCESS);
         }
         Err(Failure::new("E-STEP-UNKNOWN", format!("the run has no step `{wanted}`"))
-            .help("steps are written `stage/step`"))
+            .help(format!("steps are written `stage/step`; this run has {}", steps.join(", "))))
     }
 }

@@ -7,7 +7,7 @@ use crate::environment::Process;
 use crate::shell::Shell;
 use crate::{exit_code, wall};
 
-/// Print the version; as JSON, with the commit, wasmtime's version, and the walls that this machine offers.
+/// Print the version, the commit, wasmtime's version, and the wall that this machine offers.
 #[derive(Debug, Args)]
 pub(crate) struct Version {
     /// How to print it
@@ -18,7 +18,7 @@ pub(crate) struct Version {
 /// How to print the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// One line
+    /// For people
     Text,
     /// One object
     Json,
@@ -29,7 +29,11 @@ impl Version {
     pub(crate) fn run(&self, shell: &mut Shell, process: &Process) -> u8 {
         let version = env!("CARGO_PKG_VERSION");
         let text = match self.format {
-            Format::Text => format!("sealock {version}\n"),
+            Format::Text => {
+                let commit = option_env!("SEALOCK_COMMIT").map(|commit| format!("commit    {commit}\n")).unwrap_or_default();
+                let wall = wall::words(process.wall());
+                format!("sealock {version}\n{commit}wasmtime  {}\nwall      {wall}\n", env!("WASMTIME_VERSION"))
+            }
             Format::Json => {
                 let wall = wall::event(process.wall(), false);
                 let value = json!({

@@ -7,6 +7,9 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 use super::{Report, counts};
 use crate::{Diagnostic, Note, Severity, Source, Span, escape};
 
+/// Codes that the last line names: a file can have a mistake of each kind.
+const CODES_MAX: usize = 4;
+
 /// Whether the text may hold colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -99,9 +102,17 @@ pub fn summary(reports: &[Report<'_>]) -> String {
         (errors, 0) => format!("{} in {files}.", plural(errors, "error")),
         (errors, warnings) => format!("{} and {} in {files}.", plural(errors, "error"), plural(warnings, "warning")),
     };
-    let first = reports.iter().flat_map(|report| report.diagnostics).max_by_key(|d| d.severity);
-    if let Some(first) = first {
-        let _ = write!(out, " `sealock explain {}` says why.", first.code);
+    let mut found: Vec<&Diagnostic> = reports.iter().flat_map(|report| report.diagnostics).collect();
+    // Stable: errors first, else in the order of the files.
+    found.sort_by_key(|one| std::cmp::Reverse(one.severity));
+    let mut codes: Vec<&str> = Vec::new();
+    found.iter().for_each(|one| if !codes.contains(&one.code) { codes.push(one.code) });
+    let more = if codes.len() > CODES_MAX { ", …" } else { "" };
+    let each: Vec<_> = codes.iter().take(CODES_MAX).map(|code| format!("`sealock explain {code}`")).collect();
+    match each.as_slice() {
+        [] => {}
+        [only] => _ = write!(out, " {only} says why."),
+        several => _ = write!(out, " {}{more} say why.", several.join(", ")),
     }
     out
 }

@@ -392,13 +392,13 @@ impl Driver {
         }
         let (shared, feed) = (self.shared.clone(), self.feed.clone());
         tokio::spawn(async move {
-            let number = made.number;
+            let (number, started) = (made.number, Instant::now());
             let ended = tokio::select! {
                 made = attempt::make(&shared, &room, made, stop) => {
                     room.keep(made.taken);
                     made.ended
                 }
-                () = kill.cancelled() => attempt::killed(number),
+                () = kill.cancelled() => attempt::killed(number, started),
             };
             let _ = feed.send(Input::StepEnded { stage: id, step: attempt.step, ended: Box::new(ended) });
         });

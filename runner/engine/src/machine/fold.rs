@@ -74,7 +74,7 @@ impl Machine {
     fn apply_to(&mut self, id: StageId, kind: &EventKind) -> Result<(), String> {
         match kind {
             EventKind::Cells { cells, .. } => self.take_cells(id, cells),
-            EventKind::StageStarted { .. } => self.stages[id.0].phase = Phase::Opening,
+            EventKind::StageStarted { .. } => self.take_start(id),
             EventKind::StageRestarted { effects_again: true, .. } => self.take_restart(id),
             EventKind::StageRestarted { effects_again: false, .. } => self.take_fresh_workspace(id),
             EventKind::Skipped { step: None, .. } => {
@@ -196,6 +196,14 @@ impl Machine {
         }
         self.stages[id.0].cancelled.get_or_insert_with(|| why.to_owned());
         self.may_start = true;
+    }
+
+    /// A stage that starts after the run was asked to stop has a condition that wanted it to (`always()`, `cancelled()`): it
+    /// is not being cancelled itself, and its steps run.
+    fn take_start(&mut self, id: StageId) {
+        let stage = &mut self.stages[id.0];
+        stage.phase = Phase::Opening;
+        stage.cancelled.take_if(|why| why == RUN_CANCELLED);
     }
 
     fn take_run_cancelled(&mut self) {

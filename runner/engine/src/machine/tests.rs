@@ -364,6 +364,22 @@ fn cancelling_anything_else_ends_with_130() {
     assert_eq!(told, ["a1 cancelled", "[a] cancelled", "skipped b", "finish Cancelled 130"]);
 }
 
+/// As in GitHub Actions: such a stage is what cleans up.
+#[test]
+fn a_stage_that_starts_because_the_run_is_cancelled_runs_its_steps() {
+    for condition in ["always()", "cancelled()"] {
+        let mut cleanup = stage("cleanup", &["a"], &["c1"]);
+        cleanup.condition = Some(condition.into());
+        let told = run(
+            plan(vec![stage("a", &[], &["a1", "a2"]), stage("b", &["a"], &["b1"]), cleanup]),
+            World { cancel_at: Some("a1"), ..World::default() },
+        );
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        assert!(told.contains(&"c1 success") && told.contains(&"[cleanup] success"), "{told:?}");
+        assert!(told.contains(&"skipped b") && told.last() == Some(&"finish Cancelled 130"), "{told:?}");
+    }
+}
+
 #[test]
 fn the_first_failed_cell_stops_the_others_unless_told_otherwise() {
     let cell = |index: usize, fail_fast| PlannedStage {

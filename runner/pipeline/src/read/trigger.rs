@@ -23,7 +23,7 @@ impl Reader<'_> {
             schedule: keys.get("schedule").map(|field| self.schedules(field)).unwrap_or_default(),
             manual: keys.get("manual").map(|field| {
                 if !self.is_null(field.node) {
-                    self.mismatch(field.node, "`manual`", "nothing");
+                    self.mismatch(field.node, "`manual`", "nothing behind its colon");
                 }
                 Spanned::new((), field.key)
             }),

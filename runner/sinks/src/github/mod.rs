@@ -24,6 +24,7 @@ use sealock_diagnostics::render::{github_message, github_property};
 use sealock_events::{Conclusion, Event, EventKind, LogLevel, RunResult, Sink, SinkError};
 
 use crate::plain::GITHUB_COMMAND;
+use crate::story::Step;
 use crate::{Options, Plain};
 use outputs::Outputs;
 use summary::{LeftOut, Summary};
@@ -35,6 +36,9 @@ const ANNOTATIONS_MAX: usize = 10;
 const FAILURES_KEPT: usize = 3;
 /// Of one message: GitHub cuts longer ones, and a step can write without end.
 const MESSAGE_CHARS_MAX: usize = 2_000;
+
+/// Of a failed step's log, below its failure.
+const LOG_LINES: usize = 10;
 
 /// Gives words that nobody can guess, each time another.
 pub type Tokens = Box<dyn FnMut() -> String + Send>;
@@ -157,10 +161,13 @@ impl<W: Write + Send> Github<W> {
                 retrying: false,
                 ..
             } => {
-                let at = self.plain.story().step(stage, step).and_then(|own| own.at.as_ref());
+                let own = self.plain.story().step(stage, step);
+                let at = own.and_then(|own| own.at.as_ref());
                 let place = at.map(|at| format!("file={},line={},", property(&at.file), at.line)).unwrap_or_default();
-                let head = format!("error {place}title={}", property(&format!("{}: {stage} / {step}", cause.code)));
-                self.show(told, ANNOTATIONS_MAX, ("error", &head, &cause.message), kind);
+                let name = own.map_or(step.as_str(), |own| &own.name);
+                let head = format!("error {place}title={}", property(&format!("{}: {stage} / {name}", cause.code)));
+                let message = own.map_or_else(|| cause.message.clone(), |own| with_log(&cause.message, own));
+                self.show(told, ANNOTATIONS_MAX, ("error", &head, &message), kind);
             }
             _ => {}
         }
@@ -257,6 +264,13 @@ fn properties(kind: &EventKind, title: Option<&str>) -> Option<String> {
     }
     properties.extend(title.map(|title| format!("title={}", property(title))));
     (!properties.is_empty()).then(|| properties.join(","))
+}
+
+/// A step's failure, and the last lines that it printed.
+fn with_log(message: &str, step: &Step) -> String {
+    let last = step.tail.iter().skip(step.tail.len().saturating_sub(LOG_LINES));
+    let last: Vec<&str> = last.map(String::as_str).filter(|line| !line.trim().is_empty()).collect();
+    if last.is_empty() { message.to_owned() } else { format!("{message}\n\n{}", last.join("\n")) }
 }
 
 fn message(text: &str) -> String {

@@ -25,6 +25,8 @@ const ADDED_BYTES_MAX: usize = 512 << 10;
 const ROWS_MAX: usize = 500;
 /// Problems that were not shown as annotations and are listed; the rest is counted.
 const LEFT_OUT_MAX: usize = 200;
+/// Failed steps whose log's end is shown.
+const FAILURES_MAX: usize = 5;
 /// Of one cell of a table: a message can be a page.
 const CELL_CHARS_MAX: usize = 300;
 
@@ -86,6 +88,7 @@ impl Summary {
         timeline::chart(&mut out, story);
         stages(&mut out, story);
         deployments(&mut out, story);
+        failures(&mut out, story);
         self.left_out(&mut out);
         let run: String = run.chars().filter(char::is_ascii_alphanumeric).collect();
         let _ = writeln!(out, "Run `{run}`\n");
@@ -199,6 +202,18 @@ fn stages(out: &mut String, story: &Story) {
         let _ = writeln!(out, "| and {} | | | |", count(rows.len() - ROWS_MAX, "more stage"));
     }
     out.push('\n');
+}
+
+/// The end of what failed steps printed, as code: a line that starts with four spaces is nothing else to Markdown.
+fn failures(out: &mut String, story: &Story) {
+    let failed = story.stages().flat_map(|stage| stage.failed_steps().map(move |step| (stage, step)));
+    for (stage, step) in failed.filter(|(_, step)| !step.tail.is_empty()).take(FAILURES_MAX) {
+        let _ = writeln!(out, "{} / {} printed at its end:\n", cell(stage.shown()), cell(&step.name));
+        for line in &step.tail {
+            let _ = writeln!(out, "    {}", escape(line));
+        }
+        out.push('\n');
+    }
 }
 
 fn rank(state: &StageState) -> u8 {

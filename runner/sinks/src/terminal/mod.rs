@@ -135,6 +135,7 @@ impl<W: Write> Terminal<W> {
     fn lines(&self, kind: &EventKind, columns: usize) -> Vec<Line> {
         let settled = settled::Settled { story: &self.story, verbose: self.options.verbose, columns };
         match kind {
+            EventKind::Cancelling { stage: None, .. } => telling::cancelling().wrap(columns, 2),
             EventKind::Denied { .. } => {
                 let mut lines = telling::denial(&self.story, kind, columns);
                 let behind = (!lines.is_empty()).then(Line::new);

@@ -9,9 +9,13 @@ use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_diagnostics::escape;
 
 use crate::exit_code;
+use crate::flaws;
 use crate::failure::Failure;
 use crate::project::{Build as Recipe, Project};
 use crate::shell::Shell;
+
+/// What a shell, `env`, and most tools exit with when a program is not there.
+const NOT_FOUND: i32 = 127;
 
 /// Build a project's component by the command under `[build]` in its plugin.toml, and put it beside that file.
 #[derive(Debug, Args)]
@@ -48,9 +52,13 @@ fn call(shell: &mut Shell, project: &Project, recipe: &Recipe) -> Result<(), Fai
     let Some((program, arguments)) = recipe.command.split_first() else {
         return Err(Failure::new("E-PLUGIN-PROJECT", "plugin.toml: the `command` under `[build]` is empty"));
     };
+    let is_first = recipe.component.parent().is_some_and(|folder| !project.folder.join(folder).exists());
     if let Some(folder) = recipe.component.parent() {
         let made = std::fs::create_dir_all(project.folder.join(folder));
         made.map_err(|error| Failure::new("E-PLUGIN-BUILD", format!("{}: {error}", folder.display())))?;
+    }
+    if is_first {
+        shell.tell("the first build of a project builds what it uses, too: that can take minutes\n");
     }
     shell.tell(&format!("$ {}\n", shown(&recipe.command)));
     let status = Command::new(program).args(arguments).current_dir(&project.folder).stdout(std::io::stderr()).status();
@@ -61,8 +69,10 @@ fn call(shell: &mut Shell, project: &Project, recipe: &Recipe) -> Result<(), Fai
     if status.success() {
         return Ok(());
     }
+    // What else it is that fails, the tool itself says.
+    let help = recipe.needs.clone().filter(|_| status.code() == Some(NOT_FOUND));
     let message = format!("`{program}` failed ({status}); what it said stands above");
-    Err(Failure::new("E-PLUGIN-BUILD", message).maybe_help(recipe.needs.clone()))
+    Err(Failure::new("E-PLUGIN-BUILD", message).maybe_help(help))
 }
 
 /// Words with anything but plain characters in quotes.
@@ -104,7 +114,10 @@ fn finish(project: &Project, bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
         return Ok(whole);
     };
     if manifest.name == project.name {
-        return Ok(bytes);
+        return match flaws::of(&manifest).as_slice() {
+            [] => Ok(bytes),
+            found => Err(flaws::refused(found, |_| None)),
+        };
     }
     let message = format!("plugin.toml says `{}`, and the component says it is `{}`", project.name, manifest.name);
     Err(Failure::new("E-PLUGIN-BUILD", message).help("build the component from this project"))

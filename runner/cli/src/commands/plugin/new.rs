@@ -44,6 +44,12 @@ impl New {
         let shown = folder.display();
         shell.answer(&format!("made {shown}\n  sealock plugin build {shown}\n  sealock plugin test {shown}\n"));
         shell.tell(&format!("building it needs {}\n", self.lang.needs()));
+        if sealock_builtins::all().iter().any(|own| own.name == self.name) {
+            let name = &self.name;
+            shell.tell(&format!(
+                "warning: there is a builtin `{name}`: `uses: {name}` stays that one; yours is named by its folder or reference\n"
+            ));
+        }
         Ok(exit_code::SUCCESS)
     }
 }

@@ -10,6 +10,31 @@ use crate::model::{Axes, Cells, Stage};
 use crate::problems::Offers;
 use crate::read::slot::Slot;
 
+/// What git, the event, and a workflow say.
+const GITHUB: [&str; 19] = [
+    "actor",
+    "api_url",
+    "base_ref",
+    "event",
+    "event_name",
+    "head_ref",
+    "job",
+    "ref",
+    "ref_name",
+    "ref_protected",
+    "ref_type",
+    "repository",
+    "repository_owner",
+    "run_attempt",
+    "run_id",
+    "run_number",
+    "server_url",
+    "sha",
+    "workflow",
+];
+/// What is known of the machine.
+const RUNNER: [&str; 4] = ["arch", "name", "os", "temp"];
+
 impl Place<'_> {
     /// Reports a key that the context does not have.
     pub(super) fn check_key(&mut self, reference: &Reference) {
@@ -20,6 +45,8 @@ impl Place<'_> {
             "steps" => self.check_step(reference),
             "matrix" => self.check_axis(reference),
             "stage" => self.check_service(reference),
+            "github" => self.check_fact(reference, &GITHUB),
+            "runner" => self.check_fact(reference, &RUNNER),
             _ => {}
         }
     }
@@ -136,6 +163,14 @@ impl Place<'_> {
                 false
             }
             _ => true,
+        }
+    }
+
+    /// A fact that nothing ever fills; whether one that there is has a value is known to the plan.
+    fn check_fact(&mut self, reference: &Reference, facts: &'static [&'static str]) {
+        if let Some(name) = key(reference, 0).filter(|name| !has(facts.iter().copied(), name)) {
+            let help = self.offers().offer(name, facts.iter().copied());
+            self.unknown(reference, &format!("there is no `{name}` in it"), name, help);
         }
     }
 
