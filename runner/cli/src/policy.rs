@@ -39,7 +39,8 @@ pub(crate) fn load(shell: &Shell) -> Result<Found, Failure> {
         }
         Err(error) => return Err(unreadable(&path, &error.to_string())),
     };
-    let file: Map<String, Json> = toml::from_str(&text).map_err(|error| unreadable(&path, &toml_problem(&text, &error)))?;
+    let file: Map<String, Json> =
+        toml::from_str(&text).map_err(|error| unreadable(&path, &toml_problem(&text, &error)))?;
     let policy = Policy::read(&file)
         .map_err(|problems| Failure::new("E-POLICY-KEY", format!("{}: {}", path.display(), problems.join("; "))))?;
     Ok(Found { policy, path })

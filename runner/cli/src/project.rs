@@ -87,9 +87,8 @@ impl Project {
 
 /// Whether everything but `[build]` reads as a manifest, with the line of what does not.
 fn check_manifest(text: &str) -> Result<(), Failure> {
-    let broken = |error: &toml::de::Error| {
-        Failure::new("E-PLUGIN-PROJECT", format!("{FILE}: {}", toml_problem(text, error)))
-    };
+    let broken =
+        |error: &toml::de::Error| Failure::new("E-PLUGIN-PROJECT", format!("{FILE}: {}", toml_problem(text, error)));
     let document = DeTable::parse(text).map_err(|error| broken(&error))?;
     let mut table = document.clone();
     table.get_mut().remove("build");

@@ -88,7 +88,11 @@ fn what_stands_in_the_way_of_a_run_is_an_annotation_too() {
     };
     let unknown = call(&["run", "no\nsuch"]);
     unknown.exits(2);
-    assert!(unknown.stdout.starts_with("::error title=E-PIPELINE-UNKNOWN::there is no pipeline `no"), "{}", unknown.stdout);
+    assert!(
+        unknown.stdout.starts_with("::error title=E-PIPELINE-UNKNOWN::there is no pipeline `no"),
+        "{}",
+        unknown.stdout
+    );
     assert_eq!(unknown.stdout.lines().count(), 1, "{}", unknown.stdout);
     let arguments = call(&["run", "--bogus"]);
     arguments.exits(2);

@@ -3,9 +3,9 @@
 use clap::Args;
 use sealock_diagnostics::{codes, near};
 
-use crate::{exit_code, output};
 use crate::failure::Failure;
 use crate::shell::Shell;
+use crate::{exit_code, output};
 
 /// What the number at the top does not say.
 const IN_A_FILE: &str = "

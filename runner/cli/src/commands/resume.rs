@@ -16,8 +16,8 @@ use crate::changes;
 use crate::environment::Process;
 use crate::failure::Failure;
 use crate::planning::{Prepared, Repository};
-use crate::{output, policy};
 use crate::shell::Shell;
+use crate::{output, policy};
 
 /// Go on with a run where it stopped: what is finished is not run again. Without a run: the newest that is not over.
 #[derive(Debug, Args)]

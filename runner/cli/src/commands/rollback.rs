@@ -6,9 +6,9 @@ use super::run::{Format, Goal, RollbackStepArgs, RunArgs};
 use crate::environment::Process;
 use crate::failure::Failure;
 use crate::planning::{PlanArgs, Prepared, Repository};
-use crate::{output, refusals};
 use crate::shell::Shell;
 use crate::targets::EnvironmentArgs;
+use crate::{output, refusals};
 
 /// Go back to the last verified release of an environment: lock, switch, run the stage's rollback steps, verify, as in a run.
 #[derive(Debug, Args)]

@@ -37,7 +37,8 @@ impl Show {
         let wanted = self.run.as_deref().unwrap_or("latest");
         let mut found = journal.run(wanted).map_err(|error| {
             let is_first = journal.runs(1).is_ok_and(|runs| runs.is_empty());
-            let help = if is_first { "there are no runs yet: `sealock run` makes one" } else { "`sealock runs` lists them" };
+            let help =
+                if is_first { "there are no runs yet: `sealock run` makes one" } else { "`sealock runs` lists them" };
             Failure::unread(&error).maybe_help((error.code() == "E-RUN-UNKNOWN").then(|| help.to_owned()))
         })?;
         let events = journal.merged(&found.run).map_err(|error| Failure::unread(&error))?;

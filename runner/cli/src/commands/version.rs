@@ -30,7 +30,8 @@ impl Version {
         let version = env!("CARGO_PKG_VERSION");
         let text = match self.format {
             Format::Text => {
-                let commit = option_env!("SEALOCK_COMMIT").map(|commit| format!("commit    {commit}\n")).unwrap_or_default();
+                let commit =
+                    option_env!("SEALOCK_COMMIT").map(|commit| format!("commit    {commit}\n")).unwrap_or_default();
                 let wall = wall::words(process.wall());
                 format!("sealock {version}\n{commit}wasmtime  {}\nwall      {wall}\n", env!("WASMTIME_VERSION"))
             }

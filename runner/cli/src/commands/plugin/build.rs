@@ -9,8 +9,8 @@ use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_diagnostics::escape;
 
 use crate::exit_code;
-use crate::flaws;
 use crate::failure::Failure;
+use crate::flaws;
 use crate::project::{Build as Recipe, Project};
 use crate::shell::Shell;
 

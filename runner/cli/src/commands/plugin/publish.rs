@@ -131,7 +131,8 @@ fn only_component(folder: &Path) -> Result<PathBuf, Failure> {
     if let [only] = &found[..] {
         return Ok(only.clone());
     }
-    let mut names: Vec<_> = found.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
+    let mut names: Vec<_> =
+        found.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
     names.sort();
     let what = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let message = format!("expected one `.wasm` file in {}, found {what}", folder.display());
