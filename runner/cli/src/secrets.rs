@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sealock_plan::Plan;
+use sealock_plan::{Plan, PlannedStep};
 use sealock_secrets::{Environment, Files, Listed, LoadError, Provider, Vault};
 
 use crate::environment::Process;
@@ -35,7 +35,7 @@ impl SecretArgs {
     ///
     /// Every secret that is missing or cannot be one, together.
     pub(crate) async fn load(&self, shell: &mut Shell, plan: &Plan, process: &Process) -> Result<Vault, Failure> {
-        self.load_names(shell, &plan.used_secrets(), process).await
+        self.load_for(shell, &plan.used_secrets(), process, |name| place(plan, name)).await
     }
 
     /// These secrets.
@@ -48,6 +48,17 @@ impl SecretArgs {
         shell: &mut Shell,
         names: &[String],
         process: &Process,
+    ) -> Result<Vault, Failure> {
+        self.load_for(shell, names, process, |_| None).await
+    }
+
+    /// These secrets, each with the place in a file that it is for, where that is known.
+    async fn load_for(
+        &self,
+        shell: &mut Shell,
+        names: &[String],
+        process: &Process,
+        place: impl Fn(&str) -> Option<String>,
     ) -> Result<Vault, Failure> {
         let vault = Vault::new();
         let environment = Environment::new(process.variables());
@@ -68,7 +79,7 @@ impl SecretArgs {
                 }
                 Ok(vault)
             }
-            Err(problems) => Err(refused(&problems)),
+            Err(problems) => Err(refused(&problems, place)),
         }
     }
 }
@@ -81,9 +92,30 @@ fn at(shell: &Shell, entry: &str) -> String {
     }
 }
 
-fn refused(problems: &[sealock_secrets::LoadError]) -> Failure {
+/// The first step that names the secret.
+fn place(plan: &Plan, secret: &str) -> Option<String> {
+    let steps = plan.stages.iter().flat_map(|stage| stage.steps.iter().chain(&stage.rollback));
+    let lines = steps.filter(|step| names(step, secret)).map(|step| step.line);
+    lines.min().map(|line| format!("{}:{line}", plan.file))
+}
+
+/// Whether `${{ secrets.NAME }}` stands in it.
+fn names(step: &PlannedStep, secret: &str) -> bool {
+    let text = serde_json::to_string(step).unwrap_or_default();
+    let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    text.split(&format!("secrets.{secret}")).skip(1).any(|rest| !goes_on(rest))
+}
+
+fn refused(problems: &[LoadError], place: impl Fn(&str) -> Option<String>) -> Failure {
     let code = problems.first().map_or("E-SECRET-MISSING", sealock_secrets::LoadError::code);
-    let texts: Vec<String> = problems.iter().map(|problem| chain(problem)).collect();
+    let text = |problem: &LoadError| match problem {
+        LoadError::Missing { name, .. } => match place(name) {
+            Some(place) => format!("{}, for {place}", chain(problem)),
+            None => chain(problem),
+        },
+        problem => chain(problem),
+    };
+    let texts: Vec<String> = problems.iter().map(text).collect();
     let missing: Vec<&str> = problems
         .iter()
         .filter_map(|problem| match problem {

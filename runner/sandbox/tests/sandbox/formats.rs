@@ -39,7 +39,7 @@ fn what_is_no_component_of_ours_is_named() {
     {
         assert_eq!(said(&importing(unknown)), format!("it imports `{unknown}`, which no step is given"));
     }
-    assert!(said(b"\x7fELF").starts_with("it is not a valid component: magic header not detected"));
+    assert!(said(b"\x7fELF").starts_with("it is no WebAssembly"));
 }
 
 #[test]
