@@ -78,7 +78,7 @@ fn unread(mut error: clap::Error) -> ExitCode {
     if error.use_stderr() && Workflow::read(variable).is_some() {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        print!("{}", failure::annotation("sealock", first));
+        anstream::print!("{}", failure::annotation("sealock", first));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit_code::USAGE))
 }

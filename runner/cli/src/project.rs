@@ -103,6 +103,12 @@ fn check_manifest(text: &str) -> Result<(), Failure> {
     if found.is_empty() { Ok(()) } else { Err(flaws::refused(&found, |path| line(text, document.get_ref(), path))) }
 }
 
+/// The line of the value at `path` in a document.
+pub(crate) fn line_in(text: &str, path: &[String]) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    line(text, document.get_ref(), path)
+}
+
 /// The line of the value at `path`, or of what of it is there.
 fn line(text: &str, table: &DeTable<'_>, path: &[String]) -> Option<usize> {
     let (first, rest) = path.split_first()?;

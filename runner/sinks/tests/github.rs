@@ -157,7 +157,7 @@ fn ten_of_a_kind_are_for_the_whole_run_and_errors_leave_room_for_why_steps_faile
     let errors: Vec<&str> = told.log.lines().filter(|line| line.starts_with("::error ")).collect();
     assert!((8..=10).contains(&errors.len()), "{errors:?}");
     assert!(errors.iter().any(|line| line.contains("title=E-")), "{errors:?}");
-    assert_eq!(errors.iter().filter(|line| line.contains("second")).count(), 1, "{errors:?}");
+    assert_eq!(errors.iter().filter(|line| line.contains("::second")).count(), 1, "{errors:?}");
     assert!(told.summary.contains("| test / 2 | error | a.py:3 | second 5 |"), "{}", told.summary);
 }
 

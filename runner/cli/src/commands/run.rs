@@ -291,6 +291,8 @@ impl RunArgs {
 
     fn origin(&self, shell: &Shell) -> Result<Option<Arc<dyn Origin>>, Failure> {
         let Some(file) = self.rehearsal.as_deref().map(|file| shell.path(file)) else { return Ok(None) };
+        // A scenario ends with whoever waits for it, however that ends.
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
         let unread = |error| Failure::new("E-FILE-READ", format!("{}: {error}", file.display()));
         Ok(Some(Arc::new(Servers::open(&file).map_err(unread)?)))
     }

@@ -13,20 +13,25 @@ mod heard;
 mod served;
 mod told;
 mod trial;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sealock_contract::Manifest;
+use sealock_diagnostics::near;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::content;
 use crate::failure::{Failure, toml_problem};
+use crate::project::line_in;
 use served::{Request, Served};
 
 pub(crate) use heard::Heard;
 pub(crate) use served::Servers;
 pub(crate) use trial::Trial;
+pub(crate) use watch::Interrupt;
 
 /// What a scenario is described in.
 const FILE: &str = "scenario.toml";
@@ -42,6 +47,22 @@ pub(crate) struct Scenario {
     pub folder: PathBuf,
     /// What `scenario.toml` says.
     pub script: Script,
+    text: String,
+}
+
+impl Scenario {
+    /// Inputs that the plugin does not have, with their place in `scenario.toml`.
+    pub(crate) fn unknown_inputs(&self, manifest: &Manifest) -> Vec<String> {
+        let known = || manifest.inputs.keys().map(String::as_str);
+        let unknown = self.script.inputs.keys().filter(|name| !manifest.inputs.contains_key(*name));
+        let told = unknown.map(|name| {
+            let line = line_in(&self.text, &["with".to_owned(), name.clone()]).unwrap_or(1);
+            let offer =
+                near::offer(name, known().collect::<Vec<_>>()).map(|offer| format!("; {offer}")).unwrap_or_default();
+            format!("{FILE}:{line}: the plugin has no input `{name}`{offer}")
+        });
+        told.collect()
+    }
 }
 
 /// What `scenario.toml` says.
@@ -162,6 +183,12 @@ pub(crate) fn all(folder: &Path, only: Option<&str>) -> Result<Vec<Scenario>, Fa
     if !scenarios.is_empty() {
         return Ok(scenarios);
     }
+    let names = folders.iter().filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy());
+    let names = names.collect::<Vec<_>>().join(", ");
+    if let Some(only) = only.filter(|_| !names.is_empty()) {
+        let message = format!("there is no scenario `{only}` in {}", folder.display());
+        return Err(Failure::new("E-PLUGIN-SCENARIO", message).help(format!("there is {names}")));
+    }
     let what = only.map_or_else(|| "no scenario".to_owned(), |only| format!("no scenario `{only}`"));
     let message = format!("there is {what} in {}", folder.display());
     Err(Failure::new("E-PLUGIN-SCENARIO", message).help(
@@ -176,5 +203,5 @@ fn open(folder: &Path) -> Result<Scenario, Failure> {
         content::text_within(folder, Path::new(FILE), FILE_BYTES_MAX).map_err(|error| refused(error.to_string()))?;
     let mut script: Script = toml::from_str(&text).map_err(|error| refused(toml_problem(&text, &error)))?;
     script.settle().map_err(refused)?;
-    Ok(Scenario { name, folder: folder.to_owned(), script })
+    Ok(Scenario { name, folder: folder.to_owned(), script, text })
 }

@@ -31,7 +31,9 @@ impl Expected {
     fn ending(&self, heard: &Heard, found: &mut Vec<String>) {
         let outcome = heard.outcome.as_deref().unwrap_or("no end");
         if outcome != self.outcome.word() {
-            found.push(differs("the outcome", self.outcome.word(), outcome));
+            let why = heard.code.iter().chain(&heard.message).cloned().collect::<Vec<_>>().join(": ");
+            let why = if why.is_empty() { why } else { format!(" ({why})") };
+            found.push(differs("the outcome", self.outcome.word(), &format!("{outcome}{why}")));
         }
         if let Some(code) = self.code.as_ref().filter(|code| heard.code.as_ref() != Some(code)) {
             found.push(differs("the code", code, heard.code.as_deref().unwrap_or("none")));
@@ -183,7 +185,7 @@ mod tests {
         assert_eq!(
             expected.differences(&heard()),
             [
-                "the outcome: expected success, found failure",
+                "the outcome: expected success, found failure (E-STEP-FAILED: found 2)",
                 "the code: expected E-X, found E-STEP-FAILED",
                 "the message: expected y, found found 2",
                 r#"the outputs: expected {"lines":3}, found {"lines":2}"#,

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Map, Value, json};
 
 use super::served::Rehearsal;
+use super::watch::{Ended, Interrupt, watch};
 use super::{Heard, Scenario};
 use crate::failure::Failure;
 use crate::shell::Shell;
@@ -37,7 +38,12 @@ impl Trial {
     /// # Errors
     ///
     /// When the scenario's repository cannot be made, or the run not be started.
-    pub(crate) fn of(scenario: &Scenario, component: &[u8], shell: &Shell) -> Result<Self, Failure> {
+    pub(crate) fn of(
+        scenario: &Scenario,
+        component: &[u8],
+        shell: &mut Shell,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
         let broken = |error: io::Error| Failure::new("E-PLUGIN-SCENARIO", format!("{}: {error}", scenario.name));
         let folder = tempfile::tempdir().map_err(broken)?;
         let repository = folder.path().join("repository");
@@ -50,13 +56,32 @@ impl Trial {
         for (name, value) in &scenario.script.secrets {
             run.env(format!("SEALOCK_SECRET_{name}"), value);
         }
-        let output = run.output().map_err(broken)?;
-        let mut heard = Heard::from_lines(&String::from_utf8_lossy(&output.stdout));
+        let slow = |most: u64| {
+            let name = sealock_diagnostics::escape(&scenario.name);
+            shell.tell(&format!("{name} is running; it is ended after {most} s\n"));
+        };
+        let ended = watch(run, folder.path(), interrupt, slow).map_err(broken)?;
+        let (out, err, is_late) = match ended {
+            Ended::Itself(out, err) => (out, err, false),
+            Ended::Late(out, err) => (out, err, true),
+            Ended::Stopped => {
+                let message = format!("{}: the scenario was stopped", scenario.name);
+                return Err(Failure::new("E-CANCELLED", message));
+            }
+        };
+        let mut heard = Heard::from_lines(&out);
         heard.requests = stage.made();
         let mut log = heard.log.clone();
         log.extend(heard.denied.iter().cloned());
-        log.extend(String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned));
-        let differences = scenario.script.expect.differences(&heard);
+        log.extend(err.lines().map(str::to_owned));
+        let mut differences = scenario.script.expect.differences(&heard);
+        if is_late {
+            differences.insert(0, "the scenario took too long, and was ended".to_owned());
+        }
+        let manifest = sealock_sandbox::read_manifest(component).ok().flatten();
+        if let Some(manifest) = manifest.filter(|_| !differences.is_empty()) {
+            differences.splice(0..0, scenario.unknown_inputs(&manifest));
+        }
         let description = scenario.script.description.clone();
         Ok(Self { name: scenario.name.clone(), description, differences, log })
     }
@@ -88,7 +113,7 @@ fn furnish(repository: &Path, scenario: &Scenario, component: &[u8]) -> io::Resu
     std::fs::create_dir_all(repository.join(".sealock"))?;
     copy(&scenario.folder.join("workspace"), repository)?;
     std::fs::write(repository.join(COMPONENT), component)?;
-    std::fs::write(repository.join(PIPELINE), pipeline(scenario).to_string())
+    std::fs::write(repository.join(PIPELINE), format!("{:#}\n", pipeline(scenario)))
 }
 
 /// JSON is YAML.

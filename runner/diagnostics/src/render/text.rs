@@ -106,11 +106,11 @@ pub fn summary(reports: &[Report<'_>]) -> String {
     // Stable: errors first, else in the order of the files.
     found.sort_by_key(|one| std::cmp::Reverse(one.severity));
     let mut codes: Vec<&str> = Vec::new();
-    found.iter().for_each(|one| {
+    for one in found {
         if !codes.contains(&one.code) {
-            codes.push(one.code)
+            codes.push(one.code);
         }
-    });
+    }
     let more = if codes.len() > CODES_MAX { ", …" } else { "" };
     let each: Vec<_> = codes.iter().take(CODES_MAX).map(|code| format!("`sealock explain {code}`")).collect();
     match each.as_slice() {

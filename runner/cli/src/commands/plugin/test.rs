@@ -12,7 +12,7 @@ use crate::exit_code;
 use crate::failure::Failure;
 use crate::programs;
 use crate::project::Project;
-use crate::scenario::{self, Trial};
+use crate::scenario::{self, Interrupt, Trial};
 use crate::shell::Shell;
 
 /// Run a component against each of its scenarios, in the real sandbox and broker.
@@ -55,9 +55,10 @@ impl Test {
         let bytes = component::read(&file)?;
         let scenarios = scenario::all(&folder.join("scenarios"), self.scenario.as_deref())?;
         ready(shell, &file, &bytes)?;
+        let interrupt = Interrupt::listen().map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
         let mut trials = Vec::new();
         for scenario in &scenarios {
-            let trial = Trial::of(scenario, &bytes, shell)?;
+            let trial = Trial::of(scenario, &bytes, shell, &interrupt)?;
             if self.format == Format::Text {
                 shell.answer(&text(&trial));
             }
