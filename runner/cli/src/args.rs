@@ -25,7 +25,7 @@ pub(crate) struct Global {
     /// Start in this folder
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, env = "SEALOCK_DIRECTORY")]
     pub directory: Option<PathBuf>,
-    /// Where runs and their journal are kept; also SEALOCK_STATE in the environment, as for most options
+    /// Where runs and their journal are kept; also `SEALOCK_STATE` in the environment, as for most options
     #[arg(long, value_name = "DIR", global = true, env = "SEALOCK_STATE", hide_env = true)]
     pub state: Option<PathBuf>,
     /// Where compiled plugins are kept

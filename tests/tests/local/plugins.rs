@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::guests::guest;
 use super::registries::support::replaced;
-use super::support::{Scene, text};
+use super::support::{Scene, finish, processes_with, signal, text, until};
 
 /// From `plugin new` to a passing test, with the crates already fetched. Three times what is promised: other tests
 /// have the cores meanwhile.
@@ -219,8 +219,8 @@ fn a_component_that_can_be_no_step_is_one_clear_error() {
         ("core.wasm", "exports neither"),
         ("env.wasm", "imports `env`"),
         ("cut.wasm", "not a valid component"),
-        ("text.wasm", "not a valid component"),
-        ("empty.wasm", "not a valid component"),
+        ("text.wasm", "it is no WebAssembly"),
+        ("empty.wasm", "it is no WebAssembly"),
         ("two-manifests.wasm", "there are two"),
         ("asks.wasm", "its manifest"),
         ("version.wasm", "it was made for `sealock:step/inputs@0.9.0`"),
@@ -327,4 +327,25 @@ fn what_is_wrong_with_a_manifest_is_told_with_its_line_before_anything_is_built(
     }
     let told = project("version = \"1.0.0\"\n[inputs]\nn = { type = \"integre\" }");
     assert!(told.contains("line 5: ") && told.contains("integre"), "{told}");
+}
+
+#[test]
+fn a_scenario_ends_with_the_test_that_waits_for_it_and_leaves_nothing() {
+    let scene = repository();
+    scene.write("g/p.wasm", fs::read(guest("guest_hostile.wasm")).expect("it is built"));
+    scene.write("g/scenarios/loops/scenario.toml", "[with]\nattack = \"loop\"\n[expect]\noutcome = \"success\"\n");
+    scene.write("g/scenarios/quick/scenario.toml", "[with]\nattack = \"trap\"\n[expect]\noutcome = \"failure\"\n");
+    // What has to be compiled is compiled here, for as long as it takes.
+    let (code, out, err) = plugin(&scene, &["test", "g", "--component", "g/p.wasm", "--scenario", "quick"]);
+    assert_eq!(code, 0, "{out}{err}");
+    let folder = scene.repo().join("temporary");
+    fs::create_dir(&folder).expect("the repository is ours");
+    let marker = format!("{}/", folder.display());
+    let mut command = scene.command(&["plugin", "test", "g", "--component", "g/p.wasm", "--scenario", "loops"]);
+    let child = command.env("TMPDIR", &folder).spawn().expect("it starts");
+    until("the scenario to run", || !processes_with(&marker).is_empty());
+    signal(child.id(), "TERM");
+    finish(child).exits(130).says("loops: the scenario was stopped");
+    until("its run to be gone", || processes_with(&marker).is_empty());
+    assert_eq!(fs::read_dir(&folder).expect("it is ours").count(), 0, "something was left");
 }
