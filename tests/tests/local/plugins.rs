@@ -338,8 +338,8 @@ fn a_scenario_ends_with_the_test_that_waits_for_it_and_leaves_nothing() {
     // What has to be compiled is compiled here, for as long as it takes.
     let (code, out, err) = plugin(&scene, &["test", "g", "--component", "g/p.wasm", "--scenario", "quick"]);
     assert_eq!(code, 0, "{out}{err}");
-    let folder = scene.repo().join("temporary");
-    fs::create_dir(&folder).expect("the repository is ours");
+    let folder = scene.state().with_file_name("temporary");
+    fs::create_dir(&folder).expect("the scratch folder is ours");
     let marker = format!("{}/", folder.display());
     let mut command = scene.command(&["plugin", "test", "g", "--component", "g/p.wasm", "--scenario", "loops"]);
     let child = command.env("TMPDIR", &folder).spawn().expect("it starts");
