@@ -18,7 +18,7 @@ struct SmallDisk(TempDir);
 impl SmallDisk {
     fn new() -> Option<Self> {
         let folder = tempdir().unwrap();
-        let mounted = mount("tmpfs", folder.path(), "tmpfs", MountFlags::empty(), Some(c"size=80m"));
+        let mounted = mount("tmpfs", folder.path(), "tmpfs", MountFlags::empty(), Some(c"size=80m,mode=0700"));
         assert!(mounted.is_ok() || !rustix::process::geteuid().is_root(), "{mounted:?}");
         mounted.is_ok().then_some(Self(folder))
     }

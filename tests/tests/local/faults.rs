@@ -106,7 +106,7 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 fn a_read_only_disk_is_one_clear_message_and_nothing_starts() {
     let scene = Scene::new(&script("echo hello"));
     fs::create_dir(scene.state()).expect("the scratch folder is ours");
-    let inner = "mount -t tmpfs tmpfs \"$SEALOCK_STATE\" && \"$1\" run --quiet >/dev/null || exit 99
+    let inner = "mount -t tmpfs -o mode=0700 tmpfs \"$SEALOCK_STATE\" && \"$1\" run --quiet >/dev/null || exit 99
         i=0; until mount -o remount,ro \"$SEALOCK_STATE\"; do i=$((i+1)); [ $i -lt 50 ] || exit 98; sleep 0.1; done
         \"$1\" run; code=$?; \"$1\" doctor --journal; exit $code";
     let own = scene.command(&["run"]);

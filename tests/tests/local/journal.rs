@@ -41,7 +41,7 @@ fn a_state_without_runs_says_so() {
 /// nothing has to be unmounted. What is left of the record stands behind the run's own lines.
 fn on_a_disk_of(size: &str, scene: &Scene) -> Told {
     fs::create_dir(scene.state()).expect("the scratch folder is ours");
-    let inner = "mount -t tmpfs -o size=\"$1\" tmpfs \"$SEALOCK_STATE\" || exit 99
+    let inner = "mount -t tmpfs -o size=\"$1\",mode=0700 tmpfs \"$SEALOCK_STATE\" || exit 99
         \"$2\" run --format jsonl; code=$?
         rm -rf \"$SEALOCK_STATE/checkouts\"; echo; echo shown; echo shown >&2; \"$2\" show --format jsonl; exit $code";
     let own = scene.command(&["run"]);
