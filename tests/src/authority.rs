@@ -35,14 +35,25 @@ pub struct Signing<'a> {
     pub logged: i64,
     /// The version of the log entry.
     pub entry_version: &'a str,
+    /// Which repository a document names.
+    pub repository: &'a str,
 }
 
 impl Default for Signing<'_> {
     fn default() -> Self {
-        Self { identity: IDENTITY, issuer: ISSUER, certified: -1, logged: 0, entry_version: "0.0.1" }
+        Self {
+            identity: IDENTITY,
+            issuer: ISSUER,
+            certified: -1,
+            logged: 0,
+            entry_version: "0.0.1",
+            repository: REPOSITORY,
+        }
     }
 }
 
+/// What is signed, unless it is said otherwise.
+pub const REPOSITORY: &str = "registry.example/acme/step";
 /// Who signs, unless it is said otherwise.
 pub const IDENTITY: &str = "https://forge.example/acme/step/.forge/release.yml@refs/tags/v1.2.3";
 /// Who knows them.
@@ -188,7 +199,7 @@ impl Authority {
     pub fn simple(&self, signing: &Signing<'_>, manifest: &[u8]) -> (String, Vec<(String, String)>) {
         let leaf = self.leaf(signing);
         let document = json!({ "critical": {
-            "identity": { "docker-reference": "registry.example/acme/step" },
+            "identity": { "docker-reference": signing.repository },
             "image": { "docker-manifest-digest": digest(manifest) },
             "type": "cosign container image signature",
         }, "optional": null })

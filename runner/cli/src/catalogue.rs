@@ -9,7 +9,7 @@ use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_contract::{Digest, Manifest};
 use sealock_plan::{Catalogue, CatalogueError, PlannedPlugin, PluginOrigin, Trust as Event, Wanted};
 use sealock_registry::signature::Trust;
-use sealock_registry::{Locked, Lockfile, ReferenceError, Store};
+use sealock_registry::{Locked, Lockfile, Reference, ReferenceError, Store};
 use serde_json::{Map, Value as Json};
 
 use crate::failure::Failure;
@@ -17,8 +17,8 @@ use crate::planning::Repository;
 use crate::shell::Shell;
 use crate::{content, lock, policy};
 
-/// How the codes begin that say whose signature is missing: no registry mends that.
-const SIGNATURE_CODES: &str = "E-SIG-";
+/// What a registry may mend: what is not here, and signatures that are not.
+const FETCHED_CODES: [&str; 2] = ["E-PLUGIN-ABSENT", "E-SIG-MISSING"];
 
 /// Builtins, components below the repository's root, and what its lockfile pins.
 pub(crate) struct Plugins {
@@ -65,7 +65,7 @@ impl Plugins {
     /// # Errors
     ///
     /// When it cannot be had.
-    pub(crate) fn fetch(&self, shell: &Shell, needs: &lock::Needs) -> Result<(), Failure> {
+    pub(crate) fn fetch(&self, shell: &Shell, needs: &lock::Needs, event: sealock_plan::Trust) -> Result<(), Failure> {
         let Ok(lockfile) = &self.lockfile else {
             return Ok(());
         };
@@ -74,14 +74,15 @@ impl Plugins {
         for (need, locked) in locked {
             match self.pinned(need) {
                 Ok(_) => {}
-                Err(error) if error.code.starts_with(SIGNATURE_CODES) => return Err(Failure::catalogue(error)),
-                Err(_) => absent.push((need, locked)),
+                // The registry may have what is not here.
+                Err(error) if FETCHED_CODES.contains(&error.code) => absent.push((need, locked)),
+                Err(error) => return Err(Failure::catalogue(error)),
             }
         }
         if absent.is_empty() {
             return Ok(());
         }
-        let registries = lock::Registries::open(shell)?;
+        let registries = lock::Registries::open_for(shell, event)?;
         absent.into_iter().try_for_each(|(reference, locked)| registries.fetch(reference, locked).map(drop))
     }
 
@@ -134,25 +135,42 @@ impl Plugins {
             is_unseen: true,
         };
         let store = self.store.as_ref().ok_or_else(absent)?;
-        let bytes =
-            store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error).in_catalogue())?;
+        let parsed = parse(reference).map_err(|failure| refused(&failure))?;
+        let bytes = lock::component(store, &parsed, locked).map_err(|failure| refused(&failure))?;
         let bytes = bytes.ok_or_else(absent)?;
-        let is_signed = self.is_signed(store, reference, locked).map_err(|failure| failure.in_catalogue())?;
-        if is_signed { Ok((locked, bytes)) } else { Err(absent()) }
+        self.check_signed(store, &parsed, locked).map_err(|failure| refused(&failure))?;
+        Ok((locked, bytes))
     }
 
-    /// Whether what is kept of a plugin is signed as the policy wants; false where too little is kept to tell.
-    fn is_signed(&self, store: &Store, reference: &str, locked: &Locked) -> Result<bool, Failure> {
-        if self.signed.borrow().contains(reference) {
-            return Ok(true);
+    /// Refuses a plugin that is here and is not signed as the policy wants.
+    fn check_signed(&self, store: &Store, reference: &Reference, locked: &Locked) -> Result<(), Failure> {
+        let name = reference.to_string();
+        if self.signed.borrow().contains(&name) {
+            return Ok(());
         }
         let trust = self.trust.as_ref().map_err(Failure::clone)?;
-        let wrong = |error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string());
-        let is_signed = lock::hold(trust, store, &reference.parse().map_err(wrong)?, locked)?;
-        if is_signed {
-            self.signed.borrow_mut().insert(reference.to_owned());
+        lock::hold(trust, store, reference, locked)?.or_missing(trust, reference)?;
+        self.signed.borrow_mut().insert(name);
+        Ok(())
+    }
+
+    /// Holds what was planned, maybe long ago, to what the policy and the lockfile say now. A run that goes on has its plan,
+    /// and its plugins are compiled: nothing else asks who signed them.
+    ///
+    /// # Errors
+    ///
+    /// When a plugin of a registry is not signed as the policy wants, or is no longer the one that is locked.
+    pub(crate) fn hold(&self, name: &str, plugin: &PlannedPlugin) -> Result<(), CatalogueError> {
+        let PluginOrigin::Registry(reference) = &plugin.origin else {
+            return Ok(());
+        };
+        let refused = |failure: Failure| failure.in_catalogue();
+        let trust = self.trust.as_ref().map_err(|failure| refused(failure.clone()))?;
+        if !trust.asks_for(&parse(reference).map_err(refused)?) {
+            return Ok(());
         }
-        Ok(is_signed)
+        let (locked, _) = self.pinned(reference)?;
+        if locked.component == plugin.digest { Ok(()) } else { Err(changed(name, plugin.digest)) }
     }
 
     fn component_file(&self, path: &str) -> PathBuf {
@@ -221,6 +239,20 @@ fn builtin(name: &str) -> Result<&'static sealock_builtins::Builtin, CatalogueEr
 fn manifest(name: &str, bytes: &[u8]) -> Result<Option<Manifest>, CatalogueError> {
     let found = sealock_sandbox::inspect(bytes).map_err(|error| unusable(name, &error))?;
     Ok(found.manifest)
+}
+
+fn parse(reference: &str) -> Result<Reference, Failure> {
+    reference.parse().map_err(|error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string()))
+}
+
+/// What was planned is not what is there now.
+pub(crate) fn changed(name: &str, planned: Digest) -> CatalogueError {
+    CatalogueError {
+        code: "E-PLUGIN-CHANGED",
+        message: format!("the component of `{name}` is no longer the one that was planned ({planned})"),
+        help: Some("plan and run again".to_owned()),
+        is_unseen: false,
+    }
 }
 
 fn unusable(name: &str, error: &sealock_sandbox::FormatError) -> CatalogueError {

@@ -62,6 +62,16 @@ impl Happened {
         Ok(Self { event: Some(json_of(shell, path)?), is_given: true, most, ..of_workflow })
     }
 
+    /// How far what happens here is trusted, where nothing is planned.
+    ///
+    /// # Errors
+    ///
+    /// When the event cannot be read.
+    pub(crate) fn trust_here(shell: &Shell) -> Result<Trust, Failure> {
+        let happened = Self::read(shell, None)?;
+        Ok(happened.trust(&happened.facts()))
+    }
+
     /// How far it is trusted, with this `github` context.
     pub(crate) fn trust(&self, github: &Map<String, Json>) -> Trust {
         Trust::of(github).min(self.most)

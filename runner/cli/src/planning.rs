@@ -208,7 +208,7 @@ impl PlanArgs {
         let uncommitted = self.uncommitted(shell, &git)?;
         let facts = self.facts(github(Some(&git)), &happened, &policy);
         let catalogue = Plugins::of_event(shell, repository, facts.trust, &facts.github);
-        catalogue.fetch(shell, &lock::references(pipeline))?;
+        catalogue.fetch(shell, &lock::references(pipeline), facts.trust)?;
         let only = self.stage.as_deref();
         let request = sealock_plan::Request { pipeline, source: &source, facts: &facts, catalogue: &catalogue, only };
         let planned = sealock_plan::plan(request);

@@ -7,7 +7,7 @@ use sealock_contract::Digest;
 use sealock_plan::{Plan, PlannedPlugin};
 use sealock_sandbox::{Program, Sandbox};
 
-use crate::catalogue::Plugins;
+use crate::catalogue::{self, Plugins};
 use crate::compiling;
 use crate::failure::{Failure, chain};
 use crate::shell::Shell;
@@ -27,6 +27,7 @@ pub(crate) fn load(
     let cache = open(shell)?;
     let mut programs = HashMap::new();
     for (name, plugin) in &plan.plugins {
+        plugins.hold(name, plugin).map_err(Failure::catalogue)?;
         let entry = Entry::new(plugin.digest, sandbox.compatibility());
         let code = if let Some(Ok(code)) = use_kept.then(|| cache.load(&entry)) {
             code
@@ -67,8 +68,7 @@ fn planned(name: &str, plugin: &PlannedPlugin, plugins: &Plugins) -> Result<Vec<
     if Digest::of(&bytes) == plugin.digest {
         return Ok(bytes);
     }
-    let message = format!("the component of `{name}` is no longer the one that was planned ({})", plugin.digest);
-    Err(Failure::new("E-PLUGIN-CHANGED", message).help("plan and run again"))
+    Err(Failure::catalogue(catalogue::changed(name, plugin.digest)))
 }
 
 /// Compiles and keeps; of processes that want the same at once, one compiles.

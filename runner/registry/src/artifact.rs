@@ -9,6 +9,7 @@ use sealock_contract::Digest;
 use sealock_contract::limits::COMPONENT_BYTES;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::patience::DOCUMENT_BYTES;
 
 /// The type of a manifest.
@@ -121,8 +122,7 @@ impl Artifact {
     ///
     /// What is wrong with it, as a fragment.
     pub(crate) fn read(bytes: &[u8], manifest: Digest, content_type: Option<&str>) -> Result<Self, String> {
-        let value: serde_json::Value =
-            serde_json::from_slice(bytes).map_err(|_| "its manifest is no JSON".to_owned())?;
+        let value = json::read(bytes).map_err(|error| format!("its manifest cannot be read: {error}"))?;
         refuse_index(&value, content_type)?;
         let image: ImageManifest =
             serde_json::from_value(value).map_err(|error| format!("its manifest cannot be read: {error}"))?;
@@ -251,6 +251,18 @@ mod tests {
             assert!(read(|value| value["layers"][0]["digest"] = bad.clone().into()).is_err(), "{bad}");
             assert!(read(|value| value["config"]["digest"] = bad.clone().into()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_manifest_that_two_readers_could_read_otherwise_is_refused() {
+        let text = String::from_utf8(manifest(|_| ())).expect("text");
+        let other = format!(
+            r#""layers":[{{"mediaType":"{LAYER_TYPE}","digest":"{}","size":4}}],"layers":"#,
+            Digest::of(b"evil")
+        );
+        let bytes = text.replacen(r#""layers":"#, &other, 1).into_bytes();
+        let error = Artifact::read(&bytes, Digest::of(&bytes), Some(MANIFEST_TYPE)).expect_err("two layers");
+        assert!(error.contains("`layers` stands twice"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sealock_contract::Digest;
+
 use crate::Age;
 
 /// What went wrong between here and a registry, or is wrong with what it gave.
@@ -37,6 +39,8 @@ pub enum RegistryError {
         host: String,
         /// What happened.
         why: String,
+        /// Whether a person gave the login that it refuses.
+        is_given: bool,
     },
     /// It has no such plugin.
     #[error("the registry has no `{reference}`")]
@@ -59,6 +63,22 @@ pub enum RegistryError {
         reference: String,
         /// What was found, and expected.
         why: String,
+    },
+    /// The lockfile says something else of a plugin than the manifest that it names.
+    #[error(
+        "sealock.lock, [plugins.\"{reference}\"]: `{field}` is {written}, and the manifest {manifest} says {found}"
+    )]
+    Locked {
+        /// What is locked.
+        reference: String,
+        /// Which value differs.
+        field: &'static str,
+        /// What stands in the lockfile.
+        written: String,
+        /// The digest of the manifest.
+        manifest: Digest,
+        /// What it says.
+        found: String,
     },
     /// Every version of the line is younger than the cooldown, and none was named exactly.
     #[error("every version that `{reference}` stands for is younger than 7 days: `{newest}` was published {age}")]
@@ -98,6 +118,7 @@ impl RegistryError {
             Self::Missing { .. } => "E-PLUGIN-MISSING",
             Self::Answer { .. } => "E-REGISTRY-ANSWER",
             Self::Integrity { .. } => "E-OCI-INTEGRITY",
+            Self::Locked { .. } => "E-LOCK-FORMAT",
             Self::Young { .. } => "E-PLUGIN-YOUNG",
             Self::Credentials { .. } => "E-REGISTRY-CREDENTIALS",
             Self::Store { .. } => "E-CACHE-FOLDER",
@@ -109,6 +130,10 @@ impl RegistryError {
         let text = match self {
             Self::Unreachable { host, .. } => format!("check the name and the port of {host}, and the way to it"),
             Self::Unavailable { .. } => "run it again later".to_owned(),
+            Self::Login { is_given: true, .. } => {
+                "check the name and the password that were given: a token may have ended, or not let its holder do this"
+                    .to_owned()
+            }
             Self::Login { host, .. } => {
                 format!(
                     "log in with `docker login {host}`; many registries answer the same where there is no such plugin"
@@ -117,6 +142,11 @@ impl RegistryError {
             Self::Missing { .. } => "check name and tag; what is pinned may have been deleted".to_owned(),
             Self::Answer { .. } => "check that a registry is there, and not a page of something between".to_owned(),
             Self::Integrity { .. } => "nothing of it was kept or run; ask whoever publishes it".to_owned(),
+            Self::Locked { .. } => {
+                "somebody changed the lockfile: take it back from git (`git checkout -- sealock.lock`), or remove the \
+                 entry and run `sealock lock`"
+                    .to_owned()
+            }
             Self::Young { newest, .. } => format!("wait, or name the version exactly: `{newest}`"),
             Self::Credentials { .. } => "mend Docker's `config.json`, or give a login by options".to_owned(),
             Self::Store { .. } => "give another folder with `--cache DIR`".to_owned(),

@@ -1,9 +1,9 @@
 //! What the lockfile pins, fetched by digest: no tag decides anything here.
 
-use crate::{Locked, Reference, Registry, RegistryError, Store, Verified};
+use crate::{Artifact, Locked, Reference, Registry, RegistryError, Store, Verified};
 
 impl Registry {
-    /// The component that `locked` pins for `reference`.
+    /// The version and the component that `locked` pins for `reference`: neither is kept yet.
     ///
     /// # Errors
     ///
@@ -13,17 +13,15 @@ impl Registry {
         reference: &Reference,
         locked: &Locked,
         store: &Store,
-    ) -> Result<Verified, RegistryError> {
+    ) -> Result<(Artifact, Verified), RegistryError> {
         let repository = reference.repository();
         let artifact = match self.artifact(&repository.pinned(locked.manifest)).await {
             Err(RegistryError::Missing { .. }) => return Err(self.gone(reference, locked).await),
             artifact => artifact?,
         };
-        if artifact.component != locked.component || artifact.size != locked.size {
-            let why = "its manifest names another component than the lockfile does".to_owned();
-            return Err(RegistryError::Integrity { reference: reference.to_string(), why });
-        }
-        self.component(repository, &artifact, store).await
+        locked.hold(reference, &artifact)?;
+        let component = self.component(repository, &artifact, store).await?;
+        Ok((artifact, component))
     }
 
     /// Why what was locked is not there: it is another matter when its tag names something else now.
@@ -41,5 +39,32 @@ impl Registry {
             },
             None => RegistryError::Missing { reference: format!("{}@{}", reference.repository(), locked.manifest) },
         }
+    }
+}
+
+impl Locked {
+    /// Holds what is locked to the manifest that it names: the publisher is not to blame where both differ.
+    ///
+    /// # Errors
+    ///
+    /// When the lockfile names another component, or another size of it.
+    pub fn hold(&self, reference: &Reference, artifact: &Artifact) -> Result<(), RegistryError> {
+        let differs = |field, written: &dyn ToString, found: &dyn ToString| RegistryError::Locked {
+            reference: reference.to_string(),
+            field,
+            written: written.to_string(),
+            manifest: artifact.manifest,
+            found: found.to_string(),
+        };
+        if artifact.manifest != self.manifest {
+            return Err(differs("manifest", &self.manifest, &artifact.manifest));
+        }
+        if artifact.component != self.component {
+            return Err(differs("component", &self.component, &artifact.component));
+        }
+        if artifact.size != self.size {
+            return Err(differs("size", &self.size, &artifact.size));
+        }
+        Ok(())
     }
 }

@@ -32,6 +32,9 @@ pub struct Patience {
     pub document: Duration,
     /// For a whole component.
     pub component: Duration,
+    /// For all questions about one plugin together, other than its component: a hundred slow documents must not hold a run
+    /// a hundred times as long as one.
+    pub search: Duration,
     /// Tries together, from 1.
     pub attempts: u32,
     /// Before the second try; doubled before each further one, and a random part more.
@@ -45,6 +48,7 @@ impl Default for Patience {
             idle: Duration::from_secs(15),
             document: Duration::from_secs(30),
             component: Duration::from_mins(10),
+            search: Duration::from_mins(2),
             attempts: 4,
             pause: Duration::from_millis(500),
         }

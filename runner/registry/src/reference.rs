@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use sealock_contract::Digest;
 
+use crate::host::{self, is_host};
+
 /// A repository of a registry: `ghcr.io/acme/step`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Repository {
@@ -52,6 +54,11 @@ impl Repository {
     /// What stands behind the host.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Whether both are one repository, however its host is written.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.path == other.path && host::is_same(&self.host, &other.host)
     }
 
     /// The same repository's `tag`.
@@ -119,17 +126,6 @@ impl FromStr for Repository {
     }
 }
 
-/// `ghcr.io`, `127.0.0.1:5000`, `localhost`: a name without a dot or a port would be a folder of some registry.
-fn is_host(host: &str) -> bool {
-    let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
-    let is_name_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0) && !port.starts_with('+');
-    !name.is_empty()
-        && name.chars().all(is_name_char)
-        && port.is_none_or(is_port)
-        && (name.contains('.') || port.is_some() || name == "localhost")
-}
-
 fn is_path_part(part: &str) -> bool {
     let is_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
     let is_edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -169,9 +165,19 @@ mod tests {
 
     #[test]
     fn what_stands_for_no_plugin_is_refused() {
-        for text in
-            ["", "step:1", "acme/step:1", "a.b/../c:1", "a.b/C:1", "a.b/c:-x", "a.b:0/c:1", "a.b:x/c:1", "a.b/c:1 2"]
-        {
+        for text in [
+            "",
+            "step:1",
+            "acme/step:1",
+            "a.b/../c:1",
+            "a.b/C:1",
+            "a.b/c:-x",
+            "a.b:0/c:1",
+            "a.b:x/c:1",
+            "a.b/c:1 2",
+            "a.b:0443/c:1",
+            "127.1:5000/c:1",
+        ] {
             assert!(matches!(text.parse::<Reference>(), Err(ReferenceError::Shape { .. })), "{text}");
         }
         assert!(matches!("a.b/c".parse::<Reference>(), Err(ReferenceError::Unpinned { .. })));

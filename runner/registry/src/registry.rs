@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue, LINK};
+use http::header::{HeaderName, HeaderValue, LINK};
 use http::{Method, StatusCode};
 use sealock_contract::Digest;
 use serde::Deserialize;
@@ -18,8 +18,8 @@ use crate::artifact::{Config, Descriptor, INDEX_TYPE};
 use crate::challenge::{self, Challenge, ChallengeError};
 use crate::patience::{DOCUMENT_BYTES, REFERRERS, TAG_PAGES, TAGS, TOKEN_BYTES};
 use crate::signature::rank;
-use crate::transport::{Answer, Question, Transport, Url};
-use crate::{Artifact, Login, Logins, Patience, Reference, RegistryError, Repository, Store, Verified};
+use crate::transport::{Answer, Question, Transport, Url, late};
+use crate::{Artifact, Login, Logins, Patience, Reference, RegistryError, Repository, Store, Verified, host, json};
 
 /// What a registry says the digest of its answer is.
 const DIGEST_HEADER: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -287,7 +287,8 @@ impl Registry {
         let host = answer.host().to_owned();
         let bytes = answer.bytes(DOCUMENT_BYTES).await?;
         let why = || "expected a list of what refers to a manifest".to_owned();
-        let index: Index = serde_json::from_slice(&bytes).map_err(|_| RegistryError::Answer { host, why: why() })?;
+        let index = json::read(&bytes).and_then(serde_json::from_value::<Index>);
+        let index = index.map_err(|_| RegistryError::Answer { host, why: why() })?;
         Ok(Some(index.manifests))
     }
 
@@ -306,25 +307,34 @@ impl Registry {
         if answer.status() != StatusCode::UNAUTHORIZED || answer.host() != question.url.authority() {
             return Ok(answer);
         }
-        let authorization = self.authorize(repository, access, &question.url, answer.headers(), end).await?;
+        let challenge = Challenge::read(answer.headers(), &question.url);
+        let is_basic = challenge == Ok(Challenge::Basic);
+        let authorization = self.authorize(repository, access, challenge, end).await?;
         question.authorization = Some(authorization.clone());
         let answer = self.transport.ask(&question, end).await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(door, authorization);
+        } else if is_basic && answer.host() == question.url.authority() {
+            return Err(self.refused(repository, "it does not take this name or this password".to_owned()));
         }
         Ok(answer)
+    }
+
+    fn refused(&self, repository: &Repository, why: String) -> RegistryError {
+        let host = repository.host().to_owned();
+        let is_given = self.logins.is_given(&host);
+        RegistryError::Login { host, why, is_given }
     }
 
     async fn authorize(
         &self,
         repository: &Repository,
         access: Access,
-        from: &Url,
-        headers: &HeaderMap,
+        challenge: Result<Challenge, ChallengeError>,
         end: Instant,
     ) -> Result<HeaderValue, RegistryError> {
-        let refused = |why: String| RegistryError::Login { host: repository.host().to_owned(), why };
-        match Challenge::read(headers, from) {
+        let refused = |why: String| self.refused(repository, why);
+        match challenge {
             Ok(Challenge::Basic) => {
                 let login = self.logins.find(repository.host()).await?;
                 let value = login.as_ref().and_then(Login::basic);
@@ -343,7 +353,8 @@ impl Registry {
         }
     }
 
-    /// A token for the repository, of the server that the registry named. A login goes there only when it belongs there.
+    /// A token for the repository, of the server that the registry named. The registry's login goes there only where that
+    /// server is its own: another's would give a token that the registry could use against it.
     async fn token(
         &self,
         repository: &Repository,
@@ -354,17 +365,17 @@ impl Registry {
     ) -> Result<HeaderValue, RegistryError> {
         let actions = if access == Access::Push { "pull,push" } else { "pull" };
         let scope = format!("repository:{}:{actions}", repository.path());
-        let login = self.logins.find(&realm.authority()).await?;
+        let is_own = host::may_log_in(&realm, repository.host());
+        let login = if is_own { self.logins.find(repository.host()).await? } else { None };
         let host = realm.authority();
         let answer = self.transport.ask(&token_question(realm, service, &scope, login.as_ref()), end).await?;
         if matches!(answer.status().as_u16(), 400 | 401 | 403 | 404) {
-            let known = if login.is_some() {
-                "refuses the login"
-            } else {
-                "gives nothing without a login, and there is none for it"
+            let known = match (is_own, login) {
+                (_, Some(_)) => "does not take this name or this password",
+                (true, None) => "gives nothing without a login, and there is none for it",
+                (false, None) => "gives nothing without a login, and is another host: none is sent there",
             };
-            let why = format!("its token server {host} {known}");
-            return Err(RegistryError::Login { host: repository.host().to_owned(), why });
+            return Err(self.refused(repository, format!("its token server {host} {known}")));
         }
         let answer = found(answer, &repository.to_string())?;
         let bytes = answer.bytes(TOKEN_BYTES).await?;
@@ -378,6 +389,17 @@ impl Registry {
 
     pub(crate) fn component_patience(&self) -> Duration {
         self.transport.patience().component
+    }
+
+    /// Does what takes several questions about one plugin, in the time that there is for all of them.
+    pub(crate) async fn in_search_time<T>(
+        &self,
+        repository: &Repository,
+        questions: impl Future<Output = Result<T, RegistryError>>,
+    ) -> Result<T, RegistryError> {
+        let patience = self.transport.patience().search;
+        let done = tokio::time::timeout(patience, questions).await;
+        done.unwrap_or_else(|_| Err(late(repository.host(), "what it was asked about one plugin was not answered")))
     }
 
     /// Tries until it succeeds, fails for good, or was tried often enough.

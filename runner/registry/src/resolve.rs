@@ -30,6 +30,10 @@ impl Registry {
     ///
     /// When the registry does not give it, or what it gives is no plugin.
     pub async fn resolve(&self, reference: &Reference, now: jiff::Timestamp) -> Result<Resolved, RegistryError> {
+        self.in_search_time(reference.repository(), self.resolve_patiently(reference, now)).await
+    }
+
+    async fn resolve_patiently(&self, reference: &Reference, now: jiff::Timestamp) -> Result<Resolved, RegistryError> {
         let line = reference.tag().filter(|_| reference.digest().is_none()).and_then(Line::read);
         if let Some(line) = line
             && let Some(resolved) = self.newest_of(reference, line, now).await?

@@ -15,7 +15,9 @@ use sealock_contract::Digest;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::RegistryError;
+use crate::artifact::MANIFEST_TYPE;
+use crate::patience::DOCUMENT_BYTES;
+use crate::{Artifact, RegistryError};
 
 /// What half-fetched files are called, until they are whole or swept by the system.
 const PARTIAL_PREFIX: &str = ".partial-";
@@ -65,6 +67,38 @@ impl Store {
         Ok((bytes.len() as u64 == size && Digest::of(&bytes) == digest).then_some(bytes))
     }
 
+    /// The version whose manifest has this digest, when its manifest is kept here and is still what it was.
+    ///
+    /// # Errors
+    ///
+    /// When it is here and cannot be read.
+    pub fn artifact(&self, manifest: Digest) -> Result<Option<Artifact>, RegistryError> {
+        let path = self.manifest_path(manifest);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(RegistryError::Store { path, source }),
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(DOCUMENT_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|source| RegistryError::Store { path, source })?;
+        let is_whole = Digest::of(&bytes) == manifest;
+        Ok(if is_whole { Artifact::read(&bytes, manifest, Some(MANIFEST_TYPE)).ok() } else { None })
+    }
+
+    /// Keeps a version's manifest, so that a lockfile can be held to it without a network.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn keep_manifest(&self, artifact: &Artifact) -> Result<(), RegistryError> {
+        let path = self.manifest_path(artifact.manifest);
+        let failed = |source| RegistryError::Store { path: path.clone(), source };
+        let mut file = self.partial()?;
+        file.write_all(&artifact.bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist(&path).map(drop).map_err(|error| failed(error.error))
+    }
+
     /// A file to write what comes.
     pub(crate) fn begin(&self) -> Result<Incoming, RegistryError> {
         Ok(Incoming { file: self.partial()?, hash: Sha256::new(), size: 0 })
@@ -80,6 +114,10 @@ impl Store {
     /// Where what is kept beside the components lies.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    fn manifest_path(&self, digest: Digest) -> PathBuf {
+        self.folder.join(format!("{}.manifest.json", digest.hex()))
     }
 
     fn path(&self, digest: Digest) -> PathBuf {

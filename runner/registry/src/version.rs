@@ -26,6 +26,16 @@ impl Version {
     }
 }
 
+/// Whether `tag` is a whole version, such as `1.4.2`: it is published once.
+pub fn is_whole_version(tag: &str) -> bool {
+    Version::read(tag).is_some()
+}
+
+/// Whether both are whole versions, and `tag` is a lower one than `than`.
+pub fn is_lower_version(tag: &str, than: &str) -> bool {
+    Version::read(tag).zip(Version::read(than)).is_some_and(|(own, other)| own < other)
+}
+
 impl Line {
     pub(crate) fn read(tag: &str) -> Option<Self> {
         match numbers(tag)?[..] {
@@ -102,6 +112,15 @@ mod tests {
         for tag in ["1.4.2", "latest", "", "1.4-rc", "v"] {
             assert_eq!(Line::read(tag), None, "{tag}");
         }
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert!(is_lower_version("1.4.2", "1.4.10") && is_lower_version("v1.4.2", "1.5.0"));
+        for (one, other) in [("1.4.2", "1.4.2"), ("1.5.0", "1.4.9"), ("1.4", "1.5.0"), ("latest", "1.0.0")] {
+            assert!(!is_lower_version(one, other), "{one} {other}");
+        }
+        assert!(is_whole_version("v1.4.2") && !is_whole_version("1.4"));
     }
 
     #[test]

@@ -51,6 +51,7 @@ fn registry() -> Registry {
         idle: Duration::from_millis(200),
         document: Duration::from_millis(600),
         component: Duration::from_millis(600),
+        search: Duration::from_millis(1500),
         attempts: 2,
         pause: Duration::from_millis(10),
     };
@@ -146,4 +147,47 @@ fn no_more_than_64_of_a_hundred_thousand_referrers_are_looked_at() {
     assert_eq!(referrers("acme/short").expect("a list").len(), 64);
     // A list that is longer than any document is not read at all.
     assert_eq!(referrers("acme/long").expect_err("too long").code(), "E-REGISTRY-ANSWER");
+}
+
+#[test]
+fn tags_that_drip_page_by_page_end_together() {
+    let (address, _) = server(|_, stream| {
+        write!(stream, "HTTP/1.1 200 OK\r\nlink: </v2/acme/step/tags/list?last=x>; rel=\"next\"\r\n")?;
+        write!(stream, "content-length: 11\r\n\r\n")?;
+        for byte in br#"{"tags":[]}"# {
+            thread::sleep(Duration::from_millis(45));
+            stream.write_all(&[*byte])?;
+        }
+        Ok(())
+    });
+    let reference: Reference = format!("{address}/acme/step:1").parse().expect("a reference");
+    let started = Instant::now();
+    let error = soon(registry().resolve(&reference, jiff::Timestamp::now())).expect_err("it never ends");
+    assert_eq!(error.code(), "E-REGISTRY-UNAVAILABLE");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[test]
+fn what_only_says_that_it_signs_is_not_fetched_without_an_end() {
+    let noise = "\u{fffd}x".as_bytes()[1..].to_vec();
+    let digest = Digest::of(&noise);
+    let layer = |number: usize| {
+        let kind = "application/vnd.dev.cosign.simplesigning.v1+json";
+        format!(
+            r#"{{"mediaType":"{kind}","digest":"{digest}","size":{},"annotations":{{"n":"{number}"}}}}"#,
+            noise.len()
+        )
+    };
+    let holder = format!(r#"{{"layers":[{}]}}"#, (0..20_000).map(layer).collect::<Vec<_>>().join(","));
+    let (address, asked) = server(move |path, stream| {
+        if path.contains("/blobs/") {
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", noise.len())?;
+            return stream.write_all(&noise);
+        }
+        let body = if path.contains("/referrers/") { r#"{"manifests":[]}"# } else { &holder };
+        whole(stream, "content-type: application/vnd.oci.image.manifest.v1+json\r\n", body)
+    });
+    let signatures = soon(registry().signatures(&repository(&address), Digest::of(b"manifest")));
+    assert_eq!(signatures.expect("it answers").len(), 0);
+    assert!(asked.load(Ordering::SeqCst) <= 70, "{}", asked.load(Ordering::SeqCst));
 }

@@ -22,10 +22,14 @@ const WORLD_SECTION: &str = "component-type";
 /// The packages below `step.wit`, and last itself: the files of each.
 const PACKAGES: &[&[&str]] = include!(concat!(env!("OUT_DIR"), "/wit.rs"));
 
+/// Things that a core module may export.
+const EXPORTS_MAX: usize = 10_000;
+
 /// What has to be known of a core module.
 #[derive(Default)]
 struct Outline {
     imports: BTreeSet<String>,
+    functions: BTreeSet<(String, String)>,
     exports: BTreeSet<String>,
     names_world: bool,
 }
@@ -45,6 +49,7 @@ pub fn componentize(module: &[u8]) -> Result<Vec<u8>, FormatError> {
     format::validate(module)?;
     let outline = Outline::read(module)?;
     outline.imports.iter().try_for_each(|name| check(name))?;
+    outline.exported().into_iter().try_for_each(check_export)?;
     let mut module = go_runtime::make_room(module)?;
     if !outline.names_world && outline.speaks_interfaces() {
         let (resolve, world) = outline.world()?;
@@ -69,6 +74,16 @@ fn check(import: &str) -> Result<(), FormatError> {
     Err(FormatError::CoreImport(import.to_owned()))
 }
 
+/// The name becomes part of a world's text: it is an interface's, and no text of its own.
+fn check_export(interface: &str) -> Result<(), FormatError> {
+    let is_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, ':' | '/' | '@' | '.' | '-');
+    if interface.chars().all(is_char) {
+        return Ok(());
+    }
+    let shown: String = interface.chars().take(80).collect();
+    Err(FormatError::Invalid(format!("it exports functions of `{shown}`, which is no interface")))
+}
+
 fn refused(error: &impl std::fmt::Display) -> FormatError {
     FormatError::Invalid(format!("no component can be made of this core module: {error:#}"))
 }
@@ -80,12 +95,16 @@ impl Outline {
             match payload.map_err(|error| invalid(&error))? {
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
-                        outline.imports.insert(import.map_err(|error| invalid(&error))?.module.to_owned());
+                        let import = import.map_err(|error| invalid(&error))?;
+                        outline.import(import.module, import.name)?;
                     }
                 }
                 Payload::ExportSection(section) => {
                     for export in section {
                         outline.exports.insert(export.map_err(|error| invalid(&error))?.name.to_owned());
+                        if outline.exports.len() > EXPORTS_MAX {
+                            return Err(FormatError::Invalid(format!("it exports more than {EXPORTS_MAX} things")));
+                        }
                     }
                 }
                 Payload::CustomSection(section) => outline.names_world |= section.name().starts_with(WORLD_SECTION),
@@ -93,6 +112,16 @@ impl Outline {
             }
         }
         Ok(outline)
+    }
+
+    fn import(&mut self, module: &str, name: &str) -> Result<(), FormatError> {
+        self.imports.insert(module.to_owned());
+        if !self.functions.insert((module.to_owned(), name.to_owned())) {
+            let shown: String = format!("{module} {name}").chars().take(80).collect();
+            return Err(FormatError::Invalid(format!("it imports `{shown}` twice")));
+        }
+        // Making a component compares each with the others, in this process.
+        if self.functions.len() > format::IMPORTS { Err(FormatError::TooManyImports) } else { Ok(()) }
     }
 
     /// Interfaces whose functions are exported, such as `sealock:step/step@0.1.0`.

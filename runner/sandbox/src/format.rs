@@ -14,7 +14,7 @@ const STEP_VERSION: &str = "0.1";
 /// The versions of WASI that are linked.
 const WASI_VERSION: &str = "0.2";
 /// Imports of a component: a hundred thousand must not be gathered.
-const IMPORTS: usize = 1_000;
+pub(crate) const IMPORTS: usize = 1_000;
 /// What every component and every module begins with.
 const MAGIC: &[u8] = b"\0asm";
 /// What starts a custom section.

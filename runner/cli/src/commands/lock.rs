@@ -3,19 +3,24 @@
 use std::fmt::Write as _;
 
 use clap::Args;
+use sealock_contract::grant;
 use sealock_diagnostics::escape;
-use sealock_registry::{LOCKFILE, Lockfile};
+use sealock_registry::{LOCKFILE, Lockfile, ReferenceError};
 
-use crate::exit_code;
+use super::update::Change;
 use crate::failure::Failure;
 use crate::lock::{self, Pinned, Registries};
 use crate::planning::Repository;
 use crate::shell::Shell;
+use crate::{exit_code, policy};
 
 /// Pin every plugin of a registry that a pipeline names and the lockfile has not yet, and drop what none names any more.
 /// What is pinned already stays as it is: `sealock update` moves it.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
+    /// Take versions that ask for more than the one that is locked of the same plugin, or that somebody else signed
+    #[arg(long, env = "SEALOCK_ACCEPT", hide_env = true)]
+    accept: bool,
     /// Whether the lockfile may change.
     #[command(flatten)]
     pub(super) held: Held,
@@ -64,13 +69,24 @@ impl Lock {
             self.held
                 .refuse(shell, &format!("`{first}` {}", if new.is_empty() { "is used no more" } else { "is new" }))?;
         } else {
+            check_signed(shell, &lockfile)?;
             shell.answer(&unchanged(&lockfile));
             return Ok(exit_code::SUCCESS);
         }
         let mut told = String::new();
+        let before = lockfile.clone();
         for reference in new {
-            let pinned = Registries::open(shell)?.pin(reference)?;
+            let registries = Registries::open(shell)?;
+            let mut pinned = registries.pin(reference)?;
             told.push_str(&describe(reference, &pinned));
+            if let Some((_, old)) = before.plugins.iter().find(|(own, _)| is_same_plugin(own, reference)) {
+                let change = Change::of(&registries, reference, old, pinned);
+                if !self.accept {
+                    shell.print(&change.text());
+                    change.refuse_more()?;
+                }
+                pinned = change.into_new();
+            }
             lockfile.plugins.insert(reference.clone(), pinned.locked);
         }
         for reference in dropped {
@@ -81,6 +97,24 @@ impl Lock {
         shell.answer(&told);
         Ok(exit_code::SUCCESS)
     }
+}
+
+/// Whether both are versions of one plugin.
+fn is_same_plugin(one: &str, other: &str) -> bool {
+    grant::repository(one) == grant::repository(other)
+}
+
+/// Refuses what is fetched and not signed as the policy wants: what is not fetched is looked at when it is.
+fn check_signed(shell: &Shell, lockfile: &Lockfile) -> Result<(), Failure> {
+    let (trust, store) = (policy::load(shell)?.trust()?, lock::store(shell)?);
+    for (reference, locked) in &lockfile.plugins {
+        let wrong = |error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string());
+        let parsed = reference.parse().map_err(wrong)?;
+        if lock::component(&store, &parsed, locked)?.is_some() {
+            lock::hold(&trust, &store, &parsed, locked)?.or_missing(&trust, &parsed)?;
+        }
+    }
+    Ok(())
 }
 
 fn unchanged(lockfile: &Lockfile) -> String {

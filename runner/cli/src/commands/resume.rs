@@ -12,6 +12,7 @@ use sealock_workspace::{RunFolder, Uncommitted};
 
 use super::run::{Begun, Goal, RunArgs, in_state, open_journal, state_folder};
 use super::runs::Standing;
+use crate::catalogue::Plugins;
 use crate::changes;
 use crate::environment::Process;
 use crate::failure::Failure;
@@ -70,6 +71,10 @@ impl Resume {
         journal.go_on(&found.run).map_err(unread)?;
         let past = self.past(&journal, &found, &plan)?;
         policy::load(shell)?.check(&plan)?;
+        let plugins = Plugins::of(shell, repository.root());
+        for (name, plugin) in &plan.plugins {
+            plugins.hold(name, plugin).map_err(Failure::catalogue)?;
+        }
         changes::refuse(shell, &repository, &found, &plan)?;
         folder.clear_steps().map_err(|error| Failure::new("E-DISK", error.to_string()))?;
         let git = repository.git(shell, found.commit.as_deref())?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use sealock_diagnostics::{escape, near};
-use sealock_registry::{Ask, Locked, Lockfile};
+use sealock_registry::{Ask, Locked, Lockfile, is_lower_version, is_whole_version};
 use serde_json::{Value as Json, json};
 
 use super::lock::Held;
@@ -15,12 +15,13 @@ use crate::planning::Repository;
 use crate::shell::Shell;
 
 /// Move pins to the newest versions that their references stand for, and show what changes: code, signer, and what the
-/// plugin asks for. An update that asks for more changes nothing and exits with 3, until `--accept`.
+/// plugin asks for. One that asks for more, goes back, or has other code under the same version changes nothing and exits
+/// with 3, until `--accept`.
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     /// Only this one: a short name of `plugins`, or a reference
     name: Option<String>,
-    /// Take versions that ask for more, or that somebody else signed
+    /// Take versions that ask for more, that somebody else signed, that are lower, or that have other code than before
     #[arg(long, env = "SEALOCK_ACCEPT", hide_env = true)]
     accept: bool,
     /// How to print what changes
@@ -41,7 +42,7 @@ enum Format {
 }
 
 /// What one pin would become.
-struct Change<'a> {
+pub(super) struct Change<'a> {
     reference: &'a str,
     old: &'a Locked,
     new: Pinned,
@@ -110,12 +111,10 @@ impl Update {
         if let Some(first) = changes.first() {
             self.held.refuse(shell, &format!("`{}` has a newer version", first.reference))?;
         }
-        let Some(first) = changes.iter().find(|change| change.needs_consent()).filter(|_| !self.accept) else {
+        if self.accept {
             return Ok(());
-        };
-        let what = if first.more.is_empty() { "is signed by somebody else" } else { "asks for more" };
-        let message = format!("the newer `{}` {what}; nothing was changed", first.reference);
-        Err(Failure::new("E-UPDATE-MORE", message).help("when that is right: `sealock update --accept`"))
+        }
+        changes.iter().try_for_each(Change::refuse)
     }
 
     fn apply(&self, repository: &Repository, lockfile: &Lockfile, changes: Vec<Change<'_>>) -> Result<(), Failure> {
@@ -131,7 +130,8 @@ impl Update {
 }
 
 impl<'a> Change<'a> {
-    fn of(registries: &Registries, reference: &'a str, old: &'a Locked, new: Pinned) -> Self {
+    /// What is locked, and what would be in its place.
+    pub(super) fn of(registries: &Registries, reference: &'a str, old: &'a Locked, new: Pinned) -> Self {
         // What the old one asks for is known by its component; where that cannot be had any more, everything counts as more.
         let asked = registries.asks(reference, old).unwrap_or_default();
         let more = asked.more_in(&new.asks).cloned().collect();
@@ -139,8 +139,50 @@ impl<'a> Change<'a> {
         Self { reference, old, new, more, less }
     }
 
-    fn needs_consent(&self) -> bool {
-        !self.more.is_empty() || (self.old.signer.is_some() && self.old.signer != self.new.locked.signer)
+    /// What is wanted of a plugin that nobody consented to.
+    fn more(&self) -> Option<String> {
+        let (old, new) = (&self.old.signer, &self.new.locked.signer);
+        match &self.more[..] {
+            [] if old.is_some() && old != new => Some("is signed by somebody else".to_owned()),
+            [] => None,
+            _ => Some("asks for more".to_owned()),
+        }
+    }
+
+    /// What a registry that hides or exchanges versions looks like.
+    fn backwards(&self) -> Option<String> {
+        let (old, new) = (self.old, &self.new.locked);
+        if is_lower_version(&new.version, &old.version) {
+            let (old, new) = (escape(&old.version), escape(&new.version));
+            return Some(format!("goes back from {old} to {new}: what is newer is gone, or hidden"));
+        }
+        let is_same = new.version == old.version && is_whole_version(&new.version);
+        (is_same && new.component != old.component)
+            .then(|| format!("has other code under the same version {}", escape(&new.version)))
+    }
+
+    /// Refuses a version that a person names and that wants more than the one before.
+    ///
+    /// # Errors
+    ///
+    /// `E-UPDATE-MORE`.
+    pub(super) fn refuse_more(&self) -> Result<(), Failure> {
+        self.more().map_or(Ok(()), |doubt| Err(self.unaccepted(&doubt, "sealock lock --accept")))
+    }
+
+    fn refuse(&self) -> Result<(), Failure> {
+        let doubt = self.more().or_else(|| self.backwards());
+        doubt.map_or(Ok(()), |doubt| Err(self.unaccepted(&doubt, "sealock update --accept")))
+    }
+
+    fn unaccepted(&self, doubt: &str, command: &str) -> Failure {
+        let message = format!("the new `{}` {doubt}; nothing was changed", self.reference);
+        Failure::new("E-UPDATE-MORE", message).help(format!("when that is right: `{command}`"))
+    }
+
+    /// What was chosen.
+    pub(super) fn into_new(self) -> Pinned {
+        self.new
     }
 
     fn json(&self) -> Json {
@@ -155,7 +197,8 @@ impl<'a> Change<'a> {
         })
     }
 
-    fn text(&self) -> String {
+    /// What changes, for people.
+    pub(super) fn text(&self) -> String {
         let (old, new) = (self.old, &self.new.locked);
         let mut text = format!(
             "{}\n  version  {} -> {}, published {}\n",

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sealock_contract::Manifest;
 use sealock_plan::CatalogueError;
-use sealock_registry::{Asks, LOCKFILE, Locked, Lockfile, Store};
+use sealock_registry::{Asks, LOCKFILE, Locked, Lockfile, Reference, RegistryError, Store};
 use sealock_workspace::{Repository as Git, RepositoryError};
 use serde_json::{Map, Value as Json};
 
@@ -20,7 +20,7 @@ use crate::shell::Shell;
 
 pub(crate) use needs::{Needs, all, references};
 pub(crate) use registries::{Pinned, Registries};
-pub(crate) use signatures::{hold, signing_key, trust};
+pub(crate) use signatures::{Held, hold, signing_key, trust};
 
 /// No lockfile of a thousand plugins is longer.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -96,6 +96,20 @@ pub(crate) fn store(shell: &Shell) -> Result<Store, Failure> {
 
 fn store_folder(shell: &Shell) -> Result<PathBuf, Failure> {
     Ok(shell.cache()?.join("plugins"))
+}
+
+/// The component that is locked, held to the manifest that is locked; nothing where one of both is not here.
+///
+/// # Errors
+///
+/// When the lockfile says something else than the manifest.
+pub(crate) fn component(store: &Store, reference: &Reference, locked: &Locked) -> Result<Option<Vec<u8>>, Failure> {
+    let failed = |error: RegistryError| Failure::registry(&error);
+    let Some(artifact) = store.artifact(locked.manifest).map_err(failed)? else {
+        return Ok(None);
+    };
+    locked.hold(reference, &artifact).map_err(failed)?;
+    store.read(locked.component, locked.size).map_err(failed)
 }
 
 /// A pipeline uses what is not pinned.

@@ -4,15 +4,21 @@ use jiff::Timestamp;
 use sealock_contract::Manifest;
 use sealock_registry::signature::{Kept, Signer, Trust};
 use sealock_registry::{
-    Age, Artifact, Asks, Locked, Login, Logins, Reference, ReferenceError, Registry, RegistrySettings, Resolved, Store,
-    Verified,
+    Age, Artifact, Asks, Locked, Login, Logins, Reference, ReferenceError, Registry, RegistryError, RegistrySettings,
+    Resolved, Store, Verified,
 };
 use sealock_sandbox::Inspection;
 use tokio::runtime::Runtime;
 
+use super::Held;
+use crate::event::Happened;
 use crate::failure::Failure;
 use crate::policy;
 use crate::shell::Shell;
+
+/// Why nobody logged in.
+const ANONYMOUS: &str = "no login of this machine is used here: what started this is a pull request, a branch that is not \
+                         protected, or an event from outside, and could name any registry";
 
 /// Registries, spoken to from commands that wait for nothing else.
 pub(crate) struct Registries {
@@ -20,6 +26,8 @@ pub(crate) struct Registries {
     registry: Registry,
     store: Store,
     trust: Trust,
+    /// What happened is not trusted as far as this machine's logins.
+    is_anonymous: bool,
 }
 
 /// A version that was chosen, looked at, and kept.
@@ -41,8 +49,20 @@ impl Registries {
     ///
     /// When the policy, or the certificates that the operator names, cannot be read.
     pub(crate) fn open(shell: &Shell) -> Result<Self, Failure> {
+        Self::open_for(shell, Happened::trust_here(shell)?)
+    }
+
+    /// The same for what is trusted so far: a stranger's pipeline names registries, and none of them gets a login of this
+    /// machine.
+    ///
+    /// # Errors
+    ///
+    /// When the policy, or the certificates that the operator names, cannot be read.
+    pub(crate) fn open_for(shell: &Shell, event: sealock_plan::Trust) -> Result<Self, Failure> {
         let trust = policy::load(shell)?.trust()?;
-        Ok(Self { trust, ..Self::open_as(shell, None)? })
+        let is_anonymous = event < sealock_plan::Trust::Trusted;
+        let logins = if is_anonymous { Logins::default() } else { logins(shell, None) };
+        Ok(Self { trust, is_anonymous, ..Self::with(shell, logins)? })
     }
 
     /// With a login for one host before this machine's, to give plugins to.
@@ -51,18 +71,20 @@ impl Registries {
     ///
     /// When the certificates that the operator names cannot be read.
     pub(crate) fn open_as(shell: &Shell, given: Option<(String, Login)>) -> Result<Self, Failure> {
+        Self::with(shell, logins(shell, given))
+    }
+
+    fn with(shell: &Shell, logins: Logins) -> Result<Self, Failure> {
         let around = shell.surroundings();
         let extra_roots = around.extra_roots.as_ref().map(std::fs::read).transpose();
         let extra_roots =
             extra_roots.map_err(|error| Failure::new("E-FILE-READ", format!("SEALOCK_CA_FILE: {error}")))?;
-        let settings = RegistrySettings {
-            logins: Logins { given, docker: around.docker_config.clone() },
-            extra_roots: extra_roots.unwrap_or_default(),
-            ..RegistrySettings::default()
-        };
+        let settings =
+            RegistrySettings { logins, extra_roots: extra_roots.unwrap_or_default(), ..RegistrySettings::default() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
-        Ok(Self { runtime, registry: Registry::new(settings), store: super::store(shell)?, trust: Trust::default() })
+        let (registry, store) = (Registry::new(settings), super::store(shell)?);
+        Ok(Self { runtime, registry, store, trust: Trust::default(), is_anonymous: false })
     }
 
     /// Waits for what a registry is asked.
@@ -70,7 +92,10 @@ impl Registries {
         &self,
         ask: impl AsyncFnOnce(&Registry) -> Result<T, sealock_registry::RegistryError>,
     ) -> Result<T, Failure> {
-        self.runtime.block_on(ask(&self.registry)).map_err(|error| Failure::registry(&error))
+        self.runtime.block_on(ask(&self.registry)).map_err(|error| match error {
+            RegistryError::Login { .. } if self.is_anonymous => Failure::registry(&error).help(ANONYMOUS),
+            error => Failure::registry(&error),
+        })
     }
 
     /// Fetches what `locked` pins, when it is not here. Whether it was fetched.
@@ -80,19 +105,19 @@ impl Registries {
     /// When the registry does not give it, it is no component that can be a step, or it is not signed as the policy wants.
     pub(crate) fn fetch(&self, reference: &str, locked: &Locked) -> Result<bool, Failure> {
         let parsed = parse(reference)?;
-        let here = self.store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error))?;
+        let here = super::component(&self.store, &parsed, locked)?;
         // What is refused by what is kept may have been signed since.
-        let is_signed = super::hold(&self.trust, &self.store, &parsed, locked).unwrap_or(false);
+        let is_signed = super::hold(&self.trust, &self.store, &parsed, locked).is_ok_and(|held| held == Held::Good);
         if !is_signed {
             self.keep_signatures(&parsed, locked)?;
         }
         if here.is_some() {
             return Ok(!is_signed);
         }
-        let verified = self.wait(async |registry| registry.locked(&parsed, locked, &self.store).await)?;
+        let (artifact, verified) = self.wait(async |registry| registry.locked(&parsed, locked, &self.store).await)?;
         let manifest = inspect(reference, &verified)?.manifest;
         super::check_requests(reference, locked, manifest.as_ref()).map_err(Failure::catalogue)?;
-        keep(verified)?;
+        self.keep(&artifact, verified)?;
         Ok(true)
     }
 
@@ -117,7 +142,7 @@ impl Registries {
         let repository = parsed.repository();
         let verified = self.wait(async |registry| registry.component(repository, artifact, &self.store).await)?;
         let manifest = inspect(reference, &verified)?.manifest;
-        keep(verified)?;
+        self.keep(artifact, verified)?;
         kept.iter().try_for_each(|kept| self.store.keep_signatures(kept)).map_err(|error| Failure::registry(&error))?;
         Ok(pinned(resolved, signer, manifest.as_ref()))
     }
@@ -137,14 +162,24 @@ impl Registries {
         signer.map_err(|error| Failure::signature(&error))
     }
 
+    fn keep(&self, artifact: &Artifact, verified: Verified) -> Result<(), Failure> {
+        let kept = self.store.keep_manifest(artifact).and_then(|()| verified.keep());
+        kept.map_err(|error| Failure::registry(&error))
+    }
+
     /// Keeps the signatures of a locked plugin, when they are those that the policy wants.
     fn keep_signatures(&self, reference: &Reference, locked: &Locked) -> Result<(), Failure> {
         let pinned = reference.repository().pinned(locked.manifest);
         let artifact = self.wait(async |registry| registry.artifact(&pinned).await)?;
+        locked.hold(reference, &artifact).map_err(|error| Failure::registry(&error))?;
         let Some(kept) = self.signatures(reference, &artifact)? else { return Ok(()) };
         self.trust.check(reference, locked, &kept).map_err(|error| Failure::signature(&error))?;
         self.store.keep_signatures(&kept).map_err(|error| Failure::registry(&error))
     }
+}
+
+fn logins(shell: &Shell, given: Option<(String, Login)>) -> Logins {
+    Logins { given, docker: shell.surroundings().docker_config.clone() }
 }
 
 fn pinned(resolved: Resolved, signer: Option<Signer>, manifest: Option<&Manifest>) -> Pinned {
@@ -172,8 +207,4 @@ fn inspect(reference: &str, verified: &Verified) -> Result<Inspection, Failure> 
         Failure::new(error.code(), message).help("nothing of it was kept or run; ask whoever publishes it")
     };
     sealock_sandbox::inspect(&bytes).map_err(|error| refused(&error))
-}
-
-fn keep(verified: Verified) -> Result<(), Failure> {
-    verified.keep().map_err(|error| Failure::registry(&error))
 }

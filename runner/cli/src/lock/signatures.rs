@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use sealock_plan::{RequiredSigner, SignatureRule};
-use sealock_registry::signature::{Accepted, IdentityPattern, PublicKey, Rule, SigningKey, Trust, TrustRoot};
+use sealock_registry::signature::{
+    Accepted, IdentityPattern, PublicKey, Rule, SigningKey, SigningKeyError, Trust, TrustRoot,
+};
 use sealock_registry::{Locked, Reference, Store};
 use zeroize::Zeroizing;
 
@@ -65,8 +67,16 @@ pub(crate) fn signing_key(path: &Path, password: Option<&str>) -> Result<Signing
     let refused = |why: String| Failure::new("E-SIG-KEY", format!("{}: {why}", path.display()));
     let text = Zeroizing::new(text(path).map_err(refused)?);
     SigningKey::read(&text, password).map_err(|error| {
-        refused(error.to_string())
-            .help("give its password as SEALOCK_SIGN_PASSWORD (or COSIGN_PASSWORD) where it has one")
+        let help = match &error {
+            SigningKeyError::Sealed | SigningKeyError::Password => {
+                "give its password as SEALOCK_SIGN_PASSWORD (or COSIGN_PASSWORD)"
+            }
+            _ => {
+                "make one with `cosign generate-key-pair`, or with `openssl genpkey -algorithm EC -pkeyopt \
+                  ec_paramgen_curve:P-256`"
+            }
+        };
+        refused(error.to_string()).help(help)
     })
 }
 
@@ -75,18 +85,46 @@ fn text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "expected text".to_owned())
 }
 
-/// Whether what is kept of a locked plugin is signed as `trust` wants; false where too little is kept to tell.
+/// What is known here of a locked plugin's signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// It is signed as the policy wants, or need not be.
+    Good,
+    /// No signature of it is kept here.
+    Unknown,
+}
+
+impl Held {
+    /// Refuses what nobody is known to have signed.
+    ///
+    /// # Errors
+    ///
+    /// `E-SIG-MISSING`.
+    pub(crate) fn or_missing(self, trust: &Trust, reference: &Reference) -> Result<(), Failure> {
+        if self == Self::Good {
+            return Ok(());
+        }
+        let wanted = trust.wanted(reference);
+        let message =
+            format!("no signature of `{reference}` is on this machine, and the policy wants a signature of {wanted}");
+        Err(Failure::new("E-SIG-MISSING", message).help(
+            "`sealock fetch` asks its registry for one; where there is none, ask whoever publishes it to sign it",
+        ))
+    }
+}
+
+/// Whether what is kept of a locked plugin is signed as `trust` wants.
 ///
 /// # Errors
 ///
 /// When it is signed otherwise.
-pub(crate) fn hold(trust: &Trust, store: &Store, reference: &Reference, locked: &Locked) -> Result<bool, Failure> {
+pub(crate) fn hold(trust: &Trust, store: &Store, reference: &Reference, locked: &Locked) -> Result<Held, Failure> {
     if !trust.asks_for(reference) {
-        return Ok(true);
+        return Ok(Held::Good);
     }
     let Some(kept) = store.signatures(locked.manifest).map_err(|error| Failure::registry(&error))? else {
-        return Ok(false);
+        return Ok(Held::Unknown);
     };
     trust.check(reference, locked, &kept).map_err(|error| Failure::signature(&error))?;
-    Ok(true)
+    Ok(Held::Good)
 }

@@ -2,6 +2,10 @@
 //!
 //! TOML, sorted, one table a reference, so that a difference reads well and two branches merge by themselves where they
 //! changed different plugins. It is written by `sealock lock` and `sealock update`, and committed.
+//!
+//! Each table ends with the digest of itself (`entry`): a value that somebody changed by hand is noticed where it stands, before
+//! anything is fetched by it. It proves nothing against somebody who writes that digest anew: what is fetched is held to the
+//! other values then.
 
 mod read;
 
@@ -9,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sealock_contract::Digest;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use read::LockfileError;
 
@@ -27,8 +31,7 @@ pub struct Lockfile {
 }
 
 /// What one reference stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Locked {
     /// The tag that was chosen, or what the plugin calls its version.
     pub version: String,
@@ -41,7 +44,7 @@ pub struct Locked {
     /// The digest of what the plugin asks for.
     pub requests: Digest,
     /// Who signed it, where a policy asks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
 }
 
@@ -54,11 +57,22 @@ impl Lockfile {
     pub fn text(&self) -> String {
         let mut text = format!("{HEAD}format = {FORMAT}\n");
         for (reference, locked) in &self.plugins {
-            let table = toml::to_string(locked).expect("an entry holds only text and numbers");
+            let (table, entry) = (locked.table(), locked.entry(reference));
             // A reference has no character that a quoted key would have to escape.
-            let _ = write!(text, "\n[plugins.\"{reference}\"]\n{table}");
+            let _ = write!(text, "\n[plugins.\"{reference}\"]\n{table}entry = \"{entry}\"\n");
         }
         text
+    }
+}
+
+impl Locked {
+    fn table(&self) -> String {
+        toml::to_string(self).expect("an entry holds only text and numbers")
+    }
+
+    /// The digest of the whole table.
+    fn entry(&self, reference: &str) -> Digest {
+        Digest::of(format!("{reference}\n{}", self.table()).as_bytes())
     }
 }
 

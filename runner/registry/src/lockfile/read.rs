@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sealock_contract::Digest;
 use serde::Deserialize;
 
 use super::{FORMAT, Locked, Lockfile};
@@ -61,7 +62,7 @@ impl LockfileError {
             Self::Newer { .. } => "use the version of Sealock that wrote it, or a newer one",
             Self::Conflict { .. } => "take one side of the merge whole, and run `sealock lock`",
             Self::TooLong { .. } | Self::Changed { .. } => {
-                "take the file back from git (`git checkout -- sealock.lock`), or delete it and run `sealock lock`"
+                "take the file back from git (`git checkout -- sealock.lock`), or remove the entry and run `sealock lock`"
             }
         }
     }
@@ -78,7 +79,20 @@ struct File {
     #[serde(rename = "format")]
     _format: u32,
     #[serde(default)]
-    plugins: BTreeMap<toml::Spanned<String>, Locked>,
+    plugins: BTreeMap<toml::Spanned<String>, Table>,
+}
+
+/// A table as it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    version: String,
+    manifest: Digest,
+    component: Digest,
+    size: u64,
+    requests: Digest,
+    signer: Option<String>,
+    entry: Digest,
 }
 
 impl Lockfile {
@@ -102,22 +116,29 @@ impl Lockfile {
         }
         let file: File = toml::from_str(text).map_err(|error| changed(text, &error))?;
         let mut plugins = BTreeMap::new();
-        for (key, locked) in file.plugins {
+        for (key, table) in file.plugins {
             let line = line_of(text, key.span().start);
-            check(key.get_ref(), &locked).map_err(|why| LockfileError::Changed { line, why })?;
+            let locked = table.locked(key.get_ref()).map_err(|why| LockfileError::Changed { line, why })?;
             plugins.insert(key.into_inner(), locked);
         }
         Ok(Self { plugins })
     }
 }
 
-/// What no entry of ours has.
-fn check(key: &str, locked: &Locked) -> Result<(), String> {
-    let reference: Reference = key.parse().map_err(|error: ReferenceError| error.to_string())?;
-    if reference.digest().is_some_and(|pinned| pinned != locked.manifest) {
-        return Err("`manifest` is not the digest of the reference".to_owned());
+impl Table {
+    /// What it says, when it is what was written for the reference `key`.
+    fn locked(self, key: &str) -> Result<Locked, String> {
+        let Self { version, manifest, component, size, requests, signer, entry } = self;
+        let reference: Reference = key.parse().map_err(|error: ReferenceError| error.to_string())?;
+        if reference.digest().is_some_and(|pinned| pinned != manifest) {
+            return Err("`manifest` is not the digest of the reference".to_owned());
+        }
+        let locked = Locked { version, manifest, component, size, requests, signer };
+        if locked.entry(key) != entry {
+            return Err(format!("a value of `{key}` was changed by hand: its `entry` is that of other values"));
+        }
+        Ok(locked)
     }
-    Ok(())
 }
 
 fn changed(text: &str, error: &toml::de::Error) -> LockfileError {
@@ -170,9 +191,26 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_somebody_changed_is_noticed_whichever_it_is() {
+        let other = Digest::of(b"other").to_string();
+        let good = sample().text();
+        for field in ["version", "manifest", "component", "size", "requests", "signer", "entry"] {
+            let line = good.lines().find(|line| line.starts_with(field)).expect("the field is there");
+            let value = if field == "size" { "10" } else { &format!("\"{other}\"") };
+            let error = told(|text| text.replacen(line, &format!("{field} = {value}"), 1));
+            assert!(
+                matches!(&error, LockfileError::Changed { line: 4, why } if why.contains("acme/a:1.2`")),
+                "{error}"
+            );
+        }
+        let renamed = told(|text| text.replacen("acme/a:1.2", "acme/a:1.3", 1));
+        assert!(matches!(renamed, LockfileError::Changed { line: 4, .. }), "{renamed}");
+    }
+
+    #[test]
     fn an_entry_that_stands_twice_or_lacks_something_is_refused() {
         let twice = told(|text| text.replace("acme/b:", "acme/a:"));
-        assert!(matches!(twice, LockfileError::Changed { line: 12, .. }), "{twice}");
+        assert!(matches!(twice, LockfileError::Changed { line: 13, .. }), "{twice}");
         let short = told(|text| text.replacen("size = 9\n", "", 1));
         assert!(matches!(&short, LockfileError::Changed { why, .. } if why.contains("size")), "{short}");
         assert!(Lockfile::read("").is_err() && Lockfile::read("[plugins]").is_err());

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Login, is_same_host, program};
+use super::{Login, program};
 use crate::RegistryError;
+use crate::host::is_same;
 
 /// A file of logins is a few kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -40,8 +41,8 @@ pub(super) async fn find(file: &Path, host: &str) -> Result<Option<Login>, Regis
     let Some(config) = read(file).map_err(|why| failed(format!("{}: {why}", file.display())))? else {
         return Ok(None);
     };
-    let server = if is_same_host(host, "docker.io") { HUB } else { host };
-    let own = config.cred_helpers.iter().find(|(key, _)| is_same_host(host_of(key), host));
+    let server = if is_same(host, "docker.io") { HUB } else { host };
+    let own = config.cred_helpers.iter().find(|(key, _)| is_same(host_of(key), host));
     if let Some((key, name)) = own {
         return program::ask(name, key).await.map_err(failed);
     }
@@ -50,7 +51,7 @@ pub(super) async fn find(file: &Path, host: &str) -> Result<Option<Login>, Regis
     {
         return Ok(Some(login));
     }
-    let kept = config.auths.iter().find(|(key, _)| is_same_host(host_of(key), host));
+    let kept = config.auths.iter().find(|(key, _)| is_same(host_of(key), host));
     kept.map_or(Ok(None), |(_, kept)| kept.login()).map_err(failed)
 }
 

@@ -1,6 +1,6 @@
 //! Who this machine is to a registry: what a person gave, Docker's own files and credential programs, or nobody.
 //!
-//! A login is looked up by the host that it is sent to, and sent to no other.
+//! A login is looked up by the registry's host, and sent to it and to its own token server alone.
 
 mod docker;
 mod program;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use http::header::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::RegistryError;
+use crate::{RegistryError, host};
 
 /// A name and what proves it.
 #[derive(Clone)]
@@ -42,13 +42,18 @@ pub struct Logins {
 }
 
 impl Logins {
+    /// Whether a person gave the login for `host`.
+    pub(crate) fn is_given(&self, host: &str) -> bool {
+        self.given.as_ref().is_some_and(|(own, _)| host::is_same(own, host))
+    }
+
     /// The login for `host`, as a reference writes it.
     ///
     /// # Errors
     ///
     /// When Docker's file, or the program that it names, cannot be read.
     pub(crate) async fn find(&self, host: &str) -> Result<Option<Login>, RegistryError> {
-        if let Some((_, login)) = self.given.as_ref().filter(|(own, _)| is_same_host(own, host)) {
+        if let Some((_, login)) = self.given.as_ref().filter(|(own, _)| host::is_same(own, host)) {
             return Ok(Some(login.clone()));
         }
         match &self.docker {
@@ -73,29 +78,9 @@ impl Login {
     }
 }
 
-/// Names of one registry that has several.
-const SAME: [&[&str]; 2] = [
-    &["docker.io", "index.docker.io", "registry-1.docker.io", "auth.docker.io"],
-    &["registry.gitlab.com", "gitlab.com"],
-];
-
-/// Whether a login for one belongs to the other.
-pub(crate) fn is_same_host(one: &str, other: &str) -> bool {
-    let is_in = |names: &&[&str], host: &str| names.iter().any(|name| name.eq_ignore_ascii_case(host));
-    one.eq_ignore_ascii_case(other) || SAME.iter().any(|names| is_in(names, one) && is_in(names, other))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_login_belongs_to_its_host_and_to_the_other_names_of_it() {
-        assert!(is_same_host("docker.io", "auth.docker.io") && is_same_host("GHCR.io", "ghcr.io"));
-        for (one, other) in [("ghcr.io", "evil.ghcr.io"), ("docker.io", "docker.io.evil.com"), ("a.b:1", "a.b:2")] {
-            assert!(!is_same_host(one, other), "{one} {other}");
-        }
-    }
 
     #[test]
     fn a_login_is_never_printed() {

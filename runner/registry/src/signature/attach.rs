@@ -33,10 +33,11 @@ impl Registry {
         let digest = Digest::of(manifest);
         let accepted = Accepted::Key(key.public().clone());
         let there = self.signatures(repository, digest).await?;
-        let is_done =
-            |is_form: fn(&Signed) -> bool| there.iter().any(|own| is_form(own) && accepted.accepts(own, manifest));
+        let is_done = |is_form: fn(&Signed) -> bool| {
+            there.iter().any(|own| is_form(own) && accepted.accepts(own, repository, manifest))
+        };
         if !is_done(|own| matches!(own, Signed::Bundle(_))) {
-            self.attach_bundle(repository, manifest, &super::bundle::sign(key, digest), now).await?;
+            self.attach_bundle(repository, manifest, &super::bundle::sign(key, repository, digest), now).await?;
         }
         if !is_done(|own| matches!(own, Signed::Simple(_))) {
             self.attach_simple(repository, digest, key).await?;

@@ -10,6 +10,7 @@ use sigstore_verify::types::{
 
 use super::claim::{self, Meaning};
 use super::{PublicKey, Signer, SigningKey, Verdict};
+use crate::Repository;
 
 /// The type of a bundle.
 pub const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -22,13 +23,13 @@ pub(super) fn read(json: &str) -> Result<Bundle, String> {
         .map_err(|error| format!("its bundle cannot be read: {}", super::shown_words(&error.to_string())))
 }
 
-/// What `bundle` says of `manifest`, whoever says it.
-pub(super) fn meaning(bundle: &Bundle, manifest: Digest) -> Result<Meaning, String> {
+/// What `bundle` says of `manifest` in `repository`, whoever says it.
+pub(super) fn meaning(bundle: &Bundle, repository: &Repository, manifest: Digest) -> Result<Meaning, String> {
     match &bundle.content {
         // Signed are the manifest's own bytes: whoever verifies it learns whether these are they.
         SignatureContent::MessageSignature(_) => Ok(Meaning::Signs),
         SignatureContent::DsseEnvelope(envelope) if envelope.payload_type == PAYLOAD_TYPE => {
-            claim::meaning_of_statement(envelope.payload.as_bytes(), manifest)
+            claim::meaning_of_statement(envelope.payload.as_bytes(), repository, manifest)
         }
         _ => Err("its bundle holds neither a statement nor a plain signature".to_owned()),
     }
@@ -53,9 +54,9 @@ pub(super) fn judge(bundle: &Bundle, manifest: &[u8], key: &PublicKey) -> Verdic
     Verdict::Other("another key".to_owned())
 }
 
-/// A bundle in which `key` signs `manifest`.
-pub(super) fn sign(key: &SigningKey, manifest: Digest) -> String {
-    let payload = claim::statement(manifest);
+/// A bundle in which `key` signs `manifest` of `repository`.
+pub(super) fn sign(key: &SigningKey, repository: &Repository, manifest: Digest) -> String {
+    let payload = claim::statement(repository, manifest);
     let signature = SignatureBytes::new(key.sign(&pae(PAYLOAD_TYPE, &payload)));
     let envelope =
         DsseEnvelope::new(PAYLOAD_TYPE, PayloadBytes::new(payload), DsseSignature::new(signature, KeyId::default()));

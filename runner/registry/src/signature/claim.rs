@@ -1,7 +1,10 @@
 //! What a signature says: that a manifest with this digest is meant.
 
 use sealock_contract::Digest;
+use sealock_contract::grant;
 use serde::{Deserialize, Serialize};
+
+use crate::Repository;
 
 /// The kind of statement in a bundle.
 pub(super) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -24,6 +27,8 @@ struct Statement {
 
 #[derive(Deserialize)]
 struct Subject {
+    #[serde(default)]
+    name: String,
     digest: SubjectDigest,
 }
 
@@ -43,8 +48,13 @@ pub(super) enum Meaning {
     Remark,
 }
 
-/// What the payload of a bundle says of `manifest`.
-pub(super) fn meaning_of_statement(payload: &[u8], manifest: Digest) -> Result<Meaning, String> {
+/// What the payload of a bundle says of `manifest` in `repository`. A statement need not name a repository, and signs the
+/// manifest wherever it lies then.
+pub(super) fn meaning_of_statement(
+    payload: &[u8],
+    repository: &Repository,
+    manifest: Digest,
+) -> Result<Meaning, String> {
     let statement: Statement =
         serde_json::from_slice(payload).map_err(|_| "its statement cannot be read".to_owned())?;
     if statement.kind != STATEMENT_TYPE && statement.kind != OLD_STATEMENT_TYPE {
@@ -55,14 +65,32 @@ pub(super) fn meaning_of_statement(payload: &[u8], manifest: Digest) -> Result<M
     }
     let hex = manifest.hex();
     let is_meant = |subject: &Subject| subject.digest.sha256.as_deref() == Some(hex.as_str());
-    Ok(if statement.subject.iter().any(is_meant) { Meaning::Signs } else { Meaning::Another })
+    let mut meant = statement.subject.iter().filter(|subject| is_meant(subject)).peekable();
+    if meant.peek().is_none() {
+        return Ok(Meaning::Another);
+    }
+    // A file's name is no repository's, and says nothing of where it may lie.
+    let elsewhere = |subject: &Subject| named(&subject.name).is_some_and(|named| !named.is_same(repository));
+    match meant.find(|subject| elsewhere(subject)) {
+        Some(subject) => Err(of_another(&subject.name)),
+        None => Ok(Meaning::Signs),
+    }
 }
 
-/// The statement that signs `manifest`.
-pub(super) fn statement(manifest: Digest) -> Vec<u8> {
+/// The repository that a name is, without a tag and a digest.
+fn named(name: &str) -> Option<Repository> {
+    grant::repository(name).parse().ok()
+}
+
+fn of_another(name: &str) -> String {
+    format!("it signs the plugin as `{}`, which is another", super::shown(name))
+}
+
+/// The statement that signs `manifest` of `repository`.
+pub(super) fn statement(repository: &Repository, manifest: Digest) -> Vec<u8> {
     let statement = serde_json::json!({
         "_type": STATEMENT_TYPE,
-        "subject": [{ "digest": { "sha256": manifest.hex() } }],
+        "subject": [{ "name": repository.to_string(), "digest": { "sha256": manifest.hex() } }],
         "predicateType": SIGNED_TYPE,
         "predicate": {},
     });
@@ -96,14 +124,18 @@ struct Image {
     digest: String,
 }
 
-/// What a document of the older form says of `manifest`.
-pub(super) fn meaning_of_simple(payload: &[u8], manifest: Digest) -> Result<Meaning, String> {
+/// What a document of the older form says of `manifest` in `repository`.
+pub(super) fn meaning_of_simple(payload: &[u8], repository: &Repository, manifest: Digest) -> Result<Meaning, String> {
     let claim: SimpleClaim = serde_json::from_slice(payload).map_err(|_| "its document cannot be read".to_owned())?;
     if claim.critical.kind != SIMPLE_CLAIM_TYPE {
         return Err(format!("its document is of the kind `{}`", super::shown(&claim.critical.kind)));
     }
-    let is_meant = claim.critical.image.digest == manifest.to_string();
-    Ok(if is_meant { Meaning::Signs } else { Meaning::Another })
+    if claim.critical.image.digest != manifest.to_string() {
+        return Ok(Meaning::Another);
+    }
+    let reference = &claim.critical.identity.reference;
+    let is_own = reference.is_empty() || named(reference).is_some_and(|named| named.is_same(repository));
+    if is_own { Ok(Meaning::Signs) } else { Err(of_another(reference)) }
 }
 
 /// The document that signs `manifest` of `repository`.

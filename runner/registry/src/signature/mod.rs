@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! - Checking needs the manifest, the signatures, and the policy's [`Trust`]; never the network.
-//! - What is signed is the manifest's digest. What the registry says about a signature (annotations, hints) decides nothing.
+//! - What is signed is the manifest's digest, and, where the signature names one, its repository. What the registry says about a signature (annotations, hints) decides nothing.
 //! - Keyless, everything counts that the trust root names: its logs, its certificate logs, its authorities for time.
 //! - Text of a signature that gets into a message is short and has no control characters.
 
@@ -69,9 +69,9 @@ pub enum Signed {
 }
 
 impl Signed {
-    /// A bundle in which `key` signs the manifest with this digest.
-    pub fn bundle(key: &SigningKey, manifest: Digest) -> Self {
-        Self::Bundle(bundle::sign(key, manifest))
+    /// A bundle in which `key` signs the manifest with this digest, of `repository`.
+    pub fn bundle(key: &SigningKey, repository: &Repository, manifest: Digest) -> Self {
+        Self::Bundle(bundle::sign(key, repository, manifest))
     }
 
     /// The older form, in which `key` signs the manifest with this digest, of `repository`.

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use sigstore_verify::types::SignatureBytes;
 
 use super::{PublicKey, Signer, SigningKey, Verdict, claim};
+use crate::Repository;
 
 /// The type of the document.
 pub const SIMPLE_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -66,9 +67,9 @@ struct EntryKind {
 }
 
 impl Simple {
-    /// What it says of `manifest`, whoever says it.
-    pub(super) fn meaning(&self, manifest: Digest) -> Result<claim::Meaning, String> {
-        claim::meaning_of_simple(self.payload.as_bytes(), manifest)
+    /// What it says of `manifest` in `repository`, whoever says it.
+    pub(super) fn meaning(&self, repository: &Repository, manifest: Digest) -> Result<claim::Meaning, String> {
+        claim::meaning_of_simple(self.payload.as_bytes(), repository, manifest)
     }
 
     /// Whether it was made with a certificate.

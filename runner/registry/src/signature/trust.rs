@@ -9,7 +9,7 @@ use sigstore_verify::types::Bundle;
 use super::claim::Meaning;
 use super::{Kept, PublicKey, Signed, Signer, Simple, TrustRoot, Verdict, bundle, keyless};
 use crate::artifact::MANIFEST_TYPE;
-use crate::{Artifact, Locked, Reference};
+use crate::{Artifact, Locked, Reference, Repository, host};
 
 /// Signatures of one plugin that are looked at; more would make every check of it slow.
 pub(crate) const SIGNATURES_MAX: usize = 64;
@@ -127,6 +127,12 @@ impl Trust {
         self.rules.iter().any(|rule| rule.names(reference))
     }
 
+    /// Whose signature `reference` has to have, in words.
+    pub fn wanted(&self, reference: &Reference) -> String {
+        let rules = self.rules.iter().filter(|rule| rule.names(reference));
+        rules.map(|rule| rule.accepted.to_string()).collect::<Vec<_>>().join(", or of ")
+    }
+
     /// Who signed the plugin whose manifest is `manifest`, when the policy wants to know that: of several, who stands first
     /// in the policy.
     ///
@@ -176,55 +182,56 @@ impl Trust {
         let (mut signers, mut refusal) = (Vec::new(), Refusal::default());
         for rule in &rules {
             for signed in signatures.iter().take(SIGNATURES_MAX) {
-                match rule.accepted.judge(signed, manifest) {
+                match rule.accepted.judge(signed, reference.repository(), manifest) {
                     Verdict::Accepted(signer) => signers.push(signer),
                     verdict => refusal.add(verdict),
                 }
             }
         }
         if signers.is_empty() && !rules.is_empty() {
-            let wanted: Vec<String> = rules.iter().map(|rule| rule.accepted.to_string()).collect();
-            return Err(refusal.told(reference, &wanted.join(", or of ")));
+            return Err(refusal.told(reference, &self.wanted(reference)));
         }
         Ok(signers)
     }
 }
 
 impl Rule {
-    /// Hosts are compared as DNS compares them: `GHCR.io.:443` is `ghcr.io`, and no way around a rule.
+    /// Another spelling of a registry's host is no way around a rule: `GHCR.io.:443` is `ghcr.io`.
     fn names(&self, reference: &Reference) -> bool {
         let written = reference.to_string();
         let (host, rest) = written.split_once('/').expect("a reference has a host");
-        let host = host.strip_suffix(":443").unwrap_or(host).trim_end_matches('.').to_ascii_lowercase();
-        let plain = format!("{host}/{rest}");
-        self.plugins.iter().any(|pattern| pattern.matches(&plain) || pattern.matches(&written))
+        let spelled: Vec<String> = host::spellings(host).iter().map(|host| format!("{host}/{rest}")).collect();
+        let is_meant = |pattern: &ImagePattern| spelled.iter().any(|spelled| pattern.matches(spelled));
+        self.plugins.iter().any(|pattern| is_meant(pattern) || is_meant(&ImagePattern(host::folded(&pattern.0))))
     }
 }
 
 impl Accepted {
     /// Whether a signature is this signer's.
-    pub(super) fn accepts(&self, signed: &Signed, manifest: &[u8]) -> bool {
-        matches!(self.judge(signed, manifest), Verdict::Accepted(_))
+    pub(super) fn accepts(&self, signed: &Signed, repository: &Repository, manifest: &[u8]) -> bool {
+        matches!(self.judge(signed, repository, manifest), Verdict::Accepted(_))
     }
 
-    fn judge(&self, signed: &Signed, manifest: &[u8]) -> Verdict {
+    fn judge(&self, signed: &Signed, repository: &Repository, manifest: &[u8]) -> Verdict {
         let judged = match signed {
-            Signed::Bundle(json) => bundle::read(json).and_then(|bundle| self.judge_bundle(&bundle, manifest)),
-            Signed::Simple(simple) => self.judge_simple(simple, manifest),
+            Signed::Bundle(json) => {
+                bundle::read(json).and_then(|bundle| self.judge_bundle(&bundle, repository, manifest))
+            }
+            Signed::Simple(simple) => self.judge_simple(simple, repository, manifest),
         };
         judged.unwrap_or_else(Verdict::Broken)
     }
 
-    fn judge_bundle(&self, bundle: &Bundle, manifest: &[u8]) -> Result<Verdict, String> {
-        let meaning = bundle::meaning(bundle, Digest::of(manifest))?;
+    fn judge_bundle(&self, bundle: &Bundle, repository: &Repository, manifest: &[u8]) -> Result<Verdict, String> {
+        let meaning = bundle::meaning(bundle, repository, Digest::of(manifest))?;
         Ok(refused(meaning).unwrap_or_else(|| match self {
             Self::Key(key) => bundle::judge(bundle, manifest, key),
             Self::Keyless { identity, issuer, root } => keyless::judge(bundle, manifest, identity, issuer, root),
         }))
     }
 
-    fn judge_simple(&self, simple: &Simple, manifest: &[u8]) -> Result<Verdict, String> {
-        let meaning = simple.meaning(Digest::of(manifest))?;
+    fn judge_simple(&self, simple: &Simple, repository: &Repository, manifest: &[u8]) -> Result<Verdict, String> {
+        let meaning = simple.meaning(repository, Digest::of(manifest))?;
         Ok(refused(meaning).unwrap_or_else(|| match self {
             Self::Key(key) => simple.judge(key),
             Self::Keyless { identity, issuer, root } => keyless::judge_simple(simple, identity, issuer, root),

@@ -79,7 +79,9 @@ impl Answer {
         }
         match status.as_u16() {
             200..=205 => None,
-            401 | 403 => Some(RegistryError::Login { host, why: format!("it answered {}", status.as_u16()) }),
+            401 | 403 => {
+                Some(RegistryError::Login { host, why: format!("it answered {}", status.as_u16()), is_given: false })
+            }
             other => Some(RegistryError::Answer { host, why: format!("it answered {other}") }),
         }
     }

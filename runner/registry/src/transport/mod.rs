@@ -27,7 +27,7 @@ use crate::RegistryError;
 use crate::patience::{HEAD_BYTES, HEADERS, Patience, REDIRECTS};
 
 pub(crate) use answer::Answer;
-pub(crate) use url::{Url, encoded};
+pub(crate) use url::{Url, encoded, is_loopback};
 
 /// What we say of ourselves: some registries refuse those who say nothing.
 const AGENT: &str = concat!("sealock/", env!("CARGO_PKG_VERSION"));

@@ -45,5 +45,15 @@ pub(super) async fn connect(
 ) -> Result<TlsStream<TcpStream>, RegistryError> {
     let failed = |why: String| RegistryError::Unreachable { host: url.authority(), why, may_pass: false };
     let name = ServerName::try_from(url.host().to_owned()).map_err(|error| failed(error.to_string()))?;
-    connector.connect(name, socket).await.map_err(|error| failed(format!("no secure connection: {error}")))
+    connector.connect(name, socket).await.map_err(|error| failed(told(&error)))
+}
+
+/// Whoever answers in another language than TLS most often speaks plain HTTP.
+fn told(error: &std::io::Error) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    if matches!(cause, Some(rustls::Error::InvalidMessage(_))) {
+        return "it does not speak TLS; only a registry on this machine (127.0.0.1, localhost) may speak plain HTTP"
+            .to_owned();
+    }
+    format!("no secure connection: {error}")
 }

@@ -95,7 +95,7 @@ fn default_port(is_tls: bool) -> u16 {
 }
 
 /// Whether this name is this machine.
-fn is_loopback(name: &str) -> bool {
+pub(crate) fn is_loopback(name: &str) -> bool {
     name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

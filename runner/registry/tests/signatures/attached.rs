@@ -6,7 +6,7 @@ use sealock_registry::signature::{BUNDLE_TYPE, SIMPLE_TYPE, Signed, Signer, Sign
 use sealock_registry::{Reference, Registry, RegistrySettings};
 use serde_json::json;
 
-use crate::{ED25519, MANIFEST, P256, STRANGER, by_key, key};
+use crate::{ED25519, MANIFEST, P256, STRANGER, key};
 
 const PLUGIN: &str = "acme/step";
 
@@ -107,7 +107,7 @@ fn what_refers_to_a_plugin_and_signs_nothing_is_passed_over() {
     scene.own.remove(PLUGIN, &format!("sha256-{}.sig", Digest::of(MANIFEST).hex()));
     let found = scene.signatures();
     assert_eq!(count(&found), (1, 0), "four hundred notes hide no signature");
-    assert!(by_key(&key(P256)).signer(&crate::reference(), MANIFEST, &found).is_ok());
+    assert!(crate::signer_at(&scene.reference, &key(P256), &found).is_ok());
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn simple((payload, annotations): (String, Vec<(String, String)>)) -> Signed {
 
 fn both(key: &SigningKey, manifest: &[u8]) -> [Signed; 2] {
     let digest = Digest::of(manifest);
-    [Signed::bundle(key, digest), Signed::simple(key, &repository(), digest)]
+    [Signed::bundle(key, &repository(), digest), Signed::simple(key, &repository(), digest)]
 }
 
 #[test]
@@ -151,7 +151,9 @@ fn one_of_several_signatures_and_one_of_several_signers_are_enough() {
 fn nothing_signed_and_remarks_are_no_signature() {
     let key = key(P256);
     assert_eq!(code(&by_key(&key), &[]), "E-SIG-MISSING");
-    let Signed::Bundle(json) = Signed::bundle(&key, Digest::of(MANIFEST)) else { unreachable!("a bundle") };
+    let Signed::Bundle(json) = Signed::bundle(&key, &repository(), Digest::of(MANIFEST)) else {
+        unreachable!("a bundle")
+    };
     let mut remark: Json = serde_json::from_str(&json).expect("JSON");
     let statement = serde_json::json!({ "_type": "https://in-toto.io/Statement/v1", "predicateType": "https://spdx.dev/Document",
         "subject": [{ "digest": { "sha256": Digest::of(MANIFEST).hex() } }], "predicate": {} });
@@ -196,11 +198,43 @@ fn only_named_plugins_are_asked_and_a_host_is_the_same_however_it_is_written() {
     for text in ["registry.example/acme/step:1", "REGISTRY.example/acme/step:1", "registry.example.:443/acme/step:1"] {
         assert!(asks(text), "{text}");
     }
+    let asks_of = |pattern: &str, text: &str| {
+        let accepted = Accepted::Key(key(P256).public().clone());
+        let rule = Rule { plugins: vec![ImagePattern(pattern.to_owned())], accepted };
+        Trust::new(vec![rule]).asks_for(&text.parse().expect("a reference"))
+    };
+    for (pattern, text) in [
+        ("docker.io/acme/*", "registry-1.docker.io/acme/step:1"),
+        ("index.docker.io/acme/*", "docker.io:443/acme/step:1"),
+        ("GHCR.io:443/acme/*", "ghcr.io/acme/step:1"),
+        ("127.0.0.1:5803/**", "localhost:5803/acme/step:1"),
+        ("localhost:5803/**", "127.0.0.2:5803/acme/step:1"),
+        ("localhost/**", "localhost:80/acme/step:1"),
+    ] {
+        assert!(asks_of(pattern, text), "{pattern} {text}");
+    }
+    assert!(!asks_of("ghcr.io/**", "ghcr.io:444/acme/step:1") && !asks_of("127.0.0.1:1/**", "127.0.0.1:2/a/b:1"));
     let digest = Digest::of(MANIFEST);
     assert!(asks(&format!("registry.example/acme/step@{digest}")));
     assert!(!asks("registry.example/other/step:1"));
     let other = "registry.example/other/step:1".parse().expect("a reference");
     assert_eq!(trust.signer(&other, MANIFEST, &[]), Ok(None));
+}
+
+#[test]
+fn a_signature_that_names_a_repository_is_none_of_another() {
+    let key = key(P256);
+    let signed = both(&key, MANIFEST);
+    for signed in &signed {
+        let error = signer_at(&"registry.example/acme/other:1".parse().expect("a reference"), &key, &[signed.clone()]);
+        let error = error.expect_err("it is signed as another plugin");
+        assert_eq!(error.code(), "E-SIG-BROKEN");
+        assert!(error.to_string().contains("`registry.example/acme/step"), "{error}");
+        for host in ["registry.example", "REGISTRY.example.:443"] {
+            let own = format!("{host}/acme/step:2").parse().expect("a reference");
+            assert!(signer_at(&own, &key, &[signed.clone()]).is_ok(), "{host}");
+        }
+    }
 }
 
 #[test]

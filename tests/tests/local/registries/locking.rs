@@ -1,7 +1,7 @@
 //! The lockfile: which version is chosen, what an update shows, and what is refused.
 
 use super::super::support::finish;
-use super::support::{LONG_AGO, Yard, asking, plain};
+use super::support::{LONG_AGO, Yard, asking, forged, plain};
 
 const GET: &str = r#"{"capability":"network","to":"api.example.com:443","methods":["GET"]}"#;
 const POST: &str = r#"{"capability":"network","to":"api.example.com:443","methods":["GET","POST"]}"#;
@@ -117,14 +117,21 @@ fn a_lockfile_that_is_not_what_was_written_runs_nothing_and_says_the_line() {
         good.replace(line, &format!("{field} = {to}"))
     };
     let zeros = format!("\"sha256:{}\"", "0".repeat(64));
+    let edited = "a value of `";
     let cases = [
         (other("size", "nine"), "E-LOCK-FORMAT", "line 8"),
         (good.replace("size", "sise"), "E-LOCK-FORMAT", "line 8"),
         (good.replace("size", "<<<<<<< HEAD\nsize"), "E-LOCK-FORMAT", "line 8"),
         (good.replace("format = 1", "format = 2\nnews = 1"), "E-LOCK-NEWER", "line 2"),
-        (other("requests", &zeros), "E-LOCK-FORMAT", "asks for something else"),
-        (other("component", &zeros), "E-OCI-INTEGRITY", "another component"),
-        (other("manifest", &zeros), "E-OCI-INTEGRITY", "is gone"),
+        (other("size", "12"), "E-LOCK-FORMAT", edited),
+        (other("version", "\"9.9\""), "E-LOCK-FORMAT", edited),
+        (other("requests", &zeros), "E-LOCK-FORMAT", edited),
+        (other("component", &zeros), "E-LOCK-FORMAT", edited),
+        (other("manifest", &zeros), "E-LOCK-FORMAT", edited),
+        (forged(&other("requests", &zeros)), "E-LOCK-FORMAT", "asks for something else"),
+        (forged(&other("component", &zeros)), "E-LOCK-FORMAT", "`component` is sha256:0000"),
+        (forged(&other("size", "12")), "E-LOCK-FORMAT", "`size` is 12, and the manifest sha256:"),
+        (forged(&other("manifest", &zeros)), "E-OCI-INTEGRITY", "is gone"),
     ];
     for (text, code, words) in cases {
         yard.write_lockfile(&text);
@@ -133,4 +140,72 @@ fn a_lockfile_that_is_not_what_was_written_runs_nothing_and_says_the_line() {
         told.exits(5).says(code).says(words);
         assert!(told.of("step-started").is_empty() && yard.kept().is_empty(), "{text}");
     }
+}
+
+#[test]
+fn a_lockfile_is_held_to_what_was_fetched_without_asking_anybody() {
+    let yard = Yard::using(&["acme/step:1.0"]);
+    yard.depot.put_plugin("acme/step", "1.0", &asking("1.0.0", GET), LONG_AGO);
+    yard.call(&["lock"]).exits(0);
+    let good = yard.lockfile().expect("it is written");
+    yard.depot.stop();
+    let other = |field: &str, to: &str| {
+        let line = good.lines().find(|line| line.starts_with(field)).expect("the field is there");
+        good.replace(line, &format!("{field} = {to}"))
+    };
+    let zeros = format!("\"sha256:{}\"", "0".repeat(64));
+    for (field, to) in [("component", zeros.as_str()), ("size", "12"), ("version", "\"9.9\""), ("manifest", &zeros)] {
+        yard.write_lockfile(&other(field, to));
+        for words in [&["run"][..], &["lock"], &["fetch"], &["plan"]] {
+            yard.call(words).exits(5).says("E-LOCK-FORMAT").says("sealock.lock, line 4");
+        }
+        yard.call(&["check"]).exits(2).says("E-LOCK-FORMAT").says("sealock.lock, line 4");
+    }
+    for (field, to) in [("component", zeros.as_str()), ("size", "12")] {
+        yard.write_lockfile(&forged(&other(field, to)));
+        for words in [&["run"][..], &["lock"], &["fetch"], &["plan"]] {
+            yard.call(words).exits(5).says("E-LOCK-FORMAT").says(&format!("`{field}` is")).says("the manifest sha256:");
+        }
+    }
+    yard.write_lockfile(&good);
+    yard.run().exits(0);
+}
+
+#[test]
+fn an_update_that_goes_back_or_exchanges_a_version_waits_for_consent() {
+    let yard = Yard::using(&["acme/step:1.4"]);
+    for tag in ["1.4.2", "1.4.5"] {
+        yard.depot.put_plugin("acme/step", tag, &asking(tag, ""), LONG_AGO);
+    }
+    yard.call(&["lock"]).exits(0).says("1.4.5");
+    let before = yard.lockfile();
+    yard.depot.put_plugin("acme/step", "1.4.5", &asking("6.6.6", ""), LONG_AGO);
+    yard.call(&["update"]).exits(3).says("E-UPDATE-MORE").says("other code under the same version 1.4.5");
+    yard.depot.remove("acme/step", "1.4.5");
+    yard.call(&["update"]).exits(3).says("E-UPDATE-MORE").says("goes back from 1.4.5 to 1.4.2");
+    assert_eq!(yard.lockfile(), before);
+    yard.call(&["update", "--accept"]).exits(0);
+    assert!(yard.lockfile().expect("it is there").contains("version = \"1.4.2\""));
+}
+
+#[test]
+fn another_version_by_hand_that_asks_for_more_waits_for_consent() {
+    let yard = Yard::using(&["acme/step:1.0.0"]);
+    yard.depot.put_plugin("acme/step", "1.0.0", &asking("1.0.0", GET), LONG_AGO);
+    yard.depot.put_plugin("acme/step", "1.1.0", &asking("1.1.0", POST), LONG_AGO);
+    yard.call(&["lock"]).exits(0);
+    let before = yard.lockfile();
+    let newer = yard.name("acme/step:1.1.0");
+    yard.scene.write(
+        "pipelines/main.yml",
+        format!("name: yard\nstages:\n  only: {{ steps: [{{ uses: \"{newer}\", with: {{ greeting: hello }} }}] }}\n"),
+    );
+    yard.call(&["lock"])
+        .exits(3)
+        .says("E-UPDATE-MORE")
+        .says("asks for more: network to api.example.com:443 (POST)")
+        .says("sealock lock --accept");
+    assert_eq!(yard.lockfile(), before);
+    yard.call(&["lock", "--accept"]).exits(0);
+    assert!(yard.lockfile().expect("it is written").contains("1.1.0"));
 }

@@ -102,7 +102,9 @@ fn publishing_takes_a_user_and_a_password_from_standard_input() {
         drop(stdin);
         finish(child)
     };
-    publish("wrong\n").exits(6).says("E-REGISTRY-AUTH");
+    let told = publish("wrong\n");
+    told.exits(6).says("E-REGISTRY-AUTH").says("does not take this name or this password").says("that were given");
+    assert!(!told.stderr.contains("docker login"), "{}", told.stderr);
     without_the_password(publish(&format!("{PASSWORD}\n")).exits(0));
     yard.call(&["plugin", "publish", &name, "--username", "ada"]).exits(2);
 }
@@ -139,6 +141,50 @@ fn no_login_goes_to_a_token_server_elsewhere() {
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH").says("not secure");
     yard.depot.lie(guarded("nobody", "Negotiate".to_owned()));
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH");
+}
+
+/// Gives whoever logs in as Ada a token, and others none.
+fn token_server() -> Depot {
+    let depot = Depot::start();
+    depot.lie(|asked, _| match asked.headers.get("authorization") {
+        Some(own) if own == ADA => Reply::status(200).body("application/json", r#"{"token":"stolen"}"#),
+        _ => Reply::status(401),
+    });
+    depot
+}
+
+#[test]
+fn a_registry_that_names_the_token_server_of_another_gets_no_token_of_it() {
+    let yard = yard();
+    let victim = token_server();
+    let auth = r#"{"auth":"YWRhOmNhbmFyeS1odW50ZXIy"}"#;
+    write_docker(&yard, &format!(r#"{{"auths":{{"{}":{auth},"{}":{auth}}}}}"#, victim.address, yard.depot.address));
+    let realm = format!("Bearer realm=\"http://{}/token\",service=\"victim\"", victim.address);
+    yard.depot.lie(guarded("Bearer stolen", realm));
+    yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH").says("is another host");
+    yard.publish("acme/new:1.0").exits(6).says("E-REGISTRY-AUTH");
+    assert!(!victim.asked().is_empty() && !victim.asked().iter().any(Asked::has_authorization));
+    assert!(!yard.depot.asked().iter().any(Asked::has_authorization));
+}
+
+#[test]
+fn no_login_of_this_machine_serves_what_strangers_start() {
+    let yard = yard();
+    log_in(&yard);
+    yard.depot.lie(guarded(ADA, "Basic realm=\"x\"".to_owned()));
+    yard.call(&["lock"]).exits(0);
+    yard.forget_fetched();
+    yard.depot.forget();
+    let fork = r#"{"number":7,"pull_request":{"head":{"ref":"x","repo":{"full_name":"evil/blog"}},"base":{"ref":"main","repo":{"full_name":"acme/blog"}}}}"#;
+    yard.scene.write("../event.json", fork);
+    let told = yard.call(&["run", "--event", "../event.json"]);
+    told.exits(6).says("E-REGISTRY-AUTH").says("no login of this machine is used here");
+    let mut fetch = yard.command(&["fetch"]);
+    let event = yard.scene.repo().join("../event.json");
+    fetch.env("GITHUB_ACTIONS", "true").env("GITHUB_EVENT_NAME", "pull_request").env("GITHUB_EVENT_PATH", event);
+    finish(fetch.spawn().expect("it starts")).exits(6).says("E-REGISTRY-AUTH");
+    assert!(!yard.depot.asked().is_empty() && !yard.depot.asked().iter().any(Asked::has_authorization));
+    yard.run().exits(0);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn runs_that_start_at_once_share_the_cache() {
     for child in children {
         finish(child).exits(0);
     }
-    assert_eq!(yard.kept().len(), 1, "{:?}", yard.kept());
+    assert_eq!(yard.kept().len(), 2, "a component and its manifest: {:?}", yard.kept());
 }
 
 #[test]
@@ -130,6 +130,22 @@ fn what_is_no_component_is_neither_published_nor_taken() {
         yard.call(&["lock"]).exits(2).says("E-PLUGIN-FORMAT");
         assert_eq!((yard.kept(), yard.lockfile()), (Vec::new(), None), "{what}");
     }
+}
+
+#[test]
+fn a_tag_that_has_other_code_is_not_published_over_by_chance() {
+    let yard = Yard::using(&[]);
+    yard.publish("acme/step:0.1.0").exits(0);
+    yard.publish("acme/step:0.1.0").exits(0);
+    yard.depot.put_plugin("acme/step", "0.1.0", &plain(), LONG_AGO);
+    let other = yard.depot.manifest("acme/step", "0.1.0");
+    yard.publish("acme/step:0.1.0").exits(3).says("E-PLUGIN-PUBLISHED").says("--overwrite").says("sha256:");
+    assert_eq!(yard.depot.manifest("acme/step", "0.1.0"), other);
+    let file = guest("guest_polite.wasm");
+    let name = yard.name("acme/step:0.1.0");
+    let file = file.to_str().expect("a plain path");
+    yard.call(&["plugin", "publish", &name, "--file", file, "--overwrite"]).exits(0);
+    assert_ne!(yard.depot.manifest("acme/step", "0.1.0"), other);
 }
 
 #[test]

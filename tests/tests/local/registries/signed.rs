@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::guests::guest;
 use super::super::support::Told;
-use super::support::{LONG_AGO, Yard, asking, plain};
+use super::support::{LONG_AGO, Yard, asking, forged, plain};
 
 const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const SIMPLE_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -106,9 +106,11 @@ impl Stall {
 
 #[test]
 fn whom_the_policys_authority_vouches_for_is_taken_in_both_forms() {
-    let (signing, signer) = (Signing::default(), format!("{IDENTITY} by {ISSUER}"));
+    let signer = format!("{IDENTITY} by {ISSUER}");
     for is_bundle in [true, false] {
         let (stall, authority) = (Stall::new(), Authority::new());
+        let own = stall.yard.name("acme/step");
+        let signing = Signing { repository: &own, ..Signing::default() };
         stall.policy_of(&authority);
         stall.refuses(3, "E-SIG-MISSING");
         if is_bundle {
@@ -198,9 +200,11 @@ fn a_lockfile_that_pairs_a_signed_manifest_with_other_code_runs_nothing() {
         text.replacen(&format!("{key} = {own}"), &format!("{key} = {other}"), 2)
     });
     assert_ne!(paired, honest);
-    stall.yard.write_lockfile(&paired);
-    stall.call(&["plan"]).exits(5).says("E-SIG-BROKEN");
-    stall.call(&["run"]).exits(5).says("E-SIG-BROKEN");
+    for paired in [paired.clone(), forged(&paired)] {
+        stall.yard.write_lockfile(&paired);
+        stall.call(&["plan"]).exits(5).says("E-LOCK-FORMAT");
+        stall.call(&["run"]).exits(5).says("E-LOCK-FORMAT");
+    }
 }
 
 #[test]
@@ -233,4 +237,51 @@ fn what_is_no_key_publishes_nothing() {
         stall.yard.call(&["plugin", "publish", &name, "--file", file, "--sign-key", key]).exits(2).says("E-SIG-KEY");
     }
     assert_eq!(stall.yard.depot.manifest("acme/unsigned", "1.0"), None);
+}
+
+#[test]
+fn what_was_fetched_before_a_policy_wanted_a_signature_is_told_as_unsigned() {
+    let stall = Stall::new();
+    stall.yard.call(&["lock"]).exits(0);
+    stall.yard.scene.write("../ours.pub", PUBLIC_KEY);
+    stall.policy(&["key = \"ours.pub\""]);
+    stall.call(&["check"]).exits(2).says("E-SIG-MISSING").says("on this machine");
+    stall.call(&["lock"]).exits(3).says("E-SIG-MISSING");
+    stall.call(&["run"]).exits(3).says("E-SIG-MISSING");
+}
+
+#[test]
+fn a_run_that_goes_on_is_held_to_the_policy_too() {
+    let stall = Stall::new();
+    stall.yard.call(&["lock"]).exits(0);
+    let name = stall.yard.name("acme/step:1.0");
+    stall.yard.scene.write(
+        "pipelines/main.yml",
+        format!("name: yard\nstages:\n  only: {{ steps: [{{ run: \"false\" }}, {{ uses: \"{name}\", with: {{ greeting: hello }} }}] }}\n"),
+    );
+    stall.yard.call(&["run"]).exits(1);
+    stall.yard.scene.write("../ours.pub", PUBLIC_KEY);
+    stall.policy(&["key = \"ours.pub\""]);
+    let told = stall.yard.call(&["runs", "--format", "json"]);
+    let run = told.exits(0).json()["runs"][0]["run"].as_str().expect("a run").to_owned();
+    stall.call(&["resume", &run]).exits(3).says("E-SIG-MISSING");
+    stall.call(&["run"]).exits(3).says("E-SIG-MISSING");
+    // Without the policy the same run goes on as it did.
+    stall.yard.call(&["resume", &run]).exits(1);
+}
+
+#[test]
+fn another_spelling_of_the_registry_is_no_way_around_the_policy() {
+    let stall = Stall::new();
+    stall.yard.scene.write("../ours.pub", PUBLIC_KEY);
+    stall.policy(&["key = \"ours.pub\""]);
+    let port = stall.yard.depot.address.rsplit(':').next().expect("a port").to_owned();
+    let using = |host: &str| {
+        let step = format!("{{ uses: \"{host}/acme/step:1.0\", with: {{ greeting: hello }} }}");
+        stall.yard.scene.write("pipelines/main.yml", format!("name: yard\nstages:\n  only: {{ steps: [{step}] }}\n"));
+    };
+    using(&format!("localhost:{port}"));
+    stall.refuses(3, "E-SIG-MISSING");
+    using(&format!("127.0.0.1:0{port}"));
+    stall.refuses(2, "E-PIPELINE-BROKEN");
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use sealock_contract::Digest;
 use sealock_registry::signature::SigningKey;
-use sealock_registry::{Login, Publication, Reference, ReferenceError};
+use sealock_registry::{Login, Publication, Reference, ReferenceError, RegistryError};
 use zeroize::Zeroizing;
 
 use super::component;
@@ -31,6 +32,9 @@ pub(crate) struct Publish {
     /// opens a key of `cosign`
     #[arg(long, value_name = "FILE", env = "SEALOCK_SIGN_KEY", hide_env = true)]
     sign_key: Option<PathBuf>,
+    /// Publish even where the tag has other code already
+    #[arg(long, env = "SEALOCK_OVERWRITE", hide_env = true)]
+    overwrite: bool,
     /// Log in as this user, not as Docker's files say
     #[arg(long, value_name = "NAME", requires = "password_stdin", env = "SEALOCK_USERNAME", hide_env = true)]
     username: Option<String>,
@@ -56,6 +60,7 @@ impl Publish {
         let publication = self.publication(shell)?;
         self.warn_of_version(shell, &to, &publication);
         let registries = Registries::open_as(shell, self.login(&to)?)?;
+        self.refuse_other(&registries, &to, &publication)?;
         let published = registries.wait(async |registry| registry.publish(&to, &publication).await)?;
         shell.answer(&format!("{}@{}\n", to.repository(), published.manifest));
         shell.tell(&format!("published {to}: {} bytes, {}\n", publication.component.len(), published.component));
@@ -83,6 +88,26 @@ impl Publish {
         let created = created(shell)?;
         let (manifest, imports, exports) = (found.manifest, found.imports, found.exports);
         Ok(Publication { component: bytes.into(), title, manifest, imports, exports, created })
+    }
+
+    /// A tag stands for one code: whoever named it gets no other by it, unless that is wanted.
+    fn refuse_other(&self, registries: &Registries, to: &Reference, publication: &Publication) -> Result<(), Failure> {
+        if self.overwrite {
+            return Ok(());
+        }
+        let there = registries.wait(async |registry| match registry.artifact(to).await {
+            Ok(artifact) => Ok(Some(format!("the component {}", artifact.component))),
+            Err(RegistryError::Integrity { .. }) => Ok(Some("something that is no plugin".to_owned())),
+            // Whoever may push and not read is told by the registry what may not be pushed.
+            Err(RegistryError::Missing { .. } | RegistryError::Login { .. }) => Ok(None),
+            Err(error) => Err(error),
+        })?;
+        let own = format!("the component {}", Digest::of(&publication.component));
+        match there.filter(|there| *there != own) {
+            None => Ok(()),
+            Some(there) => Err(Failure::new("E-PLUGIN-PUBLISHED", format!("`{to}` is there already: it has {there}"))
+                .help("publish another version, or replace it with `--overwrite`; who locked it keeps what it was")),
+        }
     }
 
     fn warn_of_version(&self, shell: &mut Shell, to: &Reference, publication: &Publication) {
