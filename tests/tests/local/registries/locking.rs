@@ -145,7 +145,7 @@ fn a_lockfile_that_is_not_what_was_written_runs_nothing_and_says_the_line() {
 #[test]
 fn a_lockfile_is_held_to_what_was_fetched_without_asking_anybody() {
     let yard = Yard::using(&["acme/step:1.0"]);
-    yard.depot.put_plugin("acme/step", "1.0", &asking("1.0.0", GET), LONG_AGO);
+    yard.depot.put_plugin("acme/step", "1.0", &asking("1.0.0", ""), LONG_AGO);
     yard.call(&["lock"]).exits(0);
     let good = yard.lockfile().expect("it is written");
     yard.depot.stop();

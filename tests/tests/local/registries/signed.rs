@@ -283,5 +283,5 @@ fn another_spelling_of_the_registry_is_no_way_around_the_policy() {
     using(&format!("localhost:{port}"));
     stall.refuses(3, "E-SIG-MISSING");
     using(&format!("127.0.0.1:0{port}"));
-    stall.refuses(2, "E-PIPELINE-BROKEN");
+    stall.refuses(2, "E-PLUGIN-NAME");
 }
