@@ -49,9 +49,9 @@ pub fn componentize(module: &[u8]) -> Result<Vec<u8>, FormatError> {
     format::validate(module)?;
     let outline = Outline::read(module)?;
     outline.imports.iter().try_for_each(|name| check(name))?;
-    outline.exported().into_iter().try_for_each(check_export)?;
     let mut module = go_runtime::make_room(module)?;
     if !outline.names_world && outline.speaks_interfaces() {
+        outline.exported().into_iter().try_for_each(check_export)?;
         let (resolve, world) = outline.world()?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
             .map_err(|error| refused(&error))?;

@@ -82,7 +82,7 @@ impl Lock {
             if let Some((_, old)) = before.plugins.iter().find(|(own, _)| is_same_plugin(own, reference)) {
                 let change = Change::of(&registries, reference, old, pinned);
                 if !self.accept {
-                    shell.print(&change.text());
+                    shell.answer(&change.text());
                     change.refuse_more()?;
                 }
                 pinned = change.into_new();

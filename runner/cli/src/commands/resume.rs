@@ -71,7 +71,7 @@ impl Resume {
         journal.go_on(&found.run).map_err(unread)?;
         let past = self.past(&journal, &found, &plan)?;
         policy::load(shell)?.check(&plan)?;
-        let plugins = Plugins::of(shell, repository.root());
+        let plugins = Plugins::of_event(shell, &repository, plan.trust, &plan.github);
         for (name, plugin) in &plan.plugins {
             plugins.hold(name, plugin).map_err(Failure::catalogue)?;
         }

@@ -162,6 +162,23 @@ fn every_other_core_module_is_refused_by_what_is_wrong_with_it() {
 }
 
 #[test]
+fn a_core_module_cannot_hold_up_or_talk_to_whoever_makes_a_component_of_it() {
+    let said = |module: &[u8]| componentize(module).expect_err("it is none").to_string();
+    let start = r#"(func (export "_start"))"#;
+    let exit = r#"(import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))"#;
+    let started = Instant::now();
+    assert!(said(&core_module(&exit.repeat(8_000), start)).contains("`wasi_snapshot_preview1 proc_exit` twice"));
+    let many: String =
+        (0..8_000).map(|number| format!(r#"(import "wasi_snapshot_preview1" "f{number}" (func))"#)).collect();
+    assert!(said(&core_module(&many, start)).contains("imports more than 1000 things"));
+    let many: String = (0..20_000).map(|number| format!(r#"(export "e{number}" (memory 0))"#)).collect();
+    assert!(said(&core_module("", &many)).contains("exports more than 10000 things"));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    let text = r#"(func (export "a:b/c;\ntype t = list<u8>;\nexport d:e/f#x"))"#;
+    assert!(said(&core_module("", text)).contains("which is no interface"));
+}
+
+#[test]
 fn compiled_code_of_another_engine_or_none_is_refused() {
     let artifact = Compiler::new().expect("a compiler").compile(&guests::bytes("guest_effect")).expect("it compiles");
     assert!(SANDBOX.load(&artifact).is_ok());

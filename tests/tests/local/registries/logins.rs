@@ -139,6 +139,8 @@ fn no_login_goes_to_a_token_server_elsewhere() {
 
     yard.depot.lie(guarded("nobody", "Bearer realm=\"http://example.com/token\"".to_owned()));
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH").says("not secure");
+    yard.depot.lie(guarded("nobody", format!("Bearer realm=\"https://{}/token\"", elsewhere.address)));
+    yard.call(&["lock"]).exits(6).says("E-REGISTRY-UNREACHABLE").says("does not speak TLS");
     yard.depot.lie(guarded("nobody", "Negotiate".to_owned()));
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH");
 }
@@ -168,15 +170,15 @@ fn a_registry_that_names_the_token_server_of_another_gets_no_token_of_it() {
 }
 
 #[test]
-fn no_login_of_this_machine_serves_what_strangers_start() {
+fn no_login_of_this_machine_serves_what_is_not_trusted() {
     let yard = yard();
     log_in(&yard);
     yard.depot.lie(guarded(ADA, "Basic realm=\"x\"".to_owned()));
     yard.call(&["lock"]).exits(0);
     yard.forget_fetched();
     yard.depot.forget();
-    let fork = r#"{"number":7,"pull_request":{"head":{"ref":"x","repo":{"full_name":"evil/blog"}},"base":{"ref":"main","repo":{"full_name":"acme/blog"}}}}"#;
-    yard.scene.write("../event.json", fork);
+    let own = r#"{"number":7,"pull_request":{"head":{"ref":"x","repo":{"full_name":"acme/blog"}},"base":{"ref":"main","repo":{"full_name":"acme/blog"}}}}"#;
+    yard.scene.write("../event.json", own);
     let told = yard.call(&["run", "--event", "../event.json"]);
     told.exits(6).says("E-REGISTRY-AUTH").says("no login of this machine is used here");
     let mut fetch = yard.command(&["fetch"]);

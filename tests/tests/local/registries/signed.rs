@@ -234,7 +234,9 @@ fn what_is_no_key_publishes_nothing() {
     let file = file.to_str().expect("a plain path");
     for key in ["../sign.key", "../missing.key"] {
         let name = stall.yard.name("acme/unsigned:1.0");
-        stall.yard.call(&["plugin", "publish", &name, "--file", file, "--sign-key", key]).exits(2).says("E-SIG-KEY");
+        let told = stall.yard.call(&["plugin", "publish", &name, "--file", file, "--sign-key", key]);
+        told.exits(2).says("E-SIG-KEY");
+        assert!(!told.stderr.contains("password"), "{}", told.stderr);
     }
     assert_eq!(stall.yard.depot.manifest("acme/unsigned", "1.0"), None);
 }
@@ -259,11 +261,12 @@ fn a_run_that_goes_on_is_held_to_the_policy_too() {
         "pipelines/main.yml",
         format!("name: yard\nstages:\n  only: {{ steps: [{{ run: \"false\" }}, {{ uses: \"{name}\", with: {{ greeting: hello }} }}] }}\n"),
     );
+    stall.yard.scene.commit();
     stall.yard.call(&["run"]).exits(1);
     stall.yard.scene.write("../ours.pub", PUBLIC_KEY);
     stall.policy(&["key = \"ours.pub\""]);
     let told = stall.yard.call(&["runs", "--format", "json"]);
-    let run = told.exits(0).json()["runs"][0]["run"].as_str().expect("a run").to_owned();
+    let run = told.exits(0).json()[0]["run"].as_str().expect("a run").to_owned();
     stall.call(&["resume", &run]).exits(3).says("E-SIG-MISSING");
     stall.call(&["run"]).exits(3).says("E-SIG-MISSING");
     // Without the policy the same run goes on as it did.

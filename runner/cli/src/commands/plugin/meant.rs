@@ -72,12 +72,11 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// What is locked is what runs, whatever its tag names now. What was fetched needs no registry.
 fn of_lockfile(shell: &Shell, reference: &Reference, locked: &Locked) -> Result<Meant, Failure> {
     let store = lock::store(shell)?;
-    let kept = store.read(locked.component, locked.size).map_err(|error| Failure::registry(&error))?;
+    let kept = lock::component(&store, reference, locked)?;
     let bytes = match kept {
         Some(bytes) => bytes,
-        None => {
-            Registries::open(shell)?.wait(async |registry| registry.locked(reference, locked, &store).await?.bytes())?
-        }
+        None => Registries::open(shell)?
+            .wait(async |registry| registry.locked(reference, locked, &store).await?.1.bytes())?,
     };
     let (name, manifest) = (locked.version.clone(), locked.manifest);
     Ok(Meant { bytes, version: Some(Version { reference: reference.to_string(), name, manifest, is_locked: true }) })
