@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::Diagnostic;
+use crate::{Diagnostic, escape};
 
 /// `::error file=…,line=…::…` for each diagnostic, one a line.
 pub fn github(reports: &[Report<'_>]) -> String {
@@ -17,7 +17,7 @@ pub fn github(reports: &[Report<'_>]) -> String {
 }
 
 fn command(report: &Report<'_>, diagnostic: &Diagnostic) -> String {
-    let mut properties = format!("file={}", property(report.source.name()));
+    let mut properties = format!("file={}", property(&escape(report.source.name())));
     if let Some(span) = diagnostic.span {
         let (start, end) = (report.source.position(span.start), report.source.position(span.end));
         let _ = write!(properties, ",line={},endLine={}", start.line, end.line);
@@ -27,7 +27,7 @@ fn command(report: &Report<'_>, diagnostic: &Diagnostic) -> String {
         }
     }
     let help = diagnostic.help.as_deref().map(|help| format!("\n{help}")).unwrap_or_default();
-    let text = format!("{}{help}", diagnostic.message);
+    let text = format!("{}{help}", escape(&diagnostic.message));
     format!("::{} {properties},title={}::{}", diagnostic.severity.word(), diagnostic.code, message(&text))
 }
 
