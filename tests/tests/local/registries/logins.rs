@@ -1,7 +1,8 @@
 //! Who a registry lets in, and that a login goes nowhere else.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
@@ -126,6 +127,20 @@ fn a_token_server_of_the_registry_gets_the_login_and_the_registry_the_token() {
     assert_eq!(asked.iter().filter(|asked| asked.path.starts_with("/token")).count(), 1, "one token does for all");
 }
 
+/// Somebody who answers everything in plain HTTP, whatever was asked.
+fn plain_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut asked = [0; 4096];
+            // Whoever is gone already needs no answer.
+            let _ = stream.read(&mut asked).and_then(|_| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+        }
+    });
+    address
+}
+
 #[test]
 fn no_login_goes_to_a_token_server_elsewhere() {
     let yard = yard();
@@ -139,7 +154,7 @@ fn no_login_goes_to_a_token_server_elsewhere() {
 
     yard.depot.lie(guarded("nobody", "Bearer realm=\"http://example.com/token\"".to_owned()));
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH").says("not secure");
-    yard.depot.lie(guarded("nobody", format!("Bearer realm=\"https://{}/token\"", elsewhere.address)));
+    yard.depot.lie(guarded("nobody", format!("Bearer realm=\"https://{}/token\"", plain_server())));
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-UNREACHABLE").says("does not speak TLS");
     yard.depot.lie(guarded("nobody", "Negotiate".to_owned()));
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH");
