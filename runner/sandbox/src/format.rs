@@ -117,7 +117,7 @@ pub enum FormatError {
         "found a core module that imports `{0}`; of core modules only those of WASI preview 1 can be made components"
     )]
     CoreImport(String),
-    /// It imports more than [`IMPORTS`] things.
+    /// It imports more things than a step may.
     #[error("it imports more than {IMPORTS} things")]
     TooManyImports,
 }

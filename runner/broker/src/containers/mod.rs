@@ -8,7 +8,7 @@
 //! - [`Services`] are a stage's `services`, started on a [`StageNetwork`] and waited for.
 //!
 //! Containers, networks, and look-ups go through `bollard`. Builds, pushes, and pulls are requests of our
-//! own over the same socket ([`wire`]): a build with BuildKit needs a session that hands out the context
+//! own over the same socket (`wire`): a build with BuildKit needs a session that hands out the context
 //! file by file and secrets from memory, which `bollard` does not offer, and a connection of its own dies
 //! with the future that asked, which is how a build is cancelled.
 //!

@@ -226,13 +226,17 @@ fn a_signature_that_names_a_repository_is_none_of_another() {
     let key = key(P256);
     let signed = both(&key, MANIFEST);
     for signed in &signed {
-        let error = signer_at(&"registry.example/acme/other:1".parse().expect("a reference"), &key, &[signed.clone()]);
+        let error = signer_at(
+            &"registry.example/acme/other:1".parse().expect("a reference"),
+            &key,
+            std::slice::from_ref(signed),
+        );
         let error = error.expect_err("it is signed as another plugin");
         assert_eq!(error.code(), "E-SIG-BROKEN");
         assert!(error.to_string().contains("`registry.example/acme/step"), "{error}");
         for host in ["registry.example", "REGISTRY.example.:443"] {
             let own = format!("{host}/acme/step:2").parse().expect("a reference");
-            assert!(signer_at(&own, &key, &[signed.clone()]).is_ok(), "{host}");
+            assert!(signer_at(&own, &key, std::slice::from_ref(signed)).is_ok(), "{host}");
         }
     }
 }

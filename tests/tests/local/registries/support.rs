@@ -1,5 +1,6 @@
 //! A scene with a registry, a cache of its own, and components that ask for what a test wants.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -98,7 +99,7 @@ pub(super) fn forged(text: &str) -> String {
             .filter(|line| line.contains(" = ") && !line.starts_with("entry"))
             .fold(String::new(), |text, line| text + line + "\n");
         let entry = e2e::depot::digest(format!("{reference}\n{values}").as_bytes());
-        forged += &format!("[plugins.\"{reference}\"]\n{values}entry = \"{entry}\"\n\n");
+        writeln!(forged, "[plugins.\"{reference}\"]\n{values}entry = \"{entry}\"\n").expect("text grows");
     }
     forged
 }
