@@ -19,9 +19,19 @@ impl Repository {
     /// # Panics
     /// When a file cannot be copied.
     pub fn of(folder: &str) -> Self {
+        Self::of_all(&[folder])
+    }
+
+    /// A repository whose first commit holds what is in several of these folders.
+    ///
+    /// # Panics
+    /// As [`of`](Self::of).
+    pub fn of_all(folders: &[&str]) -> Self {
         let this = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        let from = tests_folder().join(folder);
-        must(Command::new("cp").arg("-R").arg(from.join(".")).arg(this.path()));
+        for folder in folders {
+            let from = tests_folder().join(folder);
+            must(Command::new("cp").arg("-R").arg(from.join(".")).arg(this.path()));
+        }
         this.git(&["init", "--quiet", "--initial-branch=main"]);
         this.commit("First release");
         this

@@ -41,11 +41,8 @@ pub(crate) struct Shared {
     taken_up: AtomicBool,
     /// What a person said did not happen: what it left on the targets says nothing.
     void: Mutex<HashSet<String>>,
-    lost: CancellationToken,
     /// Why nothing may be changed anywhere any more: another run holds a target.
     fenced: OnceLock<StepError>,
-    /// Why a target was lost first.
-    why: OnceLock<StepError>,
 }
 
 /// What a deployment needs to begin.
@@ -94,11 +91,10 @@ impl Deployment {
 
     fn start(facts: RunFacts, held: Vec<Held>) -> Self {
         let release = release_id(&facts.run, &held);
-        let lost = CancellationToken::new();
-        let (fenced, why) = (OnceLock::new(), OnceLock::new());
+        let fenced = OnceLock::new();
         let touched = AtomicBool::new(held.iter().any(|held| held.is_resumed));
         let (taken_up, void) = (AtomicBool::new(false), Mutex::default());
-        let shared = Arc::new(Shared { facts, release, held, touched, taken_up, void, lost, fenced, why });
+        let shared = Arc::new(Shared { facts, release, held, touched, taken_up, void, fenced });
         let renewing: Vec<_> =
             (0..shared.held.len()).map(|index| tokio::spawn(renewal::keep(shared.clone(), index))).collect();
         Self { shared, renewing: Mutex::new(renewing) }
@@ -151,19 +147,16 @@ impl Deployment {
         self.held(target).map(|held| held.state().ledger.verifiers(release).to_vec()).unwrap_or_default()
     }
 
-    /// Waits until a target is no longer certainly ours; nothing may be started then. Never returns while all are.
-    pub async fn lost(&self) -> StepError {
-        self.shared.lost.cancelled().await;
-        self.shared.why.get().cloned().unwrap_or_else(|| TargetError::LeaseLost { target: String::new() }.into())
-    }
-
     /// Whether an effect may be started: every target is ours, for long enough.
     ///
     /// # Errors
     ///
-    /// `E-FENCED`, or `E-LEASE-LOST` from 20 s before a lease's end.
-    pub fn check(&self) -> Result<(), StepError> {
-        self.shared.held.iter().try_for_each(|held| self.shared.check(held))
+    /// `E-FENCED`, or `E-LEASE-LOST` from 20 s before a lease's end when the target does not renew it.
+    pub async fn check(&self) -> Result<(), StepError> {
+        for held in &self.shared.held {
+            self.shared.check(held).await?;
+        }
+        Ok(())
     }
 
     /// How often each target was waited for, by name; see [`sealock_broker::ssh::SshClient::round_trips`].
@@ -193,7 +186,7 @@ impl Deployment {
         details: Vec<(String, String)>,
     ) -> Result<Release, StepError> {
         let held = self.held(target)?;
-        self.shared.check(held)?;
+        self.shared.check(held).await?;
         let (archive, digest) = archive;
         let mut record = self.shared.record(held, self.release(), Outcome::Staged);
         let path = format!("{}/releases/{}", held.state().directory, self.release());
@@ -218,7 +211,7 @@ impl Deployment {
     /// `E-FENCED`, `E-RELEASE-MISSING`, `E-TARGET-DISK` before anything was moved, and what connections fail at.
     pub async fn switch(&self, target: &str, release: Option<&str>) -> Result<(), StepError> {
         let held = self.held(target)?;
-        self.shared.check(held)?;
+        self.shared.check(held).await?;
         self.touch();
         let current = held.state().current.clone();
         let record = match (release, current) {
@@ -395,8 +388,8 @@ impl Deployment {
         self.shared.touched.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn check_one(&self, held: &Held) -> Result<(), StepError> {
-        self.shared.check(held)
+    pub(crate) async fn check_one(&self, held: &Held) -> Result<(), StepError> {
+        self.shared.check(held).await
     }
 
     /// Passes a result on; when it says that the target is another run's now, the deployment is lost.
@@ -421,7 +414,7 @@ impl Drop for Deployment {
 }
 
 impl Shared {
-    fn check(&self, held: &Held) -> Result<(), StepError> {
+    async fn check(&self, held: &Held) -> Result<(), StepError> {
         if let Some(why) = self.fenced.get() {
             return Err(why.clone());
         }
@@ -429,7 +422,7 @@ impl Shared {
         if held.lease.allows_effects() {
             return Ok(());
         }
-        Err(TargetError::LeaseLost { target: held.link.name.clone() }.into())
+        renewal::renew_now(self, held).await
     }
 
     fn heed<T>(&self, result: Result<T, TargetError>) -> Result<T, StepError> {
@@ -445,14 +438,8 @@ impl Shared {
 
     /// Another run holds a target: this one changes nothing more on any.
     pub(crate) fn fence(&self, why: StepError) {
-        let _ = self.fenced.set(why.clone());
-        self.lose(why);
-    }
-
-    pub(crate) fn lose(&self, why: StepError) {
         // The first cause is the one that is told.
-        let _ = self.why.set(why);
-        self.lost.cancel();
+        let _ = self.fenced.set(why);
     }
 
     fn record(&self, held: &Held, release: &str, outcome: Outcome) -> Record {

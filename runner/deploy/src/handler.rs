@@ -143,7 +143,7 @@ impl TargetsHandler {
             TargetsRequest::Open { name } => open(step, &stage.deployment, name).await,
             TargetsRequest::Verify { names } => {
                 names.iter().try_for_each(|name| step.grant().check_target(name))?;
-                stage.deployment.check()?;
+                stage.deployment.check().await?;
                 stage.verify.verify(names).await.map(|()| Response::Done)
             }
             TargetsRequest::SwitchTo { target, release } => {
@@ -256,7 +256,7 @@ async fn on_target(place: &Place<'_>, request: TargetsRequest) -> Result<Respons
             place.deployment.prune_later(&place.name, keep)?;
             Ok(Response::Done)
         }
-        TargetsRequest::Script(asked) => script::start(place, &asked),
+        TargetsRequest::Script(asked) => script::start(place, &asked).await,
         TargetsRequest::Names
         | TargetsRequest::Open { .. }
         | TargetsRequest::Verify { .. }
@@ -268,7 +268,7 @@ async fn on_target(place: &Place<'_>, request: TargetsRequest) -> Result<Respons
 
 /// A switch that could be refused is refused before anybody writes down that it may have happened.
 async fn switch(place: &Place<'_>, chronicle: &dyn Chronicle, release: &str) -> Result<Response, Refusal> {
-    place.deployment.check_one(place.held()?)?;
+    place.deployment.check_one(place.held()?).await?;
     chronicle.switching(&place.name, release).await?;
     let to = Some(release).filter(|release| !release.is_empty());
     place.deployment.switch(&place.name, to).await?;
@@ -288,7 +288,7 @@ fn check_remote(remote: &str) -> Result<(), Refusal> {
 async fn write(place: &Place<'_>, remote: &str, mode: u32, bytes: Bytes) -> Result<Response, Refusal> {
     check_remote(remote)?;
     let held = place.held()?;
-    place.deployment.check_one(held)?;
+    place.deployment.check_one(held).await?;
     place.deployment.touch();
     let (mode, size) = (format!("{:04o}", mode & 0o777), bytes.len().to_string());
     place.deployment.change(held, "write", &[remote, &mode, &size], bytes).await?;

@@ -12,7 +12,7 @@ use crate::state::TargetState;
 
 /// Removes what `keep` leaves over, and only then.
 pub(crate) async fn prune(deployment: &Deployment, held: &Held, keep: u32) -> Result<(), Refusal> {
-    deployment.check_one(held)?;
+    deployment.check_one(held).await?;
     let surplus = Surplus::of(&held.state(), deployment.release(), keep as usize);
     if surplus == Surplus::default() {
         return Ok(());

@@ -36,7 +36,7 @@ pub(crate) async fn pull(
 ) -> Result<Digest, Refusal> {
     let digest = digest_of(image)?;
     let held = place.held()?;
-    place.deployment.check_one(held)?;
+    place.deployment.check_one(held).await?;
     let secret = password.map(|handle| place.step.secret_bytes(&*place.step.handles().secret(handle)?)).transpose()?;
     let args = [image.to_owned(), registry_of(image).to_owned(), username.unwrap_or_default().to_owned()];
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the type's crate is not imported here")]

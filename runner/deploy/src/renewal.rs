@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use sealock_contract::StepError;
 use tokio::time::timeout;
 
 use crate::deployment::Shared;
@@ -15,6 +16,8 @@ use crate::link::is_lost;
 
 /// Between two attempts to renew a lease that could not be renewed.
 const RENEW_AGAIN_SECONDS: u64 = 2;
+/// How long an effect waits for a target to say whether it is still ours.
+const ASK_SECONDS: u64 = 10;
 
 /// Renews one target's lease until the task is aborted or another run holds the target. A lease that ran out is asked
 /// for on and on: the target itself says, by the fence, whether it is still ours.
@@ -25,9 +28,6 @@ pub(crate) async fn keep(shared: Arc<Shared>, index: usize) {
         let _ = timeout(Duration::from_secs(pause), held.wake.notified()).await;
         let sent = Instant::now();
         let left = held.lease.left();
-        if left.is_zero() {
-            shared.lose(TargetError::LeaseLost { target: held.link.name.clone() }.into());
-        }
         let limit = if left.is_zero() { Duration::from_secs(lease::LEASE_SECONDS) } else { left };
         pause = match timeout(limit, renew(held, &shared.facts.run)).await {
             Ok(Ok(())) => {
@@ -47,6 +47,27 @@ pub(crate) async fn keep(shared: Arc<Shared>, index: usize) {
             }
             Err(_) => RENEW_AGAIN_SECONDS,
         };
+    }
+}
+
+/// Renews the lease of a target that is no longer certainly ours. A machine that slept learns so who holds it now.
+///
+/// # Errors
+///
+/// `E-FENCED` or `E-TARGET-REGRESS` when the target says so, and `E-LEASE-LOST` when it does not answer in time.
+pub(crate) async fn renew_now(shared: &Shared, held: &Held) -> Result<(), StepError> {
+    let sent = Instant::now();
+    match timeout(Duration::from_secs(ASK_SECONDS), renew(held, &shared.facts.run)).await {
+        Ok(Ok(())) => {
+            held.lease.renew(sent);
+            Ok(())
+        }
+        Ok(Err(error @ (TargetError::Fenced { .. } | TargetError::Regress { .. }))) => {
+            let told = StepError::from(error);
+            shared.fence(told.clone());
+            Err(told)
+        }
+        Ok(Err(_)) | Err(_) => Err(TargetError::LeaseLost { target: held.link.name.clone() }.into()),
     }
 }
 

@@ -15,9 +15,9 @@ use crate::handler::Place;
 use crate::held::Held;
 
 /// Starts a step's script; the step follows it by a handle.
-pub(crate) fn start(place: &Place<'_>, asked: &Script) -> Result<Response, Refusal> {
+pub(crate) async fn start(place: &Place<'_>, asked: &Script) -> Result<Response, Refusal> {
     let held = place.held()?;
-    place.deployment.check_one(held)?;
+    place.deployment.check_one(held).await?;
     let user = allowed_user(place, asked.user.as_deref())?;
     if !is_preparing(place, held, &asked.cwd) {
         place.deployment.touch();

@@ -286,7 +286,7 @@ async fn intend(shared: &Shared, room: &Room, attempt: &Attempt) -> Result<(), C
         component: attempt.component.clone(),
         inputs: attempt.prepared.record.clone(),
     };
-    room.check_effect()?;
+    room.check_effect().await?;
     shared.commit(kind).await?;
     room.effect_began();
     Ok(())

@@ -283,9 +283,9 @@ impl Room {
     }
 
     /// Whether an effect may be started: every target is still ours.
-    pub(crate) fn check_effect(&self) -> Result<(), Cause> {
+    pub(crate) async fn check_effect(&self) -> Result<(), Cause> {
         match self.deployment.get() {
-            Some(deployment) => deployment.check().map_err(crate::outcome::cause_of),
+            Some(deployment) => deployment.check().await.map_err(crate::outcome::cause_of),
             None => Ok(()),
         }
     }

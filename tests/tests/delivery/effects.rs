@@ -32,7 +32,7 @@ struct Scene<'rig> {
 impl<'rig> Scene<'rig> {
     fn new(rig: &'rig Rig) -> Self {
         rig.reset();
-        let repository = Repository::of("scenarios/small");
+        let repository = Repository::of_all(&["scenarios/small", "scenarios/effects"]);
         let sealock = Sealock::new(rig, repository.path());
         let scene = Self { rig, sealock, _repository: repository, live: "first".to_owned(), rows: 0 };
         scene.start(&["release=first", "migrate=false"], &[]).end().expect(0);
