@@ -203,10 +203,7 @@ fn the_child_compiles_within_its_limits_and_its_code_loads_here() {
     let code = child().compile(&guests::bytes("guest_polite")).expect("it compiles in 2 GiB and 60 s");
     assert!(SANDBOX.load(&code).is_ok());
     let refused = child().compile(b"nonsense").expect_err("no component");
-    assert!(
-        matches!(&refused, CompileFailure::Refused(message) if message.contains("no WebAssembly")),
-        "{refused}"
-    );
+    assert!(matches!(&refused, CompileFailure::Refused(message) if message.contains("no WebAssembly")), "{refused}");
 }
 
 /// Small to send, large to compile.
