@@ -24,16 +24,20 @@ mod script;
 mod strategy;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod volume;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sealock_rollout::{Targets, invalid, key};
-use sealock_sdk::{EffectState, Error, Inputs, Json, Outcome, Outputs, Secret, SecretMap, Step, WorkspacePath, step};
+use sealock_sdk::{
+    EffectState, Error, Inputs, Json, Outcome, Outputs, Secret, SecretMap, Step, WorkspacePath, step, temporary, workspace,
+};
 
 use bundle::Bundle;
 use colour::{Ports, Proxy};
@@ -42,10 +46,6 @@ use deployment::Deployment;
 use pin::Pin;
 use strategy::Strategy;
 
-/// Where a release is put together: the step's own temporary folder.
-const STAGING: &str = "/tmp/release";
-/// Where components see the workspace.
-const WORKSPACE: &str = "/workspace";
 
 #[derive(Inputs)]
 struct ComposeDeploy {
@@ -119,7 +119,13 @@ fn rollback(inputs: ComposeDeploy, step: &mut Step) -> Result<(), Error> {
 
 fn targets<'a>(inputs: &'a ComposeDeploy, step: &'a mut Step) -> Targets<'a> {
     let (username, password) = (inputs.username.as_deref(), inputs.password.as_ref());
-    Targets { step: RefCell::new(step), env: &inputs.env, username, password, staging: STAGING }
+    let staging = staging().display().to_string();
+    Targets { step: RefCell::new(step), env: &inputs.env, username, password, staging }
+}
+
+/// Where a release is put together.
+fn staging() -> PathBuf {
+    temporary().join("release")
 }
 
 fn strategy(inputs: &ComposeDeploy) -> Result<Strategy, Error> {
@@ -152,8 +158,9 @@ fn put_together(inputs: &ComposeDeploy, step: &mut Step) -> Result<Deployment, E
     if strategy.proxy().is_some() {
         compose.check_two_stacks(path)?;
     }
-    let bundle = Bundle::gather(Path::new(WORKSPACE), path, &compose, !env_names.is_empty())?;
-    bundle.write(Path::new(WORKSPACE), Path::new(STAGING), &pin::override_text(&pins))?;
+    let workspace = workspace();
+    let bundle = Bundle::gather(&workspace, path, &compose, !env_names.is_empty())?;
+    bundle.write(&workspace, &staging(), &pin::override_text(&pins))?;
 
     tell_author(&compose, &pins, &bundle, step);
     Ok(Deployment {
@@ -173,7 +180,7 @@ fn put_together(inputs: &ComposeDeploy, step: &mut Step) -> Result<Deployment, E
 fn read(path: &str) -> Result<Compose, Error> {
     /// The longest compose file that is read.
     const BYTES: u64 = 1 << 20;
-    let full = Path::new(WORKSPACE).join(path);
+    let full = workspace().join(path);
     let unreadable = |error| invalid("E-COMPOSE-READ", format!("{path} cannot be read: {error}"));
     let bytes = fs::metadata(&full).map_err(unreadable)?.len();
     if bytes > BYTES {

@@ -15,7 +15,7 @@ pub(crate) fn failed_report() -> String {
     format!("container /p-web-1 web running unhealthy 0 0 policy= x id {IMAGE}\nverdict failed p-web-1\nlog boom\n")
 }
 
-fn good_report() -> String {
+pub(crate) fn good_report() -> String {
     format!("container /p-web-1 web running healthy 0 0 policy= x id {IMAGE}\nverdict ready \n")
 }
 

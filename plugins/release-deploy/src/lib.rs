@@ -15,6 +15,8 @@ mod report;
 mod request;
 mod rollback;
 mod script;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -101,5 +103,5 @@ fn service(inputs: &ReleaseDeploy) -> Result<Service, Error> {
 
 fn targets<'a>(inputs: &'a ReleaseDeploy, step: &'a mut Step) -> Targets<'a> {
     let (username, password) = (None, None);
-    Targets { step: RefCell::new(step), env: &inputs.env, username, password, staging: inputs.source.as_str() }
+    Targets { step: RefCell::new(step), env: &inputs.env, username, password, staging: inputs.source.as_str().to_owned() }
 }

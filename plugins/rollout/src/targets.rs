@@ -25,7 +25,7 @@ pub struct Targets<'a> {
     /// Its password.
     pub password: Option<&'a Secret>,
     /// The folder that becomes a release.
-    pub staging: &'a str,
+    pub staging: String,
 }
 
 struct Opened<'a> {
@@ -48,8 +48,8 @@ impl Fleet for Targets<'_> {
 
     fn open(&self, name: &str) -> Result<Box<dyn Machine + '_>, Error> {
         let target = targets::open(name)?;
-        let Self { env, username, password, staging, .. } = *self;
-        Ok(Box::new(Opened { target, env, username, password, staging }))
+        let Self { env, username, password, .. } = *self;
+        Ok(Box::new(Opened { target, env, username, password, staging: &self.staging }))
     }
 
     fn verify(&self, names: &[String]) -> Result<(), Error> {

@@ -65,4 +65,4 @@ pub use outcome::{EffectState, IntoOutcome, Outcome};
 pub use sealock_sdk_macros::{Inputs, Outputs, step};
 pub use step::{Annotation, Group, Level, Outputs, Step};
 pub use value::Value;
-pub use workspace::workspace;
+pub use workspace::{temporary, workspace};

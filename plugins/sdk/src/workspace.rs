@@ -1,18 +1,29 @@
-//! Where the workspace is.
+//! Where the workspace and the step's own temporary folder are.
 
 use std::path::PathBuf;
 
 /// The folder of the workspace: `/workspace` in a component, the kit's own folder in a test.
 pub fn workspace() -> PathBuf {
-    place()
+    place::workspace()
+}
+
+/// The step's own temporary folder, gone with its call: `/tmp` in a component, one of the kit's own in a test.
+pub fn temporary() -> PathBuf {
+    place::temporary()
 }
 
 #[cfg(target_family = "wasm")]
-fn place() -> PathBuf {
-    PathBuf::from("/workspace")
+mod place {
+    use std::path::PathBuf;
+
+    pub(super) fn workspace() -> PathBuf {
+        PathBuf::from("/workspace")
+    }
+
+    pub(super) fn temporary() -> PathBuf {
+        PathBuf::from("/tmp")
+    }
 }
 
 #[cfg(not(target_family = "wasm"))]
-fn place() -> PathBuf {
-    crate::testing::fake::workspace()
-}
+use crate::testing::fake as place;

@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! - Every change on a target carries the epoch that the target is held with; a target that has seen a higher
-//!   one changes nothing, and the deployment is lost ([`Deployment::lost`]).
+//!   one changes nothing anywhere any more ([`Deployment::check`]).
 //! - No effect is started in the last [`MARGIN_SECONDS`] of a lease.
 //! - A question that changes something has a nonce: asked again after a lost connection it changes nothing more.
 //! - *Previous* is the last verified release of the ledger, never a file's time.

@@ -1,5 +1,7 @@
 //! Freezes the steps of a stage: plugin, inputs, limits, grant.
 
+use std::collections::HashMap;
+
 use sealock_contract::grant::NetworkGrant;
 use sealock_contract::manifest::{InputSpec, InputType};
 use sealock_contract::{Manifest, StepLimits};
@@ -46,7 +48,9 @@ fn keys(steps: &[Step], prefix: &str) -> Vec<String> {
     };
     let id = |step: &Step| step.id.as_ref().map(|id| id.value.clone());
     let wanted: Vec<Option<String>> = steps.iter().map(|step| id(step).or_else(|| plugin(step))).collect();
-    let is_only = |name: &String| wanted.iter().flatten().filter(|other| *other == name).count() == 1;
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    wanted.iter().flatten().for_each(|name| *times.entry(name.as_str()).or_default() += 1);
+    let is_only = |name: &str| times.get(name) == Some(&1);
     let named = |(index, step): (usize, &Step)| match (id(step), &wanted[index]) {
         (Some(id), _) => id,
         (None, Some(name)) if is_only(name) => format!("{prefix}{name}"),

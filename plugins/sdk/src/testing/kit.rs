@@ -11,11 +11,15 @@ use crate::testing::state::{self, Facts, Machine, Served, State};
 use crate::testing::{Ended, Reply};
 use crate::{EffectState, Error, Inputs, IntoOutcome, Outcome, Outputs, Step, Value};
 
+/// The folder that a step finds as its temporary one.
+const TEMPORARY: &str = "tmp";
+
 /// A fake host: it grants what it is told to, and records what it is asked.
 ///
 /// Every call ([`Kit::run`], [`Kit::probe`], [`Kit::rollback`]) starts from what was set up; files stay between them.
 #[derive(Debug)]
 pub struct Kit {
+    folder: PathBuf,
     workspace: PathBuf,
     inputs: Vec<(String, Value)>,
     secrets: Vec<(String, Vec<u8>)>,
@@ -47,9 +51,13 @@ impl Kit {
     pub fn new() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let name = format!("sealock-kit-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let workspace = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&workspace).expect("there is room for a temporary folder");
+        let folder = std::env::temp_dir().join(name);
+        let workspace = folder.join("workspace");
+        for inner in [&workspace, &folder.join(TEMPORARY)] {
+            std::fs::create_dir_all(inner).expect("there is room for a temporary folder");
+        }
         Self {
+            folder,
             workspace,
             inputs: Vec::new(),
             secrets: Vec::new(),
@@ -265,6 +273,7 @@ impl Kit {
             secrets: self.secrets.iter().cloned().collect(),
             may_reveal: self.may_reveal,
             workspace: self.workspace.clone(),
+            temporary: self.folder.join(TEMPORARY),
             known_outputs: self.known_outputs.clone(),
             served: self.served.clone(),
             programs: self.programs.clone(),
@@ -282,6 +291,6 @@ impl Kit {
 impl Drop for Kit {
     fn drop(&mut self) {
         // A folder that stays behind is the system's to remove.
-        let _ = std::fs::remove_dir_all(&self.workspace);
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

@@ -45,6 +45,7 @@ pub(crate) struct State {
     pub(crate) secrets: BTreeMap<String, Vec<u8>>,
     pub(crate) may_reveal: bool,
     pub(crate) workspace: PathBuf,
+    pub(crate) temporary: PathBuf,
     pub(crate) known_outputs: Option<BTreeSet<String>>,
     pub(crate) served: Vec<Served>,
     pub(crate) programs: Vec<(String, Reply)>,

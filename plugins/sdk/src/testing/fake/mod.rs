@@ -18,3 +18,8 @@ use std::path::PathBuf;
 pub(crate) fn workspace() -> PathBuf {
     crate::testing::state::with(|state| state.workspace.clone())
 }
+
+/// Where the kit's temporary folder is.
+pub(crate) fn temporary() -> PathBuf {
+    crate::testing::state::with(|state| state.temporary.clone())
+}
