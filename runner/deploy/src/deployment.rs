@@ -422,7 +422,8 @@ impl Shared {
         if held.lease.allows_effects() {
             return Ok(());
         }
-        renewal::renew_now(self, held).await
+        // Rare, and larger than everything that waits for it.
+        Box::pin(renewal::renew_now(self, held)).await
     }
 
     fn heed<T>(&self, result: Result<T, TargetError>) -> Result<T, StepError> {
