@@ -14,6 +14,7 @@ mod local {
     mod compiled;
     mod effects;
     mod evaluate;
+    mod examples;
     mod faults;
     mod flow;
     mod github;

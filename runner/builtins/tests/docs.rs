@@ -109,6 +109,21 @@ fn is_to_be_written() -> bool {
 }
 
 #[test]
+fn every_readme_lists_what_its_manifest_has() {
+    let mut missing = Vec::new();
+    for own in sealock_builtins::all() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../plugins/{}/README.md", own.name));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let manifest = own.manifest();
+        let requests = manifest.requests.iter().map(|request| request.capability.name());
+        let names = manifest.inputs.keys().chain(manifest.outputs.keys()).map(String::as_str).chain(requests);
+        let is_listed = |name: &str| text.contains(&format!("`{name}`"));
+        missing.extend(names.filter(|name| !is_listed(name)).map(|name| format!("{}: `{name}`", own.name)));
+    }
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
 fn the_pages_say_what_the_manifests_say() {
     let folder = folder();
     if is_to_be_written() {

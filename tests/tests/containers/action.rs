@@ -154,11 +154,11 @@ fn the_readmes_workflow_runs_as_it_stands_but_for_the_binary() {
     let (_, after) = after.split_once('\n').expect("its line ends");
     let binary: Vec<String> = workflow.binary().lines().map(|line| format!("          {line}\n")).collect();
     let binary = binary.concat();
-    let pipeline = PIPELINE.replace("KEY", "DEPLOY_KEY");
+    let pipeline = PIPELINE.replace("KEY", "REGISTRY_TOKEN");
     workflow.repository().write("pipelines/main.yml", &pipeline);
     workflow.write_whole(&format!("{before}{binary}{after}"));
     workflow
-        .run(&["push", "-P", "ubuntu-24.04=-self-hosted", "-s", &format!("DEPLOY_KEY={SECRET}")])
+        .run(&["push", "-P", "ubuntu-24.04=-self-hosted", "-s", &format!("REGISTRY_TOKEN={SECRET}")])
         .expect(0)
         .saying("key ***");
 }

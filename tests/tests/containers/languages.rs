@@ -1,6 +1,7 @@
 //! Plugins in every language, by the real toolchains: `plugin new`, `plugin build`, `plugin test`, and a stage that uses
 //! what came of it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,7 +17,19 @@ struct Toolchains {
 
 impl Toolchains {
     fn new() -> Self {
-        Self { folder: tool("languages"), scene: tempfile::tempdir().expect("a temporary folder") }
+        let this = Self { folder: tool("languages"), scene: tempfile::tempdir().expect("a temporary folder") };
+        // Puts there what was fetched once for all runs of these tests.
+        let npm = format!("[ \"$1\" = install ] && exec ln -s {}/node_modules .", this.folder.display());
+        this.program("npm", &npm);
+        this
+    }
+
+    /// Another program that an author would have.
+    fn program(&self, name: &str, text: &str) {
+        let file = self.scene.path().join("bin").join(name);
+        std::fs::create_dir_all(file.parent().expect("it is in a folder")).expect("the scene is ours");
+        std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).expect("the scene is ours");
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).expect("the scene is ours");
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -27,7 +40,8 @@ impl Toolchains {
     }
 
     fn furnish<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        let path = format!("{}:{}", self.folder.join("bin").display(), search_path());
+        let own = self.scene.path().join("bin");
+        let path = format!("{}:{}:{}", own.display(), self.folder.join("bin").display(), search_path());
         command.env("PATH", path).env("PYTHONPATH", self.folder.join("site")).env("HOME", self.scene.path());
         command.env("GOTOOLCHAIN", "local").env("GOCACHE", self.scene.path().join("go-cache"))
     }
@@ -43,11 +57,6 @@ impl Toolchains {
         let name = format!("line-{language}");
         self.sealock(&["plugin", "new", "--lang", language, &name]);
         let project = self.scene.path().join(&name);
-        if language == "js" {
-            // What `npm install` puts there.
-            let modules = self.folder.join("node_modules");
-            std::os::unix::fs::symlink(modules, project.join("node_modules")).expect("a link can be made");
-        }
         self.sealock(&["plugin", "build", &name]);
         let told = self.sealock(&["plugin", "test", &name]);
         assert!(told.contains("3 scenarios, 0 failed"), "{language}: {told}");
@@ -73,6 +82,22 @@ fn a_new_project_builds_and_passes_in_every_language() {
         let project = toolchains.make(language);
         let name = project.file_name().and_then(|name| name.to_str()).expect("a plain name");
         runs_in_a_pipeline(&toolchains, name);
+    }
+}
+
+#[test]
+fn a_toolchain_that_is_not_there_is_named_with_where_to_get_it() {
+    let toolchains = Toolchains::new();
+    toolchains.program("npm", "echo no network >&2; exit 1");
+    toolchains.program("python3", "echo No module named ziglang >&2; exit 1");
+    for (language, needs) in [("js", "npm, which fetches jco"), ("c", "pip install ziglang")] {
+        let name = format!("line-{language}");
+        let told = toolchains.sealock(&["plugin", "new", "--lang", language, &name]);
+        assert!(told.contains("sealock plugin build"), "{told}");
+        let answer = ask(&mut toolchains.command(&["plugin", "build", &name]));
+        assert!(!answer.good, "{}", answer.out);
+        assert_eq!(answer.err.matches("error[").count(), 1, "{}", answer.err);
+        assert!(answer.err.contains("E-PLUGIN-BUILD") && answer.err.contains(needs), "{}", answer.err);
     }
 }
 

@@ -32,17 +32,6 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// What has to be installed.
-    pub(crate) fn needs(self) -> &'static str {
-        match self {
-            Self::Rust => "the target wasm32-wasip2: rustup target add wasm32-wasip2",
-            Self::Python => "componentize-py: pip install componentize-py",
-            Self::Js => "npm, and once in the project: npm install",
-            Self::Go => "Go 1.26 or newer",
-            Self::C => "Zig's C compiler: pip install ziglang",
-        }
-    }
-
     fn templates(self) -> &'static [File] {
         match self {
             Self::Rust => RUST,

@@ -14,9 +14,6 @@ use crate::flaws;
 use crate::project::{Build as Recipe, Project};
 use crate::shell::Shell;
 
-/// What a shell, `env`, and most tools exit with when a program is not there.
-const NOT_FOUND: i32 = 127;
-
 /// Build a project's component by the command under `[build]` in its plugin.toml, and put it beside that file.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
@@ -69,9 +66,9 @@ fn call(shell: &mut Shell, project: &Project, recipe: &Recipe) -> Result<(), Fai
     if status.success() {
         return Ok(());
     }
-    // What else it is that fails, the tool itself says.
-    let help = recipe.needs.clone().filter(|_| status.code() == Some(NOT_FOUND));
     let message = format!("`{program}` failed ({status}); what it said stands above");
+    // A tool that is missing behind another (a module of Python, a package of npm) fails with that one's own words and code.
+    let help = recipe.needs.as_ref().map(|needs| format!("if that is not a mistake of the source: it needs {needs}"));
     Err(Failure::new("E-PLUGIN-BUILD", message).maybe_help(help))
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::exit_code;
 use crate::failure::Failure;
+use crate::project::Project;
 use crate::scaffold::{self, Language};
 use crate::shell::Shell;
 
@@ -43,7 +44,8 @@ impl New {
         written.map_err(|error| Failure::new("E-PLUGIN-PROJECT", format!("{}: {error}", folder.display())))?;
         let shown = folder.display();
         shell.answer(&format!("made {shown}\n  sealock plugin build {shown}\n  sealock plugin test {shown}\n"));
-        shell.tell(&format!("building it needs {}\n", self.lang.needs()));
+        let needs = Project::open(&full)?.build.and_then(|recipe| recipe.needs);
+        shell.tell(&needs.map(|needs| format!("building it needs {needs}\n")).unwrap_or_default());
         if sealock_builtins::all().iter().any(|own| own.name == self.name) {
             let name = &self.name;
             shell.tell(&format!(
