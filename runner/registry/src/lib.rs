@@ -15,6 +15,7 @@ mod error;
 mod fetch;
 mod host;
 mod json;
+mod lists;
 mod lockfile;
 mod login;
 mod patience;

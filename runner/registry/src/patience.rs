@@ -16,6 +16,8 @@ pub(crate) const HEAD_BYTES: usize = 64 << 10;
 pub(crate) const TAG_PAGES: usize = 20;
 /// Tags of a repository that are looked at.
 pub(crate) const TAGS: usize = 10_000;
+/// Pages of a list of referrers: enough for a hundred thousand of them, behind which somebody could hide a signature.
+pub(crate) const REFERRER_PAGES: usize = 128;
 /// Referrers of a manifest that are looked at: a hundred thousand signatures must not be fetched.
 pub(crate) const REFERRERS: usize = 64;
 /// Longest pause that a registry may ask for: `Retry-After: 1000000000` must not hold a run.

@@ -8,18 +8,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue, LINK};
+use http::header::{HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use sealock_contract::Digest;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::artifact::{Config, Descriptor, INDEX_TYPE};
+use crate::artifact::Config;
 use crate::challenge::{self, Challenge, ChallengeError};
-use crate::patience::{DOCUMENT_BYTES, REFERRERS, TAG_PAGES, TAGS, TOKEN_BYTES};
-use crate::signature::rank;
+use crate::patience::{DOCUMENT_BYTES, TOKEN_BYTES};
 use crate::transport::{Answer, Question, Transport, Url, late};
-use crate::{Artifact, Login, Logins, Patience, Reference, RegistryError, Repository, Store, Verified, host, json};
+use crate::{Artifact, Login, Logins, Patience, Reference, RegistryError, Repository, Store, Verified, host};
 
 /// What a registry says the digest of its answer is.
 const DIGEST_HEADER: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -114,56 +113,6 @@ impl Registry {
         self.again(|| self.blob_once(repository, digest, size)).await
     }
 
-    /// All tags of a repository, in the registry's order, and no more than ten thousand.
-    ///
-    /// # Errors
-    ///
-    /// When the registry does not give them.
-    pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, RegistryError> {
-        let mut tags = Vec::new();
-        let mut next = Some(url(repository, "tags/list?n=1000")?);
-        for _ in 0..TAG_PAGES {
-            let Some(url) = next.take().filter(|_| tags.len() < TAGS) else {
-                break;
-            };
-            let (page, following) = self.again(|| self.tag_page(repository, &url)).await?;
-            tags.extend(page);
-            next = following.and_then(|link| url.follow(&link)).filter(|to| to.has_origin_of(&url));
-        }
-        tags.truncate(TAGS);
-        Ok(tags)
-    }
-
-    /// What refers to a manifest, such as its signatures, and no more than the first 64 of it: by the registry's own list, or
-    /// by the tag that stands for one where it has none.
-    ///
-    /// # Errors
-    ///
-    /// When the registry does not give the list, or it is none.
-    pub async fn referrers(&self, repository: &Repository, manifest: Digest) -> Result<Vec<Descriptor>, RegistryError> {
-        let own = url(repository, &format!("referrers/{manifest}"))?;
-        let by_tag = url(repository, &format!("manifests/{}", manifest.to_string().replace(':', "-")))?;
-        let mut found = self.again(|| self.index(repository, &own)).await?;
-        if found.is_none() {
-            found = self.again(|| self.index(repository, &by_tag)).await?;
-        }
-        let mut found = found.unwrap_or_default();
-        // Whoever may push could push anything a hundred times, and no signature is to be hidden behind it.
-        found.sort_by_key(rank);
-        found.truncate(REFERRERS);
-        Ok(found)
-    }
-
-    /// Whether the registry itself lists what refers to a manifest.
-    ///
-    /// # Errors
-    ///
-    /// When it does not say.
-    pub(crate) async fn lists_referrers(&self, repository: &Repository, of: Digest) -> Result<bool, RegistryError> {
-        let own = url(repository, &format!("referrers/{of}"))?;
-        Ok(self.again(|| self.index(repository, &own)).await?.is_some())
-    }
-
     /// A manifest byte for byte, held to its digest where the reference has one.
     ///
     /// # Errors
@@ -249,47 +198,6 @@ impl Registry {
             }
             _ => Ok(answer),
         }
-    }
-
-    async fn tag_page(
-        &self,
-        repository: &Repository,
-        url: &Url,
-    ) -> Result<(Vec<String>, Option<String>), RegistryError> {
-        #[derive(Deserialize)]
-        struct Page {
-            #[serde(default)]
-            tags: Option<Vec<String>>,
-        }
-        let answer = self.ask(repository, Access::Pull, &Question::get(url.clone()), self.document_end()).await?;
-        let answer = found(answer, &repository.to_string())?;
-        let next = answer.header(LINK).and_then(next_page).map(str::to_owned);
-        let host = answer.host().to_owned();
-        let bytes = answer.bytes(DOCUMENT_BYTES).await?;
-        let why = || "expected a list of tags".to_owned();
-        let page: Page = serde_json::from_slice(&bytes).map_err(|_| RegistryError::Answer { host, why: why() })?;
-        Ok((page.tags.unwrap_or_default(), next))
-    }
-
-    /// The list at `url`; nothing when there is none.
-    async fn index(&self, repository: &Repository, url: &Url) -> Result<Option<Vec<Descriptor>>, RegistryError> {
-        #[derive(Deserialize)]
-        struct Index {
-            manifests: Vec<Descriptor>,
-        }
-        let mut question = Question::get(url.clone());
-        question.accept = Some(INDEX_TYPE);
-        let answer = self.ask(repository, Access::Pull, &question, self.document_end()).await?;
-        if answer.status() == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        let answer = found(answer, &repository.to_string())?;
-        let host = answer.host().to_owned();
-        let bytes = answer.bytes(DOCUMENT_BYTES).await?;
-        let why = || "expected a list of what refers to a manifest".to_owned();
-        let index = json::read(&bytes).and_then(serde_json::from_value::<Index>);
-        let index = index.map_err(|_| RegistryError::Answer { host, why: why() })?;
-        Ok(Some(index.manifests))
     }
 
     /// Asks with the authorization that the registry wants, which is found out once.
@@ -474,10 +382,4 @@ pub(crate) fn url(repository: &Repository, below: &str) -> Result<Url, RegistryE
 
 fn named(repository: &Repository, digest: Digest) -> String {
     format!("{repository}@{digest}")
-}
-
-/// `<…>; rel="next"`
-fn next_page(link: &str) -> Option<&str> {
-    let (address, rest) = link.strip_prefix('<')?.split_once('>')?;
-    rest.contains("rel=\"next\"").then_some(address)
 }

@@ -150,6 +150,43 @@ fn no_more_than_64_of_a_hundred_thousand_referrers_are_looked_at() {
 }
 
 #[test]
+fn a_list_of_referrers_goes_on_by_pages_and_not_for_ever() {
+    let one = format!(r#"{{"mediaType":"x","digest":"{}","size":19}}"#, Digest::of(b"signature"));
+    let signs = one.replace(r#""size""#, r#""artifactType":"application/vnd.dev.sigstore.bundle.v0.3+json","size""#);
+    let noise = one.replace(r#""size""#, r#""artifactType":"text/plain","size""#);
+    let (address, asked) = server(move |path, stream| {
+        let (path, page) = path.split_once("?page=").unwrap_or((path, "0"));
+        let page: usize = page.parse().expect("a number");
+        let next = format!("link: <{path}?page={}>; rel=\"next\"\r\n", page + 1);
+        match (path, page) {
+            (path, 0) if path.contains("/elsewhere/") => {
+                let link = "link: <http://127.0.0.1:1/next>; rel=\"next\"\r\n";
+                whole(stream, link, r#"{"manifests":[]}"#)
+            }
+            // The first page is empty, the signature stands last.
+            (path, 0) if path.contains("/pages/") => whole(stream, &next, r#"{"manifests":[]}"#),
+            (path, 3) if path.contains("/pages/") => {
+                whole(stream, "", &format!(r#"{{"manifests":[{noise},{signs}]}}"#))
+            }
+            _ => whole(stream, &next, &format!(r#"{{"manifests":[{}]}}"#, vec![noise.clone(); 100].join(","))),
+        }
+    });
+    let referrers = |path: &str| {
+        let reference: Reference = format!("{address}/{path}:1").parse().expect("a reference");
+        let before = asked.load(Ordering::SeqCst);
+        let found = soon(registry().referrers(reference.repository(), Digest::of(b"manifest"))).expect("a list");
+        (found, asked.load(Ordering::SeqCst) - before)
+    };
+    let (found, questions) = referrers("acme/pages");
+    assert_eq!((found.len(), questions), (64, 4));
+    assert!(found[0].artifact_type.as_deref().is_some_and(|kind| kind.contains("sigstore")), "{:?}", found[0]);
+    let (found, questions) = referrers("acme/endless");
+    assert_eq!((found.len(), questions), (64, 128));
+    let (found, questions) = referrers("acme/elsewhere");
+    assert_eq!((found.len(), questions), (0, 1));
+}
+
+#[test]
 fn tags_that_drip_page_by_page_end_together() {
     let (address, _) = server(|_, stream| {
         write!(stream, "HTTP/1.1 200 OK\r\nlink: </v2/acme/step/tags/list?last=x>; rel=\"next\"\r\n")?;

@@ -2,6 +2,7 @@
 //! locked, or run.
 
 use e2e::authority::{Authority, IDENTITY, ISSUER, Signing};
+use e2e::depot::Reply;
 use serde_json::{Value, json};
 
 use super::super::guests::guest;
@@ -155,21 +156,50 @@ fn what_is_no_signature_of_this_plugin_is_refused_as_broken() {
     }
 }
 
+/// What refers to the plugin and signs nothing.
+fn noise() -> Value {
+    json!({ "mediaType": "x", "digest": "x", "size": 1, "artifactType": "text/plain" })
+}
+
 #[test]
-fn a_hundred_thousand_referrers_hide_no_signature_and_cost_little() {
+fn a_signature_at_the_end_of_a_hundred_thousand_referrers_is_found_and_costs_little() {
+    const PAGES: usize = 100;
+    let (stall, authority) = (Stall::new(), Authority::new());
+    stall.policy_of(&authority);
+    stall.attach(&authority.bundle(&Signing::default(), &stall.manifest));
+    let tag = stall.digest().replace(':', "-");
+    let last = stall.yard.depot.manifest("acme/step", &tag).expect("the list is there");
+    stall.yard.depot.remove("acme/step", &tag);
+    let page = json!({ "schemaVersion": 2, "manifests": vec![noise(); 1_000] }).to_string();
+    stall.yard.depot.lie(move |asked, truth| {
+        if !asked.path.contains("/referrers/") {
+            return truth;
+        }
+        let (path, number) = asked.path.split_once("?page=").unwrap_or((&asked.path, "0"));
+        let number: usize = number.parse().expect("a page of ours");
+        let index = |body: &[u8]| Reply::status(200).body("application/vnd.oci.image.index.v1+json", body);
+        if number == PAGES {
+            return index(&last);
+        }
+        index(page.as_bytes()).header("link", &format!("<{path}?page={}>; rel=\"next\"", number + 1))
+    });
+    stall.takes(&format!("{IDENTITY} by {ISSUER}"));
+    assert!(stall.yard.depot.asked().len() < PAGES + 20, "{}", stall.yard.depot.asked().len());
+}
+
+#[test]
+fn in_one_list_twenty_thousand_referrers_hide_no_signature_and_a_list_beyond_any_document_is_none() {
     let (stall, authority) = (Stall::new(), Authority::new());
     stall.policy_of(&authority);
     stall.attach(&authority.bundle(&Signing::default(), &stall.manifest));
     let tag = stall.digest().replace(':', "-");
     let bytes = stall.yard.depot.manifest("acme/step", &tag).expect("the list is there");
     let list: Value = serde_json::from_slice(&bytes).expect("JSON");
-    let noise = json!({ "mediaType": "x", "digest": "x", "size": 1, "artifactType": "text/plain" });
-    stall.list(&[vec![noise.clone(); 20_000], vec![list["manifests"][0].clone()]].concat().into());
+    stall.list(&[vec![noise(); 20_000], vec![list["manifests"][0].clone()]].concat().into());
     stall.yard.depot.forget();
     stall.takes(&format!("{IDENTITY} by {ISSUER}"));
     assert!(stall.yard.depot.asked().len() < 100, "{}", stall.yard.depot.asked().len());
-    // A list that is longer than any document is none.
-    stall.list(&vec![noise; 100_000].into());
+    stall.list(&vec![noise(); 100_000].into());
     std::fs::remove_file(stall.yard.scene.repo().join("sealock.lock")).expect("it was written");
     stall.yard.forget_fetched();
     stall.refuses(6, "E-REGISTRY-ANSWER");
