@@ -26,7 +26,7 @@ pub(crate) fn begin(shell: &mut Shell, format: Format) {
 pub(crate) fn sink(shell: &mut Shell, format: Format) -> Box<dyn Sink> {
     if is_github(shell, format) {
         let files = files(shell);
-        return github(shell, files);
+        return github(shell, where_it_is_kept(shell, files));
     }
     chosen(shell, format, if shell.global.no_progress { Drawing::Finished } else { Drawing::Live })
 }
@@ -54,7 +54,7 @@ fn options(shell: &Shell) -> Options {
 }
 
 fn github(shell: &Shell, files: GithubFiles) -> Box<dyn Sink> {
-    Box::new(Github::new(io::stdout(), options(shell), Box::new(token), files))
+    Box::new(Github::new(io::stdout(), options(shell), Box::new(token), files).after(shell.annotations()))
 }
 
 /// The files of the workflow's step. One that cannot be opened is told, and the run goes on without it.
@@ -71,6 +71,16 @@ fn files(shell: &mut Shell) -> GithubFiles {
         }
     };
     GithubFiles { summary: open(workflow.summary.as_deref()), output: open(workflow.output.as_deref()) }
+}
+
+/// Later steps of a workflow read where the run is kept, whichever option or variable said so.
+fn where_it_is_kept(shell: &Shell, mut files: GithubFiles) -> GithubFiles {
+    if let (Some(file), Ok(state)) = (&mut files.output, shell.state()) {
+        let end = token();
+        // Whoever is not told looks where runs are kept without an option.
+        let _ = file.write_all(format!("state<<{end}\n{}\n{end}\n", state.display()).as_bytes());
+    }
+    files
 }
 
 /// Later steps of a workflow read that nothing was run.

@@ -2,11 +2,13 @@
 //! error.
 
 use std::borrow::Cow;
+use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use sealock_diagnostics::render::{self, Colour, Report};
 use sealock_diagnostics::{Diagnostic, Source, escape};
+use sealock_sinks::Annotations;
 
 use crate::args::{Global, When};
 use crate::failure::Failure;
@@ -23,7 +25,8 @@ pub(crate) struct Shell {
     no_color: bool,
     is_dumb: bool,
     workflow: Option<Workflow>,
-    annotates: bool,
+    /// What was annotated so far; nothing where GitHub does not listen.
+    annotations: Option<Annotations>,
     surroundings: Surroundings,
 }
 
@@ -76,7 +79,7 @@ impl Shell {
             sign_password: variable("SEALOCK_SIGN_PASSWORD").or_else(|| variable("COSIGN_PASSWORD")).map(Password::new),
             source_date: variable("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()),
         };
-        Ok(Self { global, directory, state, cache, no_color, is_dumb, workflow, annotates: false, surroundings })
+        Ok(Self { global, directory, state, cache, no_color, is_dumb, workflow, annotations: None, surroundings })
     }
 
     /// What the environment says to the commands that speak to registries.
@@ -96,7 +99,12 @@ impl Shell {
 
     /// From here on what stands in the way is told to GitHub too, as annotations on standard output.
     pub(crate) fn annotate(&mut self) {
-        self.annotates = true;
+        self.annotations = Some(Annotations::default());
+    }
+
+    /// What was annotated so far.
+    pub(crate) fn annotations(&self) -> Annotations {
+        self.annotations.clone().unwrap_or_default()
     }
 
     /// The folder that the command was started in.
@@ -184,8 +192,19 @@ impl Shell {
         let report = Report { source, diagnostics };
         let text = render::text(report, self.colour(std::io::stderr().is_terminal()));
         self.tell_rendered(&text);
-        if self.annotates {
-            self.machine(&render::github(&[report]).replace("##[", "## ["));
+        if let Some(annotations) = &mut self.annotations {
+            let told = annotations.tell(report);
+            self.machine(&told.commands);
+            self.summarise(&told.summary);
+        }
+    }
+
+    /// Adds to the summary of the workflow's step. Where that cannot be written, the log says the same.
+    fn summarise(&self, markdown: &str) {
+        let path = self.workflow.as_ref().and_then(|workflow| workflow.summary.as_deref());
+        if let Some(path) = path.filter(|_| !markdown.is_empty()) {
+            let file = OpenOptions::new().append(true).create(true).open(path);
+            let _ = file.and_then(|mut file| file.write_all(markdown.as_bytes()));
         }
     }
 
@@ -195,7 +214,7 @@ impl Shell {
             return;
         }
         self.tell(&failure.text());
-        if self.annotates {
+        if self.annotations.is_some() {
             self.machine(&failure.annotation());
         }
     }

@@ -26,7 +26,7 @@ mod terminal;
 mod verdict;
 mod words;
 
-pub use github::{Github, GithubFiles, Tokens};
+pub use github::{Annotated, Annotations, Github, GithubFiles, Tokens};
 pub use jsonl::JsonLines;
 pub use plain::Plain;
 pub use sealock_diagnostics::render::Colour;

@@ -99,3 +99,24 @@ fn what_stands_in_the_way_of_a_run_is_an_annotation_too() {
     assert_eq!(arguments.stdout, "::error title=sealock::unexpected argument '--bogus' found\n");
     assert_eq!(scene.call(&["run", "nope"]).stdout, "", "nobody reads commands there");
 }
+
+/// GitHub shows ten annotations of a kind; the rest must not be lost with them.
+#[test]
+fn of_fifteen_mistakes_ten_are_annotations_and_five_are_rows_of_the_summary() {
+    let stages: Vec<String> = (0..15).map(|number| format!("  stage-{number}: {{ setps: [] }}\n")).collect();
+    let scene = Scene::new(&format!("name: x\nstages:\n{}", stages.concat()));
+    let summary = scene.repo().join("../summary");
+    let call = |words: &[&str]| {
+        let mut command = scene.command(words);
+        command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
+        finish(command.spawn().expect("it starts"))
+    };
+    let told = call(&["run"]);
+    told.exits(2);
+    assert_eq!(told.stdout.matches("::error ").count(), 10, "{}", told.stdout);
+    assert_eq!(told.stderr.matches("error[").count(), 15, "{}", told.stderr);
+    let summary = fs::read_to_string(summary).expect("written");
+    assert!(summary.starts_with("### pipelines/main.yml: 15 problems\n"), "{summary}");
+    assert_eq!(summary.matches("| error | pipelines/main.yml:").count(), 5, "{summary}");
+    assert!(summary.contains("pipelines/main.yml:17 |") && !summary.contains("pipelines/main.yml:12 |"), "{summary}");
+}

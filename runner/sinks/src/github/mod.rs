@@ -11,11 +11,11 @@
 //! - A token is used once: a step that saw one in a log cannot resume with it.
 //! - Nothing here knows a secret: who starts the sink masks them first.
 
+mod annotations;
 mod outputs;
 mod summary;
 mod timeline;
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -26,12 +26,11 @@ use sealock_events::{Conclusion, Event, EventKind, LogLevel, RunResult, Sink, Si
 use crate::plain::GITHUB_COMMAND;
 use crate::story::Step;
 use crate::{Options, Plain};
+use annotations::ANNOTATIONS_MAX;
+pub use annotations::{Annotated, Annotations};
 use outputs::Outputs;
 use summary::{LeftOut, Summary};
 
-/// Annotations of each kind: GitHub shows ten of a kind for one of its steps, which is a whole run of ours, and a linter
-/// can report thousands. The rest stands in the summary.
-const ANNOTATIONS_MAX: usize = 10;
 /// Of the errors, as many are kept for why steps failed: the first linter must not take them all.
 const FAILURES_KEPT: usize = 3;
 /// Of one message: GitHub cuts longer ones, and a step can write without end.
@@ -62,8 +61,7 @@ pub struct Github<W: Write + Send> {
     stopped: Option<String>,
     /// The stage and step whose group is open.
     group: Option<(String, String)>,
-    /// How many were shown, by kind.
-    annotations: HashMap<&'static str, usize>,
+    annotations: Annotations,
     summary: Summary,
     outputs: Outputs,
 }
@@ -78,10 +76,17 @@ impl<W: Write + Send> Github<W> {
             files,
             stopped: None,
             group: None,
-            annotations: HashMap::new(),
+            annotations: Annotations::default(),
             summary: Summary::default(),
             outputs: Outputs::default(),
         }
+    }
+
+    /// After these annotations of the same step of a workflow.
+    #[must_use]
+    pub fn after(mut self, annotations: Annotations) -> Self {
+        self.annotations = annotations;
+        self
     }
 
     /// Text, with commands stopped.
@@ -176,11 +181,9 @@ impl<W: Write + Send> Github<W> {
     /// One annotation, while there is room for its kind, of which GitHub shows `most`; else a line of the summary.
     fn show(&mut self, told: &mut String, most: usize, own: (&'static str, &str, &str), kind: &EventKind) {
         let (word, head, message) = own;
-        let count = self.annotations.entry(word).or_default();
-        if *count >= most {
+        if !self.annotations.take(word, most) {
             return self.summary.leave_out(LeftOut::of(word, message, kind));
         }
-        *count += 1;
         self.command(told, head, message);
     }
 

@@ -254,7 +254,7 @@ fn link(url: &str) -> String {
 }
 
 /// Text of a table or a heading that is no Markdown and no HTML.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let text = escape(text).replace(['\n', '\t'], " ");
     text.chars()
         .take(CELL_CHARS_MAX)
