@@ -3,6 +3,7 @@
 #
 # - Nothing is run that was not built here, named by the caller, or found in checksums.txt by its SHA-256.
 # - What the caller gives comes by the environment and is never read as a program.
+# - Nothing that is started before Sealock, a build least of all, finds the secrets in its environment.
 # - Exit codes are Sealock's own: 2 the request is wrong, 5 integrity, 6 something outside failed.
 set -euo pipefail
 
@@ -100,16 +101,18 @@ arguments_read() {
 
 main() {
   local binary arguments fetched
+  # Kept in this shell alone, until it becomes Sealock.
+  export -n SEALOCK_SECRETS
   case ${INPUT_BINARY:-}:${INPUT_VERSION:-} in
     ?*:*) binary_given "$INPUT_BINARY" ;;
     :source) binary_built ;;
     :*) binary_released "${INPUT_VERSION:-}" ;;
   esac
   arguments_read
-  cd "${INPUT_WORKING_DIRECTORY:-.}" || fail 2 "\`working-directory\`: $INPUT_WORKING_DIRECTORY is not there"
+  cd "${INPUT_WORKING_DIRECTORY:-.}" 2>/dev/null || fail 2 "\`working-directory\`: $INPUT_WORKING_DIRECTORY is not there"
   [[ -z ${GITHUB_OUTPUT:-} ]] || printf 'binary=%s\n' "$binary" >>"$GITHUB_OUTPUT"
   unset INPUT_PIPELINE INPUT_STAGE INPUT_INPUTS INPUT_VERSION INPUT_BINARY INPUT_WORKING_DIRECTORY INPUT_ARGS
-  [[ -n ${SEALOCK_SECRETS:-} ]] || unset SEALOCK_SECRETS
+  [[ -z ${SEALOCK_SECRETS:-} ]] || export SEALOCK_SECRETS
   exec "$binary" "${arguments[@]}"
 }
 

@@ -132,12 +132,15 @@ fn a_report_is_uploaded_where_it_is_asked_for_and_nothing_is_downloaded_where_no
     }
     workflow.stand_in("actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02", &upload);
     let with = "inputs: exit=3\nsecrets: KEY=${{ secrets.KEY }}\nupload-report: true\n";
+    // The run is kept where its arguments say, and the report is found there.
+    let state = workflow.folder().join("own state");
+    let binary = workflow.binary().trim_end().to_owned() + &format!(" --state '{}'\n", state.display());
     // What lies in the repository under the name of the action that uploads is not run.
     workflow.repository().write(
         ".sealock-upload-report/action.yml",
         "name: x\nruns:\n  using: composite\n  steps: [{ shell: bash, run: echo hijacked }]\n",
     );
-    workflow.write(&format!("{}{with}", workflow.binary()), "- if: always()\n  run: ls -a\n");
+    workflow.write(&format!("{binary}{with}"), "- if: always()\n  run: ls -a\n");
     let told = workflow.run(&["push"]).expect(1).saying("uploaded sealock-01").saying("events.jsonl").saying("log.txt");
     told.not_saying("hijacked").not_saying(SECRET).not_saying("| .sealock-upload-report");
 }
@@ -207,7 +210,7 @@ fn the_source_that_is_built_is_that_of_the_action() {
     let (folder, asked) = (workflow.folder().join("bin"), workflow.folder().join("asked"));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
     let script = format!(
-        "#!/bin/sh\necho \"$PWD: $*\" >> '{}'\nmkdir -p \"$CARGO_TARGET_DIR/release\"\ncp '{}' \"$CARGO_TARGET_DIR/release/sealock\"\n",
+        "#!/bin/sh\necho \"${{SEALOCK_SECRETS-none}} $PWD: $*\" >> '{}'\nmkdir -p \"$CARGO_TARGET_DIR/release\"\ncp '{}' \"$CARGO_TARGET_DIR/release/sealock\"\n",
         asked.display(),
         e2e::rig::binary().display()
     );
@@ -221,6 +224,7 @@ fn the_source_that_is_built_is_that_of_the_action() {
     assert_eq!(told.value("read-result="), "success");
     let asked = std::fs::read_to_string(asked).expect("it was asked");
     assert!(asked.ends_with("/sealock-sealock@v1: build --release --locked --package sealock-cli\n"), "{asked}");
+    assert!(asked.starts_with("none "), "the build has the secrets: {asked}");
 }
 
 #[test]
@@ -270,4 +274,50 @@ fn a_release_runs_when_its_bytes_are_those_of_the_table_and_only_then() {
     workflow.run(&["push"]).expect(0);
     let last = std::fs::read_to_string(workflow.folder().join("asked")).expect("it was asked");
     assert_eq!(last, again, "a good archive that is kept is not fetched again");
+}
+
+/// Runs the action's script as its step does, with `echo` for Sealock, and gives its exit code and all that it said.
+fn script(inputs: &[(&str, &str)]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = Command::new("bash");
+    command.arg(e2e::rig::tests_folder().join("../action/run.sh")).current_dir(folder.path());
+    command.env_clear().env("PATH", e2e::rig::search_path()).env("HOME", folder.path());
+    command.env("RUNNER_OS", "Linux").env("RUNNER_ARCH", "X64").env("INPUT_BINARY", "/bin/echo");
+    let output = command.envs(inputs.iter().copied()).output().expect("bash is there");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).expect("text"))
+}
+
+#[test]
+fn what_the_workflow_gives_becomes_words_of_the_command_and_nothing_else() {
+    let words: [(&[(&str, &str)], &str); 5] = [
+        (&[], ""),
+        (&[("INPUT_STAGE", "build"), ("INPUT_PIPELINE", "-x")], " --stage=build -- -x"),
+        (&[("INPUT_INPUTS", "  a=1 2\r\n\n b=$(id)\n")], " --input=a=1 2 --input=b=$(id)"),
+        (&[("INPUT_ARGS", "--jobs 2 --cache 'a  b' \"$HOME\"")], " --jobs 2 --cache a  b $HOME"),
+        (&[("INPUT_ARGS", " \n "), ("INPUT_WORKING_DIRECTORY", "/")], ""),
+    ];
+    for (inputs, expected) in words {
+        let told = script(inputs);
+        assert_eq!(told, (Some(0), format!("run --format github --triggered{expected}\n")), "{inputs:?}");
+    }
+}
+
+#[test]
+fn an_input_that_cannot_be_used_is_one_line_and_nothing_is_run() {
+    let refused = [
+        ("INPUT_ARGS", "--cache 'a", "`args`: a quote is not closed"),
+        ("INPUT_BINARY", "/nowhere/sealock", "`binary`: /nowhere/sealock is not there, or is no program"),
+        ("INPUT_BINARY", "/etc/passwd", "`binary`: /etc/passwd is not there, or is no program"),
+        ("INPUT_WORKING_DIRECTORY", "no%where\n::x", "`working-directory`: no%25where%0A::x is not there"),
+    ];
+    for (name, value, expected) in refused {
+        assert_eq!(
+            script(&[(name, value)]),
+            (Some(2), format!("::error title=sealock::{expected}\n")),
+            "{name}={value}"
+        );
+    }
+    let told = script(&[("INPUT_BINARY", ""), ("INPUT_VERSION", "1.0/../..")]);
+    assert_eq!(told, (Some(2), "::error title=sealock::`version`: 1.0/../.. is no version\n".to_owned()));
 }
