@@ -52,7 +52,7 @@ pub struct Asked {
 pub struct Reply {
     /// The status.
     pub status: u16,
-    /// Without `content-length`, which is the body's unless it stands here.
+    /// Without `content-length`, which is the body's unless it, or `transfer-encoding`, stands here.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -331,7 +331,7 @@ fn write(stream: &mut TcpStream, reply: &Reply, is_head: bool) -> std::io::Resul
     for (name, value) in &reply.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
-    if !reply.headers.iter().any(|(name, _)| name == "content-length") {
+    if !reply.headers.iter().any(|(name, _)| name == "content-length" || name == "transfer-encoding") {
         let _ = write!(head, "content-length: {}\r\n", reply.body.len());
     }
     stream.write_all(head.as_bytes())?;

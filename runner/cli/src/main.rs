@@ -18,6 +18,7 @@ mod environment;
 mod event;
 mod exit_code;
 mod failure;
+mod fetching;
 mod file;
 mod flaws;
 mod lock;

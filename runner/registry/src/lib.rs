@@ -11,6 +11,7 @@
 mod artifact;
 mod asks;
 mod challenge;
+mod component;
 mod error;
 mod fetch;
 mod host;
@@ -21,6 +22,7 @@ mod login;
 mod patience;
 mod publish;
 mod reference;
+mod refusal;
 mod registry;
 mod resolve;
 pub mod signature;
@@ -30,6 +32,7 @@ mod version;
 
 pub use artifact::{Artifact, CREATED, DESCRIPTION, Descriptor, MANIFEST, TITLE, VERSION};
 pub use asks::{Ask, Asks};
+pub use component::{Fetching, Telling};
 pub use error::RegistryError;
 pub use lockfile::{LOCKFILE, Locked, Lockfile, LockfileError};
 pub use login::{Login, Logins};

@@ -20,6 +20,9 @@ pub(crate) const TAGS: usize = 10_000;
 pub(crate) const REFERRER_PAGES: usize = 128;
 /// Referrers of a manifest that are looked at: a hundred thousand signatures must not be fetched.
 pub(crate) const REFERRERS: usize = 64;
+/// What a component's answer brings at least in each stride: at a byte a second, a registry would hold a run for the whole
+/// time that a large component may take.
+pub(crate) const COMPONENT_STRIDE_BYTES: u64 = 64 << 10;
 /// Longest pause that a registry may ask for: `Retry-After: 1000000000` must not hold a run.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 30;
 
@@ -32,8 +35,10 @@ pub struct Patience {
     pub idle: Duration,
     /// For a whole manifest, list, or token: a byte every few seconds must not hold a run.
     pub document: Duration,
-    /// For a whole component.
+    /// For a whole component, with every try.
     pub component: Duration,
+    /// In which a component's answer brings at least [`COMPONENT_STRIDE_BYTES`], or ends: what drips is no download.
+    pub stride: Duration,
     /// For all questions about one plugin together, other than its component: a hundred slow documents must not hold a run
     /// a hundred times as long as one.
     pub search: Duration,
@@ -50,6 +55,7 @@ impl Default for Patience {
             idle: Duration::from_secs(15),
             document: Duration::from_secs(30),
             component: Duration::from_mins(10),
+            stride: Duration::from_secs(30),
             search: Duration::from_mins(2),
             attempts: 4,
             pause: Duration::from_millis(500),

@@ -113,7 +113,7 @@ impl Registry {
     /// Puts a blob into a repository that may have it already.
     pub(crate) async fn upload(&self, repository: &Repository, blob: &Bytes) -> Result<(), RegistryError> {
         let digest = Digest::of(blob).to_string();
-        let end = Instant::now() + self.component_patience();
+        let end = Instant::now() + self.patience().component;
         let there = Question::of(Method::HEAD, url(repository, &format!("blobs/{digest}"))?);
         if self.ask(repository, Access::Push, &there, end).await?.status() == StatusCode::OK {
             return Ok(());
@@ -137,7 +137,7 @@ impl Registry {
         let mut put = Question::of(Method::PUT, url(repository, &format!("manifests/{}", to.asked()))?);
         put.content_type = Some(content_type);
         put.body = bytes.clone();
-        let end = Instant::now() + self.component_patience();
+        let end = Instant::now() + self.patience().component;
         accepted(self.ask(repository, Access::Push, &put, end).await?, repository).map(drop)
     }
 }

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -18,7 +17,7 @@ use crate::artifact::Config;
 use crate::challenge::{self, Challenge, ChallengeError};
 use crate::patience::{DOCUMENT_BYTES, TOKEN_BYTES};
 use crate::transport::{Answer, Question, Transport, Url, late};
-use crate::{Artifact, Login, Logins, Patience, Reference, RegistryError, Repository, Store, Verified, host};
+use crate::{Artifact, Login, Logins, Patience, Reference, RegistryError, Repository, Telling, host, refusal};
 
 /// What a registry says the digest of its answer is.
 const DIGEST_HEADER: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -26,7 +25,7 @@ const DIGEST_HEADER: HeaderName = HeaderName::from_static("docker-content-digest
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
 
 /// How registries are spoken to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct RegistrySettings {
     /// Who this machine is to them.
     pub logins: Logins,
@@ -34,12 +33,15 @@ pub struct RegistrySettings {
     pub extra_roots: Vec<u8>,
     /// How long they are waited for.
     pub patience: Patience,
+    /// Who is told of a component that takes long.
+    pub telling: Telling,
 }
 
 /// All registries: what a reference names says which.
 pub struct Registry {
     transport: Transport,
     logins: Logins,
+    telling: Telling,
     known: Mutex<HashMap<Door, HeaderValue>>,
 }
 
@@ -59,7 +61,7 @@ impl Registry {
     /// Nobody is spoken to yet.
     pub fn new(settings: RegistrySettings) -> Self {
         let transport = Transport::new(settings.extra_roots, settings.patience);
-        Self { transport, logins: settings.logins, known: Mutex::default() }
+        Self { transport, logins: settings.logins, telling: settings.telling, known: Mutex::default() }
     }
 
     /// What a reference names, by digest.
@@ -71,20 +73,6 @@ impl Registry {
         let (bytes, digest, content_type) = self.again(|| self.manifest_once(reference)).await?;
         let integrity = |why| RegistryError::Integrity { reference: reference.to_string(), why };
         Artifact::read(&bytes, digest, content_type.as_deref()).map_err(integrity)
-    }
-
-    /// The component of `artifact`, verified and not kept yet.
-    ///
-    /// # Errors
-    ///
-    /// When the registry does not give it, or gives something else.
-    pub async fn component(
-        &self,
-        repository: &Repository,
-        artifact: &Artifact,
-        store: &Store,
-    ) -> Result<Verified, RegistryError> {
-        self.again(|| self.component_once(repository, artifact, store)).await
     }
 
     /// When a version was published, as its publisher says: by the manifest's annotation and by the configuration, and the
@@ -131,10 +119,8 @@ impl Registry {
         let content_type = answer.content_type().map(str::to_owned);
         let told = answer.header(DIGEST_HEADER).map(str::to_owned);
         let integrity = |why| RegistryError::Integrity { reference: reference.to_string(), why };
-        if answer.content_length().is_some_and(|length| length > DOCUMENT_BYTES) {
-            return Err(integrity(format!("its manifest has more than {DOCUMENT_BYTES} bytes")));
-        }
-        let bytes = answer.bytes(DOCUMENT_BYTES).await?;
+        let too_long = || integrity(format!("its manifest has more than {DOCUMENT_BYTES} bytes"));
+        let bytes = answer.bytes_within(DOCUMENT_BYTES).await?.ok_or_else(too_long)?;
         let digest = Digest::of(&bytes);
         if reference.digest().is_some_and(|pinned| pinned != digest) {
             return Err(integrity(format!("the registry gave a manifest with the digest {digest}")));
@@ -143,30 +129,6 @@ impl Registry {
             return Err(integrity("the registry says that its manifest has another digest than it has".to_owned()));
         }
         Ok((bytes, digest, content_type))
-    }
-
-    async fn component_once(
-        &self,
-        repository: &Repository,
-        artifact: &Artifact,
-        store: &Store,
-    ) -> Result<Verified, RegistryError> {
-        let end = Instant::now() + self.transport.patience().component;
-        let mut answer = self.ask_blob(repository, artifact.component, artifact.size, end).await?;
-        let mut incoming = store.begin()?;
-        let integrity = |why| RegistryError::Integrity { reference: named(repository, artifact.component), why };
-        while let Some(piece) = answer.piece().await? {
-            if incoming.size() + piece.len() as u64 > artifact.size {
-                return Err(integrity(format!("the registry gave more than the {} bytes that it has", artifact.size)));
-            }
-            incoming.write(&piece)?;
-        }
-        if incoming.size() != artifact.size {
-            let told = format!("the registry gave {} bytes of {}", incoming.size(), artifact.size);
-            return Err(integrity(told));
-        }
-        let verified = incoming.verify(artifact.component, store);
-        verified.ok_or_else(|| integrity("the registry gave bytes with another digest".to_owned()))
     }
 
     async fn blob_once(&self, repository: &Repository, digest: Digest, size: u64) -> Result<Bytes, RegistryError> {
@@ -182,7 +144,8 @@ impl Registry {
         Ok(bytes)
     }
 
-    async fn ask_blob(
+    /// The answer with a blob, when it is as long as the blob.
+    pub(crate) async fn ask_blob(
         &self,
         repository: &Repository,
         digest: Digest,
@@ -200,7 +163,8 @@ impl Registry {
         }
     }
 
-    /// Asks with the authorization that the registry wants, which is found out once.
+    /// Asks with the authorization that the registry wants, which is found out once. Where the registry itself refuses, that
+    /// is told in its own words; but whether a blob is there may be refused where it may be put all the same.
     pub(crate) async fn ask(
         &self,
         repository: &Repository,
@@ -208,10 +172,26 @@ impl Registry {
         question: &Question,
         end: Instant,
     ) -> Result<Answer, RegistryError> {
-        let door = (repository.clone(), access);
         let mut question = question.clone();
+        let answer = self.ask_authorized(repository, access, &mut question, end).await?;
+        let is_refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if !is_refused || question.method == Method::HEAD || answer.host() != question.url.authority() {
+            return Ok(answer);
+        }
+        let login = self.logins.find(repository.host()).await.ok().flatten();
+        Err(self.refused(repository, refusal::told(answer, &question, login.as_ref()).await))
+    }
+
+    async fn ask_authorized(
+        &self,
+        repository: &Repository,
+        access: Access,
+        question: &mut Question,
+        end: Instant,
+    ) -> Result<Answer, RegistryError> {
+        let door = (repository.clone(), access);
         question.authorization = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&door).cloned();
-        let answer = self.transport.ask(&question, end).await?;
+        let answer = self.transport.ask(question, end).await?;
         if answer.status() != StatusCode::UNAUTHORIZED || answer.host() != question.url.authority() {
             return Ok(answer);
         }
@@ -219,7 +199,7 @@ impl Registry {
         let is_basic = challenge == Ok(Challenge::Basic);
         let authorization = self.authorize(repository, access, challenge, end).await?;
         question.authorization = Some(authorization.clone());
-        let answer = self.transport.ask(&question, end).await?;
+        let answer = self.transport.ask(question, end).await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(door, authorization);
         } else if is_basic && answer.host() == question.url.authority() {
@@ -295,8 +275,12 @@ impl Registry {
         Instant::now() + self.transport.patience().document
     }
 
-    pub(crate) fn component_patience(&self) -> Duration {
-        self.transport.patience().component
+    pub(crate) fn patience(&self) -> &Patience {
+        self.transport.patience()
+    }
+
+    pub(crate) fn telling(&self) -> &Telling {
+        &self.telling
     }
 
     /// Does what takes several questions about one plugin, in the time that there is for all of them.
@@ -380,6 +364,6 @@ pub(crate) fn url(repository: &Repository, below: &str) -> Result<Url, RegistryE
     url.ok_or_else(|| RegistryError::Unreachable { host: host.to_owned(), why: why(), may_pass: false })
 }
 
-fn named(repository: &Repository, digest: Digest) -> String {
+pub(crate) fn named(repository: &Repository, digest: Digest) -> String {
     format!("{repository}@{digest}")
 }

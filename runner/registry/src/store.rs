@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sealock_contract::Digest;
 use sha2::{Digest as _, Sha256};
@@ -19,8 +20,10 @@ use crate::artifact::MANIFEST_TYPE;
 use crate::patience::DOCUMENT_BYTES;
 use crate::{Artifact, RegistryError};
 
-/// What half-fetched files are called, until they are whole or swept by the system.
+/// What half-fetched files are called, until they are whole.
 const PARTIAL_PREFIX: &str = ".partial-";
+/// What was killed while it fetched leaves such a file; after this long nobody fetches it any more.
+const PARTIAL_AGE_MAX: Duration = Duration::from_hours(24);
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -108,7 +111,19 @@ impl Store {
     pub(crate) fn partial(&self) -> Result<NamedTempFile, RegistryError> {
         let failed = |source| RegistryError::Store { path: self.folder.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
+        self.sweep();
         tempfile::Builder::new().prefix(PARTIAL_PREFIX).tempfile_in(&self.folder).map_err(failed)
+    }
+
+    /// Removes what others left half-fetched. What cannot be looked at, or removed, is left for the next one.
+    fn sweep(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let is_partial = entry.file_name().to_string_lossy().starts_with(PARTIAL_PREFIX);
+            let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+            if is_partial && age().is_some_and(|age| age > PARTIAL_AGE_MAX) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Where what is kept beside the components lies.
@@ -207,6 +222,23 @@ mod tests {
         assert!(fetched(&store, &[b"comp"], Digest::of(b"component")).is_none());
         drop(fetched(&store, &[b"component"], Digest::of(b"component")).expect("it is whole"));
         assert_eq!(names(&folder.path().join("plugins")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_left_half_fetched_a_day_ago_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::new(folder.path().to_owned());
+        let day_ago = std::time::SystemTime::now() - Duration::from_hours(25);
+        for (name, is_old) in [(".partial-old", true), (".partial-new", false), ("0.wasm", true)] {
+            let file = File::create(folder.path().join(name)).expect("the folder is ours");
+            if is_old {
+                file.set_modified(day_ago).expect("the file is ours");
+            }
+        }
+        drop(store.begin().expect("a file"));
+        let mut names = names(folder.path());
+        names.sort();
+        assert_eq!(names, [".partial-new", "0.wasm"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sealock_contract::Digest;
-use sealock_registry::{Patience, Reference, Registry, RegistrySettings, Repository};
+use sealock_registry::{Patience, Reference, Registry, RegistrySettings, Repository, Store};
 
 /// A server on loopback: for each path, `answer` writes what it likes. Gives its address, and how often it was asked.
 fn server(
@@ -50,7 +50,8 @@ fn registry() -> Registry {
         connect: Duration::from_millis(300),
         idle: Duration::from_millis(200),
         document: Duration::from_millis(600),
-        component: Duration::from_millis(600),
+        component: Duration::from_millis(1200),
+        stride: Duration::from_millis(500),
         search: Duration::from_millis(1500),
         attempts: 2,
         pause: Duration::from_millis(10),
@@ -100,6 +101,68 @@ fn a_byte_now_and_then_is_no_answer() {
     assert_eq!(error.code(), "E-REGISTRY-UNAVAILABLE");
 }
 
+/// An artifact of 1 MiB of zeros, at a registry that hands them out by `blob`.
+fn component_of(
+    blob: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + Clone + 'static,
+) -> (Result<Duration, (&'static str, Duration)>, usize) {
+    let component = vec![0; 1 << 20];
+    let (config, layer) = (Digest::of(b"{}"), Digest::of(&component));
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.wasm.config.v0+json","digest":"{config}","size":2}},
+        "layers":[{{"mediaType":"application/wasm","digest":"{layer}","size":{}}}]}}"#,
+        component.len()
+    );
+    let (address, asked) = server(move |path, stream| {
+        if path.contains("/blobs/") {
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 1 << 20)?;
+            return blob(stream);
+        }
+        whole(stream, "content-type: application/vnd.oci.image.manifest.v1+json\r\n", &manifest)
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let (registry, store) = (registry(), Store::new(folder.path().to_owned()));
+    let artifact = soon(registry.artifact(&reference(&address))).expect("a plugin");
+    let started = Instant::now();
+    let fetched = soon(registry.component(&repository(&address), &artifact, &store));
+    let took = started.elapsed();
+    (fetched.map(|_| took).map_err(|error| (error.code(), took)), asked.load(Ordering::SeqCst) - 1)
+}
+
+#[test]
+fn a_component_that_drips_is_given_up_long_before_its_time() {
+    let (told, tries) = component_of(|stream| {
+        loop {
+            stream.write_all(&[0; 100])?;
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let (code, took) = told.expect_err("it never ends");
+    assert_eq!((code, tries), ("E-REGISTRY-UNAVAILABLE", 2));
+    assert!(took >= Duration::from_secs(1), "each try has its stride: {took:?}");
+    // Fast enough for every stride, and too slow for all of it: the tries have one end together.
+    let (told, tries) = component_of(|stream| {
+        loop {
+            stream.write_all(&[0; 10_000])?;
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let (code, took) = told.expect_err("it takes too long");
+    assert_eq!(code, "E-REGISTRY-UNAVAILABLE");
+    assert!(took < Duration::from_secs(2), "{tries} tries took {took:?}");
+}
+
+#[test]
+fn a_component_that_comes_slowly_and_steadily_is_taken() {
+    let (told, tries) = component_of(|stream| {
+        for _ in 0..8 {
+            stream.write_all(&vec![0; 1 << 17])?;
+            thread::sleep(Duration::from_millis(80));
+        }
+        Ok(())
+    });
+    assert!(told.is_ok() && tries == 1, "{told:?}, {tries} tries");
+}
+
 #[test]
 fn a_body_without_an_end_is_not_read_to_it() {
     let (address, _) = server(|_, stream| {
@@ -110,7 +173,7 @@ fn a_body_without_an_end_is_not_read_to_it() {
         }
     });
     let error = soon(registry().artifact(&reference(&address))).expect_err("it never ends");
-    assert_eq!(error.code(), "E-REGISTRY-ANSWER");
+    assert_eq!(error.code(), "E-OCI-INTEGRITY");
 }
 
 #[test]

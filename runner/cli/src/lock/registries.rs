@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use super::Held;
 use crate::event::Happened;
 use crate::failure::Failure;
+use crate::fetching;
 use crate::policy;
 use crate::shell::Shell;
 
@@ -79,8 +80,12 @@ impl Registries {
         let extra_roots = around.extra_roots.as_ref().map(std::fs::read).transpose();
         let extra_roots =
             extra_roots.map_err(|error| Failure::new("E-FILE-READ", format!("SEALOCK_CA_FILE: {error}")))?;
-        let settings =
-            RegistrySettings { logins, extra_roots: extra_roots.unwrap_or_default(), ..RegistrySettings::default() };
+        let settings = RegistrySettings {
+            logins,
+            extra_roots: extra_roots.unwrap_or_default(),
+            telling: fetching::telling(shell),
+            ..RegistrySettings::default()
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("E-RUNTIME", error.to_string()))?;
         let (registry, store) = (Registry::new(settings), super::store(shell)?);

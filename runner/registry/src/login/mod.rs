@@ -76,6 +76,12 @@ impl Login {
         value.set_sensitive(true);
         Some(value)
     }
+
+    /// Whether what proves it stands in `text`.
+    pub(crate) fn stands_in(&self, text: &str) -> bool {
+        let (Self::Password { password: secret, .. } | Self::Identity(secret)) = self;
+        !secret.is_empty() && text.contains(secret.as_str())
+    }
 }
 
 #[cfg(test)]

@@ -101,24 +101,25 @@ impl Answer {
     }
 
     /// The whole body, when it has no more than `max` bytes.
-    pub(crate) async fn bytes(mut self, max: u64) -> Result<Bytes, RegistryError> {
-        let too_long = || RegistryError::Answer {
-            host: self.host.clone(),
-            why: format!("it sends more than {max} bytes, which nothing of that kind has"),
-        };
+    pub(crate) async fn bytes(self, max: u64) -> Result<Bytes, RegistryError> {
+        let host = self.host.clone();
+        let why = format!("it sends more than {max} bytes, which nothing of that kind has");
+        self.bytes_within(max).await?.ok_or(RegistryError::Answer { host, why })
+    }
+
+    /// The whole body; nothing when it has more than `max` bytes.
+    pub(crate) async fn bytes_within(mut self, max: u64) -> Result<Option<Bytes>, RegistryError> {
         if self.content_length().is_some_and(|length| length > max) {
-            return Err(too_long());
+            return Ok(None);
         }
         let mut bytes = BytesMut::new();
         while let Some(piece) = self.piece().await? {
             if (bytes.len() + piece.len()) as u64 > max {
-                let host = self.host.clone();
-                let why = format!("it sends more than {max} bytes, which nothing of that kind has");
-                return Err(RegistryError::Answer { host, why });
+                return Ok(None);
             }
             bytes.extend_from_slice(&piece);
         }
-        Ok(bytes.freeze())
+        Ok(Some(bytes.freeze()))
     }
 
     /// Nobody asked for compression: what unpacks to a thousand times its size is never unpacked.

@@ -8,7 +8,7 @@
 //! | 64 an index, or another type | the same two |
 //! | 65 a blob's length and bytes | `a_component_that_is_longer_shorter_…` |
 //! | 66 odd digests | `a_manifest_that_is_no_single_component_…`; each spelling in `sealock-registry` (`artifact`, `reference`) |
-//! | 67 too much, too deep, in circles | `a_manifest_whose_digest_or_type_…`, `a_list_that_names_itself_…`; without a length in `patience` |
+//! | 67 too much, too deep, in circles | `a_manifest_whose_digest_or_type_…`, `a_list_that_names_itself_…`; without an end in `patience` |
 //! | 68 layers that lie elsewhere | `a_component_that_is_said_to_lie_elsewhere_…` |
 //! | 69 other configurations and layers | `a_manifest_that_is_no_single_component_…`, `a_configuration_that_is_another_…` |
 //! | 70, 71 logins sent elsewhere | `logins` |
@@ -58,12 +58,20 @@ fn lied_to(code: &str, exit: i32, tell: impl Fn(&Depot)) {
     tell(&yard.depot);
     let told = yard.run();
     told.exits(exit).says(code);
+    one_error(&told.stderr, &yard.depot);
     assert!(told.of("step-started").is_empty() && yard.kept().is_empty(), "{:?}", yard.kept());
     assert_eq!(yard.lockfile().as_ref(), Some(&honest));
 
     std::fs::remove_file(yard.scene.repo().join("sealock.lock")).expect("it is there");
-    yard.call(&["lock"]).exits(exit).says(code);
+    one_error(&yard.call(&["lock"]).exits(exit).says(code).stderr, &yard.depot);
     assert_eq!((yard.kept(), yard.lockfile()), (Vec::new(), None));
+}
+
+/// Who is waiting is told once, and of whom.
+#[track_caller]
+fn one_error(told: &str, depot: &Depot) {
+    assert_eq!(told.matches("error[").count(), 1, "{told}");
+    assert!(told.contains(&depot.address), "{told}");
 }
 
 /// What a manifest must not say. A run asks by digest, so any change of it is noticed by that alone.
@@ -151,6 +159,12 @@ fn a_manifest_whose_digest_or_type_is_not_what_is_said_is_refused() {
     lied_to("E-OCI-INTEGRITY", 5, |depot| {
         depot.lie(of_manifests(|truth| truth.header("content-length", &(100_u64 << 20).to_string())));
     });
+    lied_to("E-OCI-INTEGRITY", 5, |depot| {
+        let body: Vec<u8> = [format!("{:x}\r\n", 8 << 20).as_bytes(), &vec![b' '; 8 << 20], b"\r\n0\r\n\r\n"].concat();
+        depot.lie(of_manifests(move |truth| {
+            Reply { body: body.clone(), ..truth }.header("transfer-encoding", "chunked")
+        }));
+    });
     let layers = json!(vec![json!({ "mediaType": "x", "digest": "x", "size": 1 }); 50_000]);
     lied_to("E-OCI-INTEGRITY", 5, |depot| {
         let layers = layers.clone();
@@ -236,6 +250,21 @@ fn a_registry_that_was_out_of_order_for_a_moment_is_no_failure() {
     });
     yard.call(&["lock"]).exits(0);
     yard.run().exits(0);
+}
+
+#[test]
+fn whoever_waits_for_a_component_is_told_how_far_it_has_come() {
+    let yard = Yard::using(&["acme/step:1.0"]);
+    yard.depot.put_plugin("acme/step", "1.0", &plain(), LONG_AGO);
+    yard.depot.lie(of_components(|truth| {
+        std::thread::sleep(std::time::Duration::from_millis(3_500));
+        truth
+    }));
+    let told = yard.call(&["lock"]);
+    let line = format!("fetching {}, 0 of 1 MiB\n", yard.name("acme/step"));
+    assert_eq!(told.exits(0).stderr.matches(&line).count(), 1, "{}", told.stderr);
+    yard.forget_fetched();
+    assert!(!yard.call(&["fetch", "--quiet"]).exits(0).stderr.contains("fetching"));
 }
 
 #[test]

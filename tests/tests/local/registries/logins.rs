@@ -106,6 +106,25 @@ fn publishing_takes_a_user_and_a_password_from_standard_input() {
     let told = publish("wrong\n");
     told.exits(6).says("E-REGISTRY-AUTH").says("does not take this name or this password").says("that were given");
     assert!(!told.stderr.contains("docker login"), "{}", told.stderr);
+    // It takes the name and the password, and lets their holder read alone; it says so, and may even repeat what it was given.
+    for (message, shown) in [("no \u{1b}[2Kpush\nfor ada", true), (PASSWORD, false), (&ADA["Basic ".len()..], false)] {
+        let reads = guarded(ADA, "Basic realm=\"x\"".to_owned());
+        let body = serde_json::json!({ "errors": [{ "code": "DENIED", "message": message }] }).to_string();
+        yard.depot.lie(move |asked, truth| match asked.method.as_str() {
+            "POST" if asked.has_authorization() => Reply::status(403).body("application/json", body.clone()),
+            _ => reads(asked, truth),
+        });
+        let told = publish(&format!("{PASSWORD}\n"));
+        told.exits(6).says("E-REGISTRY-AUTH").says("it answered 403").says("that were given");
+        assert_eq!(told.stderr.contains("it answered 403: no [2Kpush for ada\n"), shown, "{}", told.stderr);
+        assert!(
+            !told.stderr.contains("docker login") && !told.stderr.contains(&ADA["Basic ".len()..]),
+            "{}",
+            told.stderr
+        );
+        without_the_password(&told);
+    }
+    yard.depot.lie(guarded(ADA, "Basic realm=\"x\"".to_owned()));
     without_the_password(publish(&format!("{PASSWORD}\n")).exits(0));
     yard.call(&["plugin", "publish", &name, "--username", "ada"]).exits(2);
 }
@@ -125,6 +144,34 @@ fn a_token_server_of_the_registry_gets_the_login_and_the_registry_the_token() {
     without_the_password(yard.call(&["lock"]).exits(0));
     let asked = yard.depot.asked();
     assert_eq!(asked.iter().filter(|asked| asked.path.starts_with("/token")).count(), 1, "one token does for all");
+}
+
+#[test]
+fn an_identity_token_goes_to_the_token_server_as_a_form_and_nowhere_as_a_login() {
+    let yard = yard();
+    let identity = format!(r#"{{"auths":{{"{}":{{"identitytoken":"{PASSWORD}"}}}}}}"#, yard.depot.address);
+    write_docker(&yard, &identity);
+    let realm = format!("Bearer realm=\"http://{}/token\",service=\"te sts\"", yard.depot.address);
+    let form = format!(
+        "grant_type=refresh_token&client_id=sealock&service=te%20sts&scope=repository%3Aacme%2Fstep%3Apull&refresh_token={PASSWORD}"
+    );
+    yard.depot.lie(move |asked, truth| match asked.headers.get("authorization").map(String::as_str) {
+        None if asked.method == "POST" && asked.path == "/token" && asked.body == form.as_bytes() => {
+            Reply::status(200).body("application/json", r#"{"access_token":"t0ken"}"#)
+        }
+        Some("Bearer t0ken") => truth,
+        _ => Reply::status(401).header("www-authenticate", &realm),
+    });
+    without_the_password(yard.call(&["lock"]).exits(0));
+    let asked = yard.depot.asked();
+    let to_server: Vec<&Asked> = asked.iter().filter(|asked| asked.path.starts_with("/token")).collect();
+    assert_eq!(to_server.len(), 1, "one token does for all");
+    assert!(!to_server[0].has_authorization());
+    let kind = to_server[0].headers.get("content-type").map(String::as_str);
+    assert_eq!(kind, Some("application/x-www-form-urlencoded"));
+    let elsewhere = |asked: &&Asked| !asked.path.starts_with("/token");
+    let told = |asked: &Asked| format!("{:?}{}", asked.headers, String::from_utf8_lossy(&asked.body));
+    assert!(!asked.iter().filter(elsewhere).any(|asked| told(asked).contains(PASSWORD)));
 }
 
 /// Somebody who answers everything in plain HTTP, whatever was asked.
