@@ -41,8 +41,8 @@ pub(crate) fn load(shell: &Shell) -> Result<Found, Failure> {
     };
     let file: Map<String, Json> =
         toml::from_str(&text).map_err(|error| unreadable(&path, &toml_problem(&text, &error)))?;
-    let policy = Policy::read(&file)
-        .map_err(|problems| Failure::new("E-POLICY-KEY", format!("{}: {}", path.display(), problems.join("; "))))?;
+    let policy =
+        Policy::read(&file).map_err(|error| Failure::new(error.code(), format!("{}: {error}", path.display())))?;
     Ok(Found { policy, path })
 }
 

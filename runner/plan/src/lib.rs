@@ -47,7 +47,7 @@ pub use deploys::{Refusal, refuse_branch, refuse_dirty};
 pub use frozen::*;
 pub use not_yet::not_yet;
 pub use planner::{Planned, environment, plan, review};
-pub use policy::{Keep, Policy, RequiredSigner, SignatureRule};
+pub use policy::{Keep, Policy, PolicyError, RequiredSigner, SignatureRule};
 pub use request::{Facts, Request, Review, Unset};
 pub use steps::SHELL;
 pub use trust::Trust;

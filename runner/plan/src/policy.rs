@@ -63,24 +63,53 @@ struct Caps {
     reveal: Option<bool>,
 }
 
+/// What in a policy file is not understood, all of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Some of it, whatever the entries of `[[signatures]]` say.
+    #[error("{}", .0.join("; "))]
+    Keys(Vec<String>),
+    /// Entries of `[[signatures]]` alone: nobody knows whose signature counts.
+    #[error("{}", .0.join("; "))]
+    Signatures(Vec<String>),
+}
+
+impl PolicyError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Keys(_) => "E-POLICY-KEY",
+            Self::Signatures(_) => "E-SIG-POLICY",
+        }
+    }
+
+    /// Each of them.
+    pub fn problems(&self) -> &[String] {
+        let (Self::Keys(problems) | Self::Signatures(problems)) = self;
+        problems
+    }
+}
+
 impl Policy {
     /// Reads what stands in a policy file.
     ///
     /// # Errors
     ///
     /// Everything in it that is not understood.
-    pub fn read(file: &Map<String, Json>) -> Result<Self, Vec<String>> {
+    pub fn read(file: &Map<String, Json>) -> Result<Self, PolicyError> {
         let mut reader = Reader::default();
         reader.keys("the policy", file, &KEYS);
         let min_wall = file.get("min-wall").map_or(0, |value| reader.tier(value));
         let networks = file.get("networks").map(|value| reader.networks(value)).unwrap_or_default();
         let caps = file.get("allow").map(|value| reader.caps(value, &networks)).unwrap_or_default();
-        let signatures = file.get("signatures").map(|value| reader.signatures(value)).unwrap_or_default();
         let keep = file.get("keep").map(|value| reader.keep(value)).unwrap_or_default();
-        if reader.problems.is_empty() {
-            Ok(Self { min_wall, networks, signatures, keep, caps })
-        } else {
-            Err(reader.problems)
+        let others = reader.problems.len();
+        let signatures = file.get("signatures").map(|value| reader.signatures(value)).unwrap_or_default();
+        match reader.problems {
+            problems if problems.is_empty() => Ok(Self { min_wall, networks, signatures, keep, caps }),
+            problems if others == 0 => Err(PolicyError::Signatures(problems)),
+            problems => Err(PolicyError::Keys(problems)),
         }
     }
 
@@ -266,7 +295,7 @@ mod tests {
 
     use super::*;
 
-    fn read(file: &Json) -> Result<Policy, Vec<String>> {
+    fn read(file: &Json) -> Result<Policy, PolicyError> {
         Policy::read(file.as_object().expect("a table"))
     }
 
@@ -281,7 +310,7 @@ mod tests {
             "allow": { "netwrok": [], "exec": "npm", "network": ["@b", { "host": "x:1", "privat": true }], "containers": { "pul": [] } },
         }));
         assert_eq!(
-            problems.expect_err("a policy that is wrong"),
+            problems.expect_err("a policy that is wrong").problems(),
             [
                 "the policy has no key `min-wal`: there is `min-wall`",
                 "`min-wall`: expected a tier from 0 to 3, found 9",

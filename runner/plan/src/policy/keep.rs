@@ -56,10 +56,10 @@ impl Reader {
 mod tests {
     use serde_json::json;
 
-    use super::super::Policy;
+    use super::super::{Policy, PolicyError};
     use super::*;
 
-    fn keep(value: &Json) -> Result<Keep, Vec<String>> {
+    fn keep(value: &Json) -> Result<Keep, PolicyError> {
         let file = json!({ "keep": value });
         Policy::read(file.as_object().expect("a table")).map(|policy| policy.keep)
     }
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_an_error() {
         assert_eq!(
-            keep(&json!({ "runs": 0, "day": 1, "log-mib": "1G" })).expect_err("it is wrong"),
+            keep(&json!({ "runs": 0, "day": 1, "log-mib": "1G" })).expect_err("it is wrong").problems(),
             [
                 "`keep` of the policy has no key `day`: there is `days`",
                 "`keep.runs`: expected a number from 1, found 0",

@@ -86,9 +86,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::Policy;
+    use crate::{Policy, PolicyError};
 
-    fn read(signatures: &Json) -> Result<Vec<SignatureRule>, Vec<String>> {
+    fn read(signatures: &Json) -> Result<Vec<SignatureRule>, PolicyError> {
         let file = json!({ "signatures": signatures });
         Policy::read(file.as_object().expect("a table")).map(|policy| policy.signatures)
     }
@@ -128,9 +128,15 @@ mod tests {
             (json!("all"), "`signatures[0]`: expected a table"),
         ];
         for (entry, told) in wrong {
-            let problems = read(&json!([entry])).expect_err("a policy that is wrong");
-            assert!(problems.iter().any(|problem| problem.contains(told)), "{told}: {problems:?}");
+            let error = read(&json!([entry])).expect_err("a policy that is wrong");
+            assert!(error.to_string().contains(told), "{told}: {error}");
+            assert_eq!(error.code(), "E-SIG-POLICY");
         }
-        assert!(read(&json!({ "plugins": [] })).expect_err("no entries")[0].contains("[[signatures]]"));
+        assert!(read(&json!({ "plugins": [] })).expect_err("no entries").to_string().contains("[[signatures]]"));
+        // Who mends a policy of which more is wrong reads about all of it.
+        let file = json!({ "signatures": [{ "plugins": plugins }], "min-wal": 1 });
+        let error = Policy::read(file.as_object().expect("a table")).expect_err("a policy that is wrong");
+        assert_eq!(error.code(), "E-POLICY-KEY");
+        assert!(error.to_string().contains("min-wall") && error.to_string().contains(no_signer), "{error}");
     }
 }

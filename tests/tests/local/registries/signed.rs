@@ -249,7 +249,7 @@ fn a_policy_whose_key_or_trust_root_cannot_be_read_takes_nothing() {
     }
     for signer in ["", &keyless("")] {
         stall.policy(&[signer]);
-        stall.refuses(3, "E-POLICY-KEY");
+        stall.refuses(3, "E-SIG-POLICY");
     }
     // Sigstore's own service is known without a file.
     stall.policy(&[&keyless("sigstore")]);
