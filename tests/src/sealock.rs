@@ -94,7 +94,15 @@ impl Sealock {
     /// # Panics
     /// When it cannot be started, hangs, or lets a secret out.
     pub fn command(&self, words: &[&str]) -> Ended {
-        self.spawn(words).end()
+        self.start_command(words).end()
+    }
+
+    /// Starts another command than `run`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_command(&self, words: &[&str]) -> Running<'_> {
+        self.spawn(words)
     }
 
     /// Resumes the newest run that was interrupted, to its end.

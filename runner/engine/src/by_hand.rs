@@ -1,4 +1,5 @@
-//! A rollback that a person asks for: the same transaction as in a run, from the ledger.
+//! A rollback that a person asks for: the same transaction as in a run, from the ledger. All targets go to one release, or stay
+//! on what they ran.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +16,7 @@ use crate::machine::{Deployment, DeploymentEnd, RolledBack, StageId};
 use crate::outcome::cause_of;
 use crate::room::Room;
 use crate::shared::Shared;
+use crate::wanted;
 
 /// The only stage of the plan.
 const STAGE: StageId = StageId(0);
@@ -22,6 +24,8 @@ const STAGE: StageId = StageId(0);
 const EXIT_ROLLBACK_FAILED: u8 = 11;
 /// Nothing was changed: what was asked for cannot be.
 const EXIT_REQUEST: u8 = 2;
+/// Another run holds the environment.
+const EXIT_FENCED: u8 = 7;
 
 /// Brings the environment back. Success is a release that is live and verified.
 pub(crate) async fn roll_back(shared: &Arc<Shared>, to: Option<&str>, stop: &CancellationToken) -> Verdict {
@@ -49,6 +53,15 @@ fn failed(cause: Cause) -> Verdict {
     Verdict { result: RunResult::Failure, exit: cause.exit, cause: Some(cause) }
 }
 
+/// What switching came to, once something may have been switched.
+struct Switched {
+    /// The release that was asked for.
+    release: String,
+    back: RolledBack,
+    /// Why not every target was switched to it.
+    failure: Option<Cause>,
+}
+
 async fn transaction(shared: &Arc<Shared>, to: Option<&str>, stop: &CancellationToken) -> Result<(), Cause> {
     let mut driver = Driver::new(shared.clone(), 1);
     let spec = driver.stage_spec(STAGE)?;
@@ -59,93 +72,109 @@ async fn transaction(shared: &Arc<Shared>, to: Option<&str>, stop: &Cancellation
     let result = Box::pin(back(shared, &room, &mut driver, to, begun)).await;
     drop(driver);
     let (settled, release) = match &result {
-        Ok((release, back)) => (back.result, Some(release.clone())),
+        Ok(switched) => (switched.back.result, Some(switched.release.clone())),
         Err(_) => (DeploymentResult::Unchanged, None),
     };
     let went = Went { settled: Some(settled), release, ..Went::default() };
     let (stage, environment) = (room.stage.clone(), environment.name);
     let (ended, closing) = closing::close(shared, room, went).await;
     if let Some(DeploymentEnd { result, release, live, url }) = ended {
+        let environment = environment.clone();
         shared.recorder.tell(EventKind::DeploymentFinished { stage, environment, result, release, live, url });
     }
-    let (_, back) = result?;
-    match (back.result, closing) {
+    let Switched { release, back, failure } = result?;
+    match (back.result, failure.or(closing)) {
         (DeploymentResult::Verified, None) => Ok(()),
         (_, Some(cause)) => Err(cause),
-        (result, None) => Err(unfinished(result)),
+        (result, None) => Err(unfinished(result, &environment, &release)),
     }
 }
 
-/// Switches every target, brings the release up there, and verifies it. Gives the release, too.
+/// Switches every target, brings the release up there, and verifies it. An error is one before anything was switched.
 async fn back(
     shared: &Arc<Shared>,
     room: &Arc<Room>,
     driver: &mut Driver,
     to: Option<&str>,
     begun: Deployment,
-) -> Result<(String, RolledBack), Cause> {
+) -> Result<Switched, Cause> {
     let deployment = room.deployment.get().cloned().ok_or_else(no_deployment)?;
-    let mut switches = Vec::new();
+    let release = wanted::choose(&begun.environment, &told(&deployment), to)?;
     for target in deployment.names() {
-        switches.push((target.clone(), wanted(&deployment, &target, to)?));
-    }
-    let release = switches.first().map(|(_, release)| release.clone()).ok_or_else(no_deployment)?;
-    for (target, release) in &switches {
-        refuse_without_images(&deployment, target, release).await?;
+        refuse_without_images(&deployment, &target, &release).await?;
     }
     let undo = driver.undo_by_hand(STAGE, room.clone())?;
     let extra = driver.rollback_steps_by_hand(STAGE, room.clone())?;
     let (stage, environment) = (room.stage.clone(), begun.environment);
-    let (fence, targets) = (begun.fence, begun.targets);
-    let previous = deployments::live(&deployment);
     let started = EventKind::DeploymentStarted {
-        stage: stage.clone(),
+        stage,
         environment: environment.clone(),
         release: release.clone(),
-        fence,
-        targets,
-        previous,
+        fence: begun.fence,
+        targets: begun.targets,
+        previous: deployments::live(&deployment),
     };
     shared.commit(started).await?;
-    for (target, release) in &switches {
-        deployments::switch(shared, room, &deployment, target, Some(release)).await.map_err(cause_of)?;
-    }
-    drop(deployment);
-    let mut back = deployments::bring_back(shared, room, Way { undo, extra }, &switches).await;
-    if back.result == DeploymentResult::RolledBackVerified {
-        back.result = DeploymentResult::Verified;
-    }
-    Ok((release, back))
+    let before: Vec<Live> = told(&deployment).into_iter().map(|(name, state)| (name, state.current)).collect();
+    let to = before.iter().map(|(name, _)| (name.clone(), Some(release.clone()))).collect::<Vec<Live>>();
+    let way = Way { undo, extra };
+    let Err(cause) = switch_all(shared, room, &deployment, &to).await else {
+        drop(deployment);
+        let mut back = deployments::bring_back(shared, room, way, &to).await;
+        if back.result == DeploymentResult::RolledBackVerified {
+            back.result = DeploymentResult::Verified;
+        }
+        return Ok(Switched { release, back, failure: None });
+    };
+    let back = undo_switches(shared, room, deployment, way, (&before, &cause)).await;
+    let failure = unswitched(cause, &back, &environment, &release);
+    let back = RolledBack { result: DeploymentResult::RollbackFailed, ..back };
+    Ok(Switched { release, back, failure: Some(failure) })
 }
 
-/// The release that `target` is to run.
-fn wanted(deployment: &sealock_deploy::Deployment, target: &str, to: Option<&str>) -> Result<String, Cause> {
-    let state = deployment.state(target).unwrap_or_default();
-    let verified = state.ledger.verified();
-    let usable: Vec<&str> = verified.iter().copied().filter(|id| state.releases.iter().any(|own| own == id)).collect();
-    let refused = |code: &str, message: String| {
-        let others: Vec<&str> = usable.iter().copied().filter(|id| Some(*id) != state.current.as_deref()).collect();
-        let help =
-            (!others.is_empty()).then(|| format!("verified there once: {}; name one: --to RELEASE", others.join(", ")));
-        Cause { code: code.into(), message, help, exit: EXIT_REQUEST }
-    };
-    let Some(release) = to else {
-        let before = state.ledger.before(state.current.as_deref()).map(|release| release.id);
-        let current = state.current.as_deref().unwrap_or("nothing");
-        return before.filter(|id| usable.contains(&id.as_str())).ok_or_else(|| {
-            refused(
-                "E-RELEASE-MISSING",
-                format!("{target} runs {current} and has no release that was verified before it"),
-            )
-        });
-    };
-    if !state.releases.iter().any(|own| own == release) {
-        return Err(refused("E-RELEASE-MISSING", format!("{target} has no release {release}")));
+/// A target, and the release that is or is to be live there.
+type Live = (String, Option<String>);
+
+fn told(deployment: &sealock_deploy::Deployment) -> Vec<wanted::Told> {
+    let state = |name: String| (name.clone(), deployment.state(&name).unwrap_or_default());
+    deployment.names().into_iter().map(state).collect()
+}
+
+async fn switch_all(
+    shared: &Shared,
+    room: &Room,
+    deployment: &sealock_deploy::Deployment,
+    to: &[Live],
+) -> Result<(), Cause> {
+    for (target, release) in to {
+        deployments::switch(shared, room, deployment, target, release.as_deref()).await.map_err(cause_of)?;
     }
-    if !verified.contains(&release) {
-        return Err(refused("E-RELEASE-UNVERIFIED", format!("release {release} was never verified on {target}")));
+    Ok(())
+}
+
+/// Not every target could be switched: those that were go back to what they ran, so that none is left between. Who has taken
+/// a target over answers for all of them: then nothing is changed any more.
+async fn undo_switches(
+    shared: &Arc<Shared>,
+    room: &Arc<Room>,
+    deployment: Arc<sealock_deploy::Deployment>,
+    way: Way,
+    (before, why): (&[Live], &Cause),
+) -> RolledBack {
+    if why.exit == EXIT_FENCED {
+        let result = DeploymentResult::RollbackFailed;
+        return RolledBack { result, live: deployments::live(&deployment), duration_ms: 0 };
     }
-    Ok(release.to_owned())
+    for (target, release) in before {
+        let is_known = deployment.confirmed_current(target).await.is_ok();
+        let has_moved = deployment.state(target).is_some_and(|state| state.current != *release);
+        if is_known && has_moved {
+            // Where that fails, too, the target does not confirm it below.
+            let _ = deployments::switch(shared, room, &deployment, target, release.as_deref()).await;
+        }
+    }
+    drop(deployment);
+    deployments::bring_back(shared, room, way, before).await
 }
 
 /// What is told before anything has been switched, not after.
@@ -167,12 +196,30 @@ async fn refuse_without_images(
     })
 }
 
-fn unfinished(result: DeploymentResult) -> Cause {
+fn unfinished(result: DeploymentResult, environment: &str, release: &str) -> Cause {
     let message = match result {
         DeploymentResult::RolledBackUnverified => "the release is live again, and its verification failed",
         _ => "the release could not be brought back on every target",
     };
-    Cause { code: "E-ROLLBACK-FAILED".into(), message: message.into(), help: None, exit: EXIT_ROLLBACK_FAILED }
+    rollback_failed(message.to_owned(), environment, release)
+}
+
+/// Why not every target was switched, and what became of those that were.
+fn unswitched(why: Cause, back: &RolledBack, environment: &str, release: &str) -> Cause {
+    if why.exit == EXIT_FENCED {
+        return why;
+    }
+    let now = match back.result {
+        DeploymentResult::RolledBackVerified => "every target is on what it ran before, verified",
+        DeploymentResult::RolledBackUnverified => "every target is on what it ran before, and its verification failed",
+        _ => "not every target could be put back on what it ran before",
+    };
+    rollback_failed(format!("{}; {now}", why.message), environment, release)
+}
+
+fn rollback_failed(message: String, environment: &str, release: &str) -> Cause {
+    let help = format!("when what is in its way is gone: sealock rollback {environment} --to {release}");
+    Cause { code: "E-ROLLBACK-FAILED".into(), message, help: Some(help), exit: EXIT_ROLLBACK_FAILED }
 }
 
 fn no_deployment() -> Cause {

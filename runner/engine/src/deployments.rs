@@ -328,12 +328,12 @@ fn acts_on_targets_only(attempt: &Attempt) -> bool {
     attempt.manifest.as_ref().is_some_and(|manifest| manifest.requests.iter().all(is_target))
 }
 
-/// Brings up, on every target, the release that it was switched to by hand, and verifies it.
+/// Brings up, on every target, the release that is to be live there, as it was switched to by hand, and verifies it.
 pub(crate) async fn bring_back(
     shared: &Arc<Shared>,
     room: &Arc<Room>,
     way: Way,
-    switched: &[(String, String)],
+    switched: &[(String, Option<String>)],
 ) -> RolledBack {
     let Some(deployment) = room.deployment.get() else {
         return RolledBack { result: DeploymentResult::Unchanged, live: Vec::new(), duration_ms: 0 };
@@ -343,7 +343,7 @@ pub(crate) async fn bring_back(
     let mut there = Vec::new();
     for (target, release) in switched {
         let current = deployment.confirmed_current(target).await;
-        if current.is_ok_and(|own| own.is_some_and(|own| own.id == *release)) {
+        if current.is_ok_and(|own| own.map(|own| own.id) == *release) {
             there.push(target.clone());
         }
     }

@@ -37,6 +37,7 @@ mod shared;
 mod stage_spec;
 mod telling;
 mod verifying;
+mod wanted;
 
 pub use deployments::targets;
 pub use past::Past;

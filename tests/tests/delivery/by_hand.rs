@@ -1,9 +1,12 @@
 //! `rollback`, `status`, and `unlock`, by hand.
 
-use e2e::{Ended, Rig, Sealock};
+use e2e::{Ended, Repository, Rig, Sealock, Target};
 use serde_json::Value;
 
 use super::support::{SMALL, assert_runs, break_release, release, small};
+
+/// `web1` runs `r1` now: the switch of `web2` is the next.
+const SWITCHED: &str = "test \"$(readlink /opt/small/current)\" = releases/r1";
 
 const LEASE: &str = "cat /opt/small/.sealock/lease 2>/dev/null || true";
 
@@ -87,6 +90,11 @@ fn status_tells_what_somebody_moved_and_what_does_not_answer() {
     // Nobody knows which of both is meant: nothing is deployed over it, and both ways to go on are named.
     let refused = sealock.run(&release("small", "release=three")).expect(5);
     refused.saying("E-TARGET-MOVED").saying("rollback production --to r2").saying("rollback production --to r1");
+    // Each by itself would go back to another release: neither does.
+    let before = rig.targets().map(|target| target.ledger(SMALL));
+    let refused = rollback(&sealock, &[]).expect(2).saying("E-RELEASE-MIXED").saying("web1 runs r1 (before it: none)");
+    refused.saying("web2 runs r2 (before it: r1)").saying("sealock rollback production --to r2");
+    assert_eq!(rig.targets().map(|target| target.ledger(SMALL)), before, "a refused rollback wrote");
     assert_eq!(web1.current(SMALL).as_deref(), Some("r1"));
     assert_eq!(web1.sh(LEASE), "", "web1 is still held");
     web2.power("cut");
@@ -96,6 +104,88 @@ fn status_tells_what_somebody_moved_and_what_does_not_answer() {
     let object: Value = serde_json::from_str(told.text.trim()).unwrap_or_else(|_| panic!("not JSON: {}", told.text));
     assert_eq!(object["targets"][0]["release"], "r1", "{object}");
     assert!(object["targets"][1]["error"]["code"].as_str().is_some_and(|code| code.starts_with("E-SSH-")), "{object}");
+}
+
+/// Both targets on the second release, after the first.
+fn on_the_second(rig: &Rig) -> (Repository, Sealock) {
+    rig.reset();
+    let (repository, sealock) = small(rig);
+    for name in ["one", "two"] {
+        sealock.run(&release("small", &format!("release={name}"))).expect(0);
+    }
+    (repository, sealock)
+}
+
+/// What a rollback that could not switch `web2` is told as, and that `web1` is on its old release again, verified.
+#[track_caller]
+fn assert_undone(rig: &Rig, ended: Ended) -> Ended {
+    let ended = ended.expect(11).saying("E-ROLLBACK-FAILED").saying("sealock rollback production --to r1");
+    assert!(!ended.text.contains("nothing was changed"), "{}", ended.text);
+    let web1 = rig.target("web1");
+    assert_runs(&web1, &rig.registry().digest("e2e/small", "two"), "two");
+    assert_eq!(web1.current(SMALL).as_deref(), Some("r2"), "{}", ended.text);
+    assert_eq!(web1.ledger_end(SMALL), "verified r2");
+    assert_eq!(web1.sh(LEASE), "", "web1 is still held");
+    ended
+}
+
+/// What was told to be typed brings both targets to the first release.
+#[track_caller]
+fn assert_put_right(rig: &Rig, sealock: &Sealock) {
+    rollback(sealock, &["--to", "r1"]).expect(0);
+    let digest = rig.registry().digest("e2e/small", "one");
+    for target in rig.targets() {
+        assert_runs(&target, &digest, "one");
+        assert_eq!(target.ledger_end(SMALL), "verified r1", "{}", target.name);
+    }
+}
+
+#[test]
+fn a_rollback_by_hand_that_cannot_switch_every_target_switches_none() {
+    let rig = Rig::take();
+    let (_repository, sealock) = on_the_second(&rig);
+    let web2 = rig.target("web2");
+    web2.sh("chmod a-w /opt/small/.sealock/ledger");
+    let ended = assert_undone(&rig, rollback(&sealock, &[])).saying("every target is on what it ran before");
+    assert_eq!(web2.current(SMALL).as_deref(), Some("r2"), "{}", ended.text);
+    assert_runs(&web2, &rig.registry().digest("e2e/small", "two"), "two");
+    assert_eq!(web2.ledger_end(SMALL), "verified r2");
+    web2.sh("chmod u+w /opt/small/.sealock/ledger");
+    assert_put_right(&rig, &sealock);
+}
+
+/// A target on which a link is made five seconds late, so that something can happen to it in between.
+struct Slow<'rig>(Target<'rig>);
+
+impl<'rig> Slow<'rig> {
+    fn new(target: Target<'rig>) -> Self {
+        let script = "#!/bin/sh\nsleep 5\nexec /bin/ln \"$@\"\n";
+        target.sh_root(&format!("printf '{script}' >/usr/local/bin/ln && chmod a+rx /usr/local/bin/ln"));
+        Self(target)
+    }
+}
+
+impl Drop for Slow<'_> {
+    fn drop(&mut self) {
+        self.0.sh_root("rm -f /usr/local/bin/ln");
+    }
+}
+
+#[test]
+fn a_target_that_is_cut_off_in_the_middle_of_a_rollback_by_hand_leaves_the_other_on_what_it_ran() {
+    let rig = Rig::take();
+    let (_repository, sealock) = on_the_second(&rig);
+    let slow = Slow::new(rig.target("web2"));
+    let running = sealock.start_command(&["rollback", "production", "--format", "plain"]);
+    rig.target("web1").wait_for(SWITCHED);
+    slow.0.power("cut");
+    let ended = running.end();
+    slow.0.power("mend");
+    let ended = assert_undone(&rig, ended).saying("web2");
+    assert!(ended.text.contains("not every target could be put back"), "{}", ended.text);
+    drop(slow);
+    // Once its lease has ended.
+    assert_put_right(&rig, &sealock);
 }
 
 #[test]
