@@ -85,6 +85,8 @@ pub enum TargetError {
         expected: Option<String>,
         /// What `current` names.
         found: Option<String>,
+        /// What one may go back to, oldest first.
+        usable: Vec<String>,
     },
     /// The folder of the release that is live is not there.
     #[error("release `{release}` is live on target `{target}`, and somebody deleted its folder")]
@@ -251,16 +253,9 @@ impl TargetError {
             Self::Locked { left_seconds, .. } => Some(format!(
                 "wait for that run or cancel it; if it is dead: `sealock unlock ENVIRONMENT` in {left_seconds} s"
             )),
-            Self::Moved { expected, found, .. } => {
-                let to = |id: &Option<String>| id.as_ref().map(|id| format!("`sealock rollback ENVIRONMENT --to {id}`"));
-                let ways: Vec<String> = [
-                    to(expected).map(|way| format!("{way} for what the ledger says")),
-                    to(found).map(|way| format!("{way} for what is there now")),
-                ]
-                .into_iter()
-                .flatten()
-                .collect();
-                Some(format!("nothing was changed; look with `sealock status ENVIRONMENT`, then {}", ways.join(", or ")))
+            Self::Moved { expected, found, usable, .. } => {
+                let ways = back_to((expected, found), usable);
+                Some(format!("nothing was changed; look with `sealock status ENVIRONMENT`, then {ways}"))
             }
             Self::Gone { other, .. } => {
                 Some(format!("nothing was changed; `sealock rollback ENVIRONMENT --to {other}` goes to one that is there"))
@@ -272,6 +267,22 @@ impl TargetError {
             ),
             _ => None,
         }
+    }
+}
+
+/// Commands that are not refused: to either of both that it may be, else to the newest other one.
+fn back_to((expected, found): (&Option<String>, &Option<String>), usable: &[String]) -> String {
+    let command = |id: &String| format!("`sealock rollback ENVIRONMENT --to {id}`");
+    let to = |id: &Option<String>, what: &str| {
+        let id = id.as_ref().filter(|id| usable.contains(id))?;
+        Some(format!("{} for {what}", command(id)))
+    };
+    let ways: Vec<String> =
+        [to(expected, "what the ledger says"), to(found, "what is there now")].into_iter().flatten().collect();
+    match (ways.as_slice(), usable.last()) {
+        ([], Some(other)) => command(other),
+        ([], None) => "put `current` right by hand: no verified release is there".to_owned(),
+        (ways, _) => ways.join(", or "),
     }
 }
 

@@ -11,12 +11,12 @@ pub(crate) fn check(target: &str, state: &TargetState) -> Result<(), TargetError
     // Without a ledger nothing is known: somebody has begun a new one.
     if !state.ledger.records().is_empty() && !possible.contains(&current.as_deref()) {
         let expected = state.ledger.expected_current().map(str::to_owned);
-        return Err(TargetError::Moved { target, expected, found: current });
+        let usable = state.usable().into_iter().map(str::to_owned).collect();
+        return Err(TargetError::Moved { target, expected, found: current, usable });
     }
-    let is_there = |id: &str| state.releases.iter().any(|own| own == id);
+    let is_there = |id: &String| state.releases.contains(id);
     let Some(release) = current.filter(|id| !is_there(id)) else { return Ok(()) };
-    let others = state.ledger.verified().into_iter().rev().filter(|id| is_there(id));
-    match others.map(str::to_owned).next() {
+    match state.usable().last().map(|&id| id.to_owned()) {
         Some(other) => Err(TargetError::Gone { target, release, other }),
         None => Ok(()),
     }
@@ -55,6 +55,9 @@ mod tests {
         assert_eq!(code(&state(&two, None, &both)), Some("E-TARGET-MOVED"));
         assert_eq!(code(&state(&two, Some("r2"), &["r1"])), Some("E-RELEASE-GONE"));
         assert_eq!(code(&state(&two[..1], Some("r1"), &[])), None, "there is nothing else to go back to");
+        let Err(error) = check("web1", &state(&two, None, &both[..1])) else { panic!("none is current") };
+        let help = sealock_contract::StepError::from(error).help.expect("help");
+        assert!(help.ends_with("then `sealock rollback ENVIRONMENT --to r1`"), "r2 is not there: {help}");
         let cut = [two[0], ("r2", "switching")];
         assert_eq!(code(&state(&cut, Some("r1"), &both)), None);
         assert_eq!(code(&state(&cut, Some("r2"), &both)), None);

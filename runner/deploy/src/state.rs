@@ -43,6 +43,12 @@ pub struct TargetState {
 }
 
 impl TargetState {
+    /// The releases that one may go back to, oldest first: verified there once, and still there.
+    pub fn usable(&self) -> Vec<&str> {
+        let is_there = |id: &&str| self.releases.iter().any(|own| own == id);
+        self.ledger.verified().into_iter().filter(is_there).collect()
+    }
+
     pub(crate) fn read(target: &str, reply: &Reply) -> Result<Self, TargetError> {
         let all = |name: &'static str| {
             reply.lines.iter().filter(move |(found, _)| found == name).map(|(_, text)| text.as_str())

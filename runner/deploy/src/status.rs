@@ -8,6 +8,7 @@ use sealock_contract::seam::{Release, ReleaseState};
 use crate::environment::{RunFacts, TargetSpec};
 use crate::error::TargetError;
 use crate::lease::{self, LockAnswer, LockEvent};
+use crate::ledger::Outcome;
 use crate::link::nonce;
 use crate::state::{Holder, TargetState};
 
@@ -46,11 +47,24 @@ pub enum Drift {
         found: Option<String>,
         /// When it was moved, Unix time in seconds.
         at: Option<u64>,
+        /// One of both, or the newest other one, that one may go back to.
+        back: Option<String>,
+    },
+    /// A run was cut off while it moved `current`, and nobody goes on with it.
+    Cut {
+        /// The run.
+        run: String,
+        /// The release that is not verified.
+        release: String,
+        /// The newest that one may go back to.
+        back: Option<String>,
     },
     /// What `current` names is not there.
     Missing {
         /// The release.
         release: String,
+        /// The newest that one may go back to.
+        back: Option<String>,
     },
     /// Another target of the environment runs something newer that is verified.
     Behind {
@@ -58,6 +72,8 @@ pub enum Drift {
         other: String,
         /// What it runs.
         release: String,
+        /// Whether this one may go there, too.
+        is_usable: bool,
     },
 }
 
@@ -94,15 +110,30 @@ fn live(state: TargetState) -> LiveStatus {
 
 fn own_drift(state: &TargetState) -> Vec<Drift> {
     let mut drift = Vec::new();
-    let expected = state.ledger.expected_current();
-    if state.current.as_deref() != expected {
-        let expected = expected.map(str::to_owned);
-        drift.push(Drift::Moved { expected, found: state.current.clone(), at: state.moved });
+    let usable = state.usable();
+    let newest = || usable.last().map(|&id| id.to_owned());
+    let (expected, found) = (state.ledger.expected_current(), state.current.as_deref());
+    if !state.ledger.possible_current().contains(&found) {
+        let either = [expected, found].into_iter().flatten().find(|id| usable.contains(id));
+        let back = either.map(str::to_owned).or_else(newest);
+        let (expected, found) = (expected.map(str::to_owned), state.current.clone());
+        drift.push(Drift::Moved { expected, found, at: state.moved, back });
     }
+    drift.extend(cut(state, newest));
     if let Some(current) = state.current.as_ref().filter(|current| !state.releases.contains(current)) {
-        drift.push(Drift::Missing { release: current.clone() });
+        drift.push(Drift::Missing { release: current.clone(), back: newest() });
     }
     drift
+}
+
+/// A switch that was begun and has no end, when the run that began it does not hold the target any more.
+fn cut(state: &TargetState, back: impl Fn() -> Option<String>) -> Option<Drift> {
+    let last = state.ledger.records().last()?;
+    let goes_on = state.holder.as_ref().is_some_and(|holder| holder.left_seconds.is_some());
+    let is_cut = last.outcome == Outcome::Switching && !goes_on;
+    // A stage that was started again holds its targets under a name of its own.
+    let run = last.run.split_once('.').map_or(last.run.as_str(), |(run, _)| run).to_owned();
+    is_cut.then(|| Drift::Cut { run, release: last.release.clone(), back: back() })
 }
 
 /// Marks those that run something older than the newest verified release among them.
@@ -118,7 +149,8 @@ fn compare(all: &mut [TargetStatus]) {
         let Ok(told) = &mut status.told else { continue };
         let own = told.state.current.as_deref().and_then(crate::ledger::release_number);
         if own.unwrap_or(0) < number {
-            told.drift.push(Drift::Behind { other: other.clone(), release: release.clone() });
+            let is_usable = told.state.usable().contains(&release.as_str());
+            told.drift.push(Drift::Behind { other: other.clone(), release: release.clone(), is_usable });
         }
     }
 }
@@ -147,4 +179,46 @@ pub async fn unlock(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Ledger;
+
+    fn state(told: &[(&str, &str)], current: &str, releases: &[&str]) -> TargetState {
+        let line = |(release, outcome): &(&str, &str)| {
+            format!(
+                r#"{{"v":1,"time_ms":1,"release":"{release}","outcome":"{outcome}","run":"of-{release}.1","fence":1}}"#
+            )
+        };
+        let lines: Vec<String> = told.iter().map(line).collect();
+        TargetState {
+            ledger: Ledger::parse(lines.iter().map(String::as_str)).expect("records"),
+            current: Some(current.to_owned()),
+            releases: releases.iter().map(|&id| id.to_owned()).collect(),
+            ..TargetState::default()
+        }
+    }
+
+    #[test]
+    fn a_switch_that_was_cut_off_is_no_hand_that_moved_current_and_a_running_one_is_nothing() {
+        let cut = [("r1", "verified"), ("r2", "switching")];
+        let both = ["r1", "r2"];
+        let (run, release, back) = ("of-r2".to_owned(), "r2".to_owned(), Some("r1".to_owned()));
+        let expected = [Drift::Cut { run, release, back }];
+        assert_eq!(own_drift(&state(&cut, "r1", &both)), expected);
+        assert_eq!(own_drift(&state(&cut, "r2", &both)), expected);
+        let holder = Some(Holder { left_seconds: Some(9), ..Holder::default() });
+        assert_eq!(own_drift(&TargetState { holder, ..state(&cut, "r1", &both) }), []);
+    }
+
+    #[test]
+    fn only_what_may_be_gone_back_to_is_offered() {
+        let told = [("r1", "verified"), ("r2", "verified"), ("r3", "switching"), ("r3", "rolled-back")];
+        let moved = own_drift(&state(&told, "r3", &["r1", "r3"]));
+        assert!(matches!(&moved[..], [Drift::Moved { back: Some(back), .. }] if back == "r1"), "{moved:?}");
+        let missing = own_drift(&state(&told[..2], "r2", &["r1"]));
+        assert_eq!(missing, [Drift::Missing { release: "r2".to_owned(), back: Some("r1".to_owned()) }]);
+    }
 }

@@ -28,15 +28,9 @@ pub(crate) fn choose(environment: &str, targets: &[Told], to: Option<&str>) -> R
     release.ok_or_else(|| targets.first().map_or_else(|| mixed(environment, targets, &[]), none_before))
 }
 
-/// Those that were verified there once and are still there, oldest first.
-fn usable(state: &TargetState) -> Vec<&str> {
-    let is_there = |id: &&str| state.releases.iter().any(|own| own == id);
-    state.ledger.verified().into_iter().filter(is_there).collect()
-}
-
 fn before(state: &TargetState) -> Option<String> {
     let before = state.ledger.before(state.current.as_deref()).map(|release| release.id);
-    before.filter(|id| usable(state).contains(&id.as_str()))
+    before.filter(|id| state.usable().contains(&id.as_str()))
 }
 
 fn check(target: &Told, release: &str) -> Result<(), Cause> {
@@ -59,7 +53,7 @@ fn none_before(target: &Told) -> Cause {
 }
 
 fn refused((_, state): &Told, code: &str, message: String) -> Cause {
-    let others: Vec<&str> = usable(state).into_iter().filter(|id| Some(*id) != state.current.as_deref()).collect();
+    let others: Vec<&str> = state.usable().into_iter().filter(|id| Some(*id) != state.current.as_deref()).collect();
     let help =
         (!others.is_empty()).then(|| format!("verified there once: {}; name one: --to RELEASE", others.join(", ")));
     Cause { code: code.into(), message, help, exit: EXIT_REQUEST }
@@ -72,8 +66,8 @@ fn mixed(environment: &str, targets: &[Told], before: &[Option<String>]) -> Caus
         format!("{name} runs {current} (before it: {})", before.as_deref().unwrap_or("none"))
     });
     let each: Vec<String> = each.collect();
-    let shared = targets.first().map(|(_, state)| usable(state)).unwrap_or_default().into_iter().rev();
-    let ways = shared.filter(|id| targets.iter().all(|(_, state)| usable(state).contains(id)));
+    let shared = targets.first().map(|(_, state)| state.usable()).unwrap_or_default().into_iter().rev();
+    let ways = shared.filter(|id| targets.iter().all(|(_, state)| state.usable().contains(id)));
     let ways: Vec<String> = ways.map(|id| format!("`sealock rollback {environment} --to {id}`")).collect();
     let help = match ways.as_slice() {
         [] => "no release was verified on all of them: deploy one".to_owned(),

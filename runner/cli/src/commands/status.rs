@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use sealock_broker::ssh::SshLimits;
-use sealock_deploy::{Drift, LiveStatus, TargetStatus, status};
+use sealock_deploy::{Drift, Holder, LiveStatus, TargetStatus, status};
 use sealock_diagnostics::escape;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ impl Status {
             Format::Text => text(&name, &statuses),
             Format::Json => format!(
                 "{}\n",
-                json!({ "environment": name, "targets": statuses.iter().map(object).collect::<Vec<_>>() })
+                json!({ "environment": name, "targets": statuses.iter().map(|one| object(one, &name)).collect::<Vec<_>>() })
             ),
         };
         match self.format {
@@ -67,11 +67,20 @@ impl Status {
 
 fn text(environment: &str, statuses: &[TargetStatus]) -> String {
     let holders = statuses.iter().filter_map(|one| Some((one.name.as_str(), one.told.as_ref().ok()?.holder.as_ref()?)));
-    let held: Vec<String> = holders
-        .map(|(name, holder)| format!("{name} is held by run {} ({})", escape(&holder.run), escape(&holder.who)))
-        .collect();
-    let lock = if held.is_empty() { "no deployment is running".to_owned() } else { held.join(", ") };
+    let (stale, held): (Vec<_>, Vec<_>) = holders.partition(|(_, holder)| holder.left_seconds.is_none());
+    let by = |(name, holder): &(&str, &Holder)| {
+        format!("{name} is held by run {} ({})", escape(&holder.run), escape(&holder.who))
+    };
+    let lock = match held.as_slice() {
+        [] => "no deployment is running".to_owned(),
+        held => held.iter().map(by).collect::<Vec<_>>().join(", "),
+    };
     let mut out = format!("{environment:<56} {lock}\n");
+    for (name, holder) in stale {
+        let (run, who) = (escape(&holder.run), escape(&holder.who));
+        let text = format!("run {run} ({who}) left a stale lock on {name}");
+        let _ = writeln!(out, "  {text}: the next run takes it over.  sealock unlock {environment}");
+    }
     let width = statuses.iter().map(|one| one.name.len()).max().unwrap_or(0);
     for one in statuses {
         match &one.told {
@@ -130,22 +139,35 @@ fn ago(then_ms: u64, now_s: u64) -> String {
 
 fn drift_text(drift: &Drift, environment: &str) -> String {
     match drift {
-        Drift::Moved { expected, found, .. } => {
+        Drift::Moved { expected, found, back, .. } => {
             let (expected, found) = (expected.as_deref().unwrap_or("none"), found.as_deref().unwrap_or("none"));
-            format!(
-                "somebody moved `current` by hand to {found}; the ledger says {expected}.  sealock rollback {environment} --to {expected}"
-            )
+            let way = back_to(environment, back.as_ref());
+            format!("somebody moved `current` by hand to {found}; the ledger says {expected}.  {way}")
         }
-        Drift::Missing { release } => format!("the folder of {release} is not there"),
-        Drift::Behind { other, release } => {
-            format!(
-                "{other} runs {release}, which is newer and verified.  sealock rollback {environment} --to {release}"
-            )
+        Drift::Cut { run, release, back } => {
+            let way = back_to(environment, back.as_ref());
+            format!("run {run} was cut off while it switched to {release}.  sealock resume {run}, or {way}")
+        }
+        Drift::Missing { release, back } => {
+            let way = back_to(environment, back.as_ref());
+            format!("somebody deleted the folder of {release}.  {way}")
+        }
+        Drift::Behind { other, release, is_usable } => {
+            let way = back_to(environment, Some(release).filter(|_| *is_usable));
+            format!("{other} runs {release}, which is newer and verified.  {way}")
         }
     }
 }
 
-fn object(one: &TargetStatus) -> Value {
+/// What to type, where that is not refused.
+fn back_to(environment: &str, release: Option<&String>) -> String {
+    release.map_or_else(
+        || "deploy once more: no release to go to is there".to_owned(),
+        |release| format!("sealock rollback {environment} --to {release}"),
+    )
+}
+
+fn object(one: &TargetStatus, environment: &str) -> Value {
     match &one.told {
         Err(error) => json!({ "target": one.name, "error": { "code": error.code(), "message": chain(error) } }),
         Ok(live) => json!({
@@ -153,8 +175,13 @@ fn object(one: &TargetStatus) -> Value {
             "release": live.live.as_ref().map(|release| &release.id),
             "images": live.live.as_ref().map(|release| &release.images),
             "verified_ms": live.verified_ms,
-            "held_by": live.holder.as_ref().map(|holder| json!({ "run": holder.run, "who": holder.who, "since": holder.since })),
-            "drift": live.drift.iter().map(|drift| drift_text(drift, "ENVIRONMENT")).collect::<Vec<_>>(),
+            "held_by": live.holder.as_ref().map(held_by),
+            "drift": live.drift.iter().map(|drift| drift_text(drift, environment)).collect::<Vec<_>>(),
         }),
     }
+}
+
+/// `left_seconds` is null where the lease has ended: the lock is stale.
+fn held_by(holder: &Holder) -> Value {
+    json!({ "run": holder.run, "who": holder.who, "since": holder.since, "left_seconds": holder.left_seconds })
 }

@@ -31,9 +31,12 @@ impl Unlock {
         let result = runtime.block_on(async {
             let opened = self.environment.open(shell, process).await?;
             let tell = |event: LockEvent| told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(event);
-            unlock(&opened.targets, &opened.facts, SshLimits::default(), &tell)
-                .await
-                .map_err(|error| Failure::refused(sealock_contract::StepError::from(error)))
+            unlock(&opened.targets, &opened.facts, SshLimits::default(), &tell).await.map_err(|error| {
+                let mut refused = sealock_contract::StepError::from(error);
+                // Help that names the environment is a command to type.
+                refused.help = refused.help.map(|help| help.replace("ENVIRONMENT", &self.environment.environment));
+                Failure::refused(refused)
+            })
         });
         for event in told.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
             shell.answer(&format!("{}\n", escape(&line(&event))));

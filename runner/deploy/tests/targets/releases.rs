@@ -202,7 +202,7 @@ async fn status_tells_what_is_live_and_what_somebody_moved() {
     let (web1, web2) = (web1.told.as_ref().expect("told"), web2.told.as_ref().expect("told"));
     assert_eq!(web1.live.as_ref().map(|release| release.id.as_str()), Some("r2"));
     assert!(web1.verified_ms.is_some() && web1.holder.is_none() && web1.drift.is_empty(), "{web1:?}");
-    let behind = Drift::Behind { other: "web1".to_owned(), release: "r2".to_owned() };
+    let behind = Drift::Behind { other: "web1".to_owned(), release: "r2".to_owned(), is_usable: false };
     assert_eq!(web2.drift, [behind]);
 
     let current = sshd.directory("web1").join("current");
@@ -210,11 +210,8 @@ async fn status_tells_what_is_live_and_what_somebody_moved() {
     std::os::unix::fs::symlink("releases/r1", &current).expect("moved by hand");
     let told = status(&targets[..1], SshLimits::default()).await;
     let drift = &told[0].told.as_ref().expect("told").drift;
-    let (expected, found) = (Some("r2".to_owned()), Some("r1".to_owned()));
-    assert!(
-        matches!(&drift[..], [Drift::Moved { expected: e, found: f, at: Some(_) }] if (e, f) == (&expected, &found)),
-        "{drift:?}"
-    );
+    let [Drift::Moved { expected, found, at: Some(_), back }] = &drift[..] else { panic!("{drift:?}") };
+    assert_eq!([expected, found, back].map(Option::as_deref), [Some("r2"), Some("r1"), Some("r2")]);
 }
 
 #[tokio::test]
