@@ -105,6 +105,14 @@ impl Sealock {
         self.spawn(words)
     }
 
+    /// Lists the runs of this machine.
+    ///
+    /// # Panics
+    /// When it cannot be started, hangs, or lets a secret out.
+    pub fn runs(&self, arguments: &[&str]) -> Ended {
+        self.spawn_with(&[&["runs"], arguments].concat(), &[]).end()
+    }
+
     /// Resumes the newest run that was interrupted, to its end.
     ///
     /// # Panics

@@ -88,7 +88,7 @@ pub async fn run(spec: RunSpec, cancel: &CancellationToken, kill: &CancellationT
             Err(cause) => Verdict::early(cause),
         }
     };
-    Box::pin(within(spec, None, act)).await
+    Box::pin(within(spec, None, None, act)).await
 }
 
 /// Goes on with a run where its record ends. The journal of `spec` goes on with that run; its folder holds what its stages
@@ -108,7 +108,7 @@ pub async fn resume(spec: RunSpec, past: Past, cancel: &CancellationToken, kill:
             Err(cause) => Verdict::early(cause),
         }
     };
-    Box::pin(within(spec, Some(&past), act)).await
+    Box::pin(within(spec, Some(&past), None, act)).await
 }
 
 fn unfit(error: &machine::ReplayError) -> Cause {
@@ -148,12 +148,18 @@ async fn take_group(shared: &Arc<Shared>, asked: &CancellationToken) -> Result<O
 /// Brings the environment of the plan's only deployment back to `to`, or to its last other verified release: the same
 /// transaction as in a run.
 pub async fn roll_back(spec: RunSpec, to: Option<String>, cancel: &CancellationToken) -> RunEnd {
+    let named = to.clone();
     let act = async |shared: &Arc<Shared>| by_hand::roll_back(shared, to.as_deref(), cancel).await;
-    Box::pin(within(spec, None, act)).await
+    Box::pin(within(spec, None, named, act)).await
 }
 
 /// Records what `act` does, from the run's first event, or from where its record ends, to its last.
-async fn within(mut spec: RunSpec, past: Option<&Past>, act: impl AsyncFnOnce(&Arc<Shared>) -> Verdict) -> RunEnd {
+async fn within(
+    mut spec: RunSpec,
+    past: Option<&Past>,
+    to: Option<String>,
+    act: impl AsyncFnOnce(&Arc<Shared>) -> Verdict,
+) -> RunEnd {
     let started = Instant::now();
     let run = spec.folder.run().to_owned();
     // Sinks see the whole run, but for what steps printed before.
@@ -162,7 +168,7 @@ async fn within(mut spec: RunSpec, past: Option<&Past>, act: impl AsyncFnOnce(&A
     let (recorder, recording) = Recorder::start(last, spec.journal, spec.log, spec.sinks, &spec.vault);
     let plan = Arc::new(spec.plan);
     if past.is_none() {
-        recorder.tell(run_started(&plan, &spec.settings, spec.goal));
+        recorder.tell(run_started(&plan, &spec.settings, (spec.goal, to)));
         recorder.tell(planned(&plan, spec.wall));
     }
     // A rollback by hand is made again instead.
@@ -262,7 +268,7 @@ async fn finish(
     recorder.commit(kind).await.err().map(crate::shared::unrecorded)
 }
 
-fn run_started(plan: &Plan, settings: &Settings, goal: Goal) -> EventKind {
+fn run_started(plan: &Plan, settings: &Settings, (goal, to): (Goal, Option<String>)) -> EventKind {
     let fact = |name: &str| {
         plan.github.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty()).map(str::to_owned)
     };
@@ -274,6 +280,7 @@ fn run_started(plan: &Plan, settings: &Settings, goal: Goal) -> EventKind {
         dirty_files: settings.dirty_files,
         plan: plan.digest().to_string(),
         goal,
+        to,
     }
 }
 

@@ -86,7 +86,10 @@ fn status_tells_what_somebody_moved_and_what_does_not_answer() {
     let [web1, web2] = rig.targets();
     web1.sh("ln -sfn releases/r1 /opt/small/current");
     let told = sealock.command(&["status", "production"]).expect(0);
-    told.saying("somebody moved `current` by hand to r1").saying("the ledger says r2");
+    let told = told.saying("somebody moved `current` by hand to r1").saying("the ledger says r2");
+    told.saying("sealock rollback production --to r2");
+    let drift = status(&sealock)[0]["drift"].to_string();
+    assert!(drift.contains("sealock rollback production --to r2") && !drift.contains("ENVIRONMENT"), "{drift}");
     // Nobody knows which of both is meant: nothing is deployed over it, and both ways to go on are named.
     let refused = sealock.run(&release("small", "release=three")).expect(5);
     refused.saying("E-TARGET-MOVED").saying("rollback production --to r2").saying("rollback production --to r1");
@@ -189,6 +192,31 @@ fn a_target_that_is_cut_off_in_the_middle_of_a_rollback_by_hand_leaves_the_other
 }
 
 #[test]
+fn a_rollback_by_hand_that_is_killed_is_made_again_by_the_command_that_is_told() {
+    let rig = Rig::take();
+    let (_repository, sealock) = on_the_second(&rig);
+    let again = "was interrupted: sealock rollback production --to r1";
+    let slow = Slow::new(rig.target("web2"));
+    let running = sealock.start_command(&["rollback", "production", "--format", "plain"]);
+    rig.target("web1").wait_for(SWITCHED);
+    running.kill();
+    drop(slow);
+    let told = sealock.runs(&[]).expect(0).saying(again);
+    assert!(!told.text.contains("sealock resume"), "{}", told.text);
+    // Without a name it is no run that can be resumed; with one it says what to type, and `--to` is not lost.
+    sealock.resume(&[]).expect(2).saying("E-RUN-UNKNOWN").saying("sealock rollback production --to r1");
+    sealock.resume(&["latest"]).expect(2).saying("E-RUN-FINISHED").saying("sealock rollback production --to r1");
+    rollback(&sealock, &["--to", "r1"]).expect(0).saying(again);
+    let digest = rig.registry().digest("e2e/small", "one");
+    for target in rig.targets() {
+        assert_runs(&target, &digest, "one");
+        assert_eq!(target.ledger_end(SMALL), "verified r1", "{}", target.name);
+    }
+    let told = sealock.runs(&[]).expect(0);
+    assert!(!told.text.contains("was interrupted:"), "it is over, and still told: {}", told.text);
+}
+
+#[test]
 fn only_a_stale_lock_is_unlocked_by_hand() {
     let rig = Rig::take();
     rig.reset();
@@ -197,8 +225,10 @@ fn only_a_stale_lock_is_unlocked_by_hand() {
     for target in rig.targets() {
         target.wait_for("test -e /opt/small/.sealock/lease");
     }
-    sealock.command(&["unlock", "production"]).expect(7).saying("E-TARGET-LOCKED").saying("web1");
+    let locked = sealock.command(&["unlock", "production"]).expect(7).saying("E-TARGET-LOCKED").saying("web1");
+    locked.saying("sealock unlock production");
     let held = status(&sealock);
+    assert!(held[0]["held_by"]["left_seconds"].is_u64(), "{held:?}");
     let run = held[0]["held_by"]["run"].as_str().unwrap_or_else(|| panic!("{held:?}")).to_owned();
     assert!(rig.target("web1").sh(LEASE).contains(&format!("run={run}\n")));
     drop(running);
@@ -206,6 +236,9 @@ fn only_a_stale_lock_is_unlocked_by_hand() {
         // As if its minute were over.
         target.sh("sed -i 's/^until=.*/until=1/' /opt/small/.sealock/lease");
     }
+    let told = sealock.command(&["status", "production"]).expect(0).saying("no deployment is running");
+    told.saying("left a stale lock on web1").saying("sealock unlock production");
+    assert!(status(&sealock)[0]["held_by"]["left_seconds"].is_null());
     sealock.command(&["unlock", "production"]).expect(0).saying("took over the stale lock").saying(&run);
     for target in rig.targets() {
         assert_eq!(target.sh(LEASE), "", "{} is still held", target.name);

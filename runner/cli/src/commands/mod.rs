@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod allow;
+mod by_hand;
 pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod compile;

@@ -10,6 +10,7 @@ use sealock_journal::{Journal, ReadError, RunSummary};
 use sealock_plan::Plan;
 use sealock_workspace::{RunFolder, Uncommitted};
 
+use super::by_hand::ByHand;
 use super::run::{Begun, Goal, RunArgs, in_state, open_journal, state_folder};
 use super::runs::Standing;
 use crate::catalogue::Plugins;
@@ -84,19 +85,25 @@ impl Resume {
         self.how.start(shell, &repository, prepared, process, Goal::Resume(Box::new(begun)))
     }
 
-    /// The run that is named, else the newest of this repository that is not over.
+    /// The run that is named, else the newest of this repository that is not over. A rollback by hand is made again instead.
     fn find(&self, journal: &Journal, repository: &Path) -> Result<RunSummary, Failure> {
         if let Some(name) = &self.run {
             return journal.run(name).map_err(unread);
         }
+        let mut by_hand = None;
         for mut run in journal.runs(usize::MAX).map_err(unread)? {
             let is_here = RunFolder::repository(journal.state(), &run.run).as_deref() == Some(repository);
             if is_here && Standing::of(&mut run, journal).map_err(unread)? == Standing::Interrupted {
-                return Ok(run);
+                match ByHand::of(journal, &run.run) {
+                    None => return Ok(run),
+                    Some(own) => by_hand = by_hand.or(Some(own)),
+                }
             }
         }
+        let also = by_hand.map(|own| format!("; a rollback by hand, which was, is made again: {}", own.command()));
+        let help = "`sealock runs` lists all runs; a failed one is resumed by its id";
         Err(Failure::new("E-RUN-UNKNOWN", "no run of this repository was interrupted")
-            .help("`sealock runs` lists all runs; a failed one is resumed by its id"))
+            .help(format!("{help}{}", also.unwrap_or_default())))
     }
 
     fn check_result(&self, found: &RunSummary) -> Result<(), Failure> {
@@ -112,10 +119,9 @@ impl Resume {
         let past = Past::read(plan, events);
         let mut past = past.map_err(|error| Failure::new("E-RUN-RECORD", error.to_string()))?;
         if past.start().0 == Purpose::RollBack {
-            let environment =
-                plan.stages.first().and_then(|stage| stage.environment.as_deref()).unwrap_or("ENVIRONMENT");
             let message = format!("run {} is a rollback by hand, which is not resumed but made again", found.run);
-            return Err(Failure::new("E-RUN-FINISHED", message).help(format!("sealock rollback {environment}")));
+            let again = ByHand::of(journal, &found.run).map(|own| own.command());
+            return Err(Failure::new("E-RUN-FINISHED", message).maybe_help(again));
         }
         for stage in &self.from {
             if !past.run_again(plan, stage) {

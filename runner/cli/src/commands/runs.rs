@@ -10,6 +10,7 @@ use sealock_workspace::RunFolder;
 use serde::Serialize;
 use serde_json::json;
 
+use super::by_hand::ByHand;
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::shell::Shell;
@@ -61,8 +62,13 @@ impl Runs {
             Format::Text => shell.answer(&text),
         }
         if self.format == Format::Text {
-            let open = runs.iter().filter(|(_, standing)| *standing == Standing::Interrupted);
-            open.for_each(|(run, _)| shell.tell(&what_to_type(run)));
+            let open = runs.iter().enumerate().filter(|(_, (_, standing))| *standing == Standing::Interrupted);
+            open.for_each(|(place, (run, _))| {
+                let newer = runs[..place].iter().map(|(own, _)| own);
+                if let Some(line) = told(run, &journal, newer) {
+                    shell.tell(&line);
+                }
+            });
         }
         Ok(exit_code::SUCCESS)
     }
@@ -74,19 +80,34 @@ impl Runs {
 ///
 /// When the journal cannot be read.
 pub(crate) fn tell_unfinished(shell: &mut Shell, journal: &Journal, repository: &Path) -> Result<(), ReadError> {
-    for mut run in journal.runs(LOOKED_AT)? {
+    let runs = journal.runs(LOOKED_AT)?;
+    let is_here = |run: &RunSummary| RunFolder::repository(journal.state(), &run.run).as_deref() == Some(repository);
+    for (place, run) in runs.iter().enumerate() {
         let is_open = run.result.is_none_or(RunResult::is_open);
-        let is_here = || RunFolder::repository(journal.state(), &run.run).as_deref() == Some(repository);
-        if is_open && is_here() && Standing::of(&mut run, journal)? == Standing::Interrupted {
-            shell.tell(&what_to_type(&run));
+        let mut run = run.clone();
+        if is_open && is_here(&run) && Standing::of(&mut run, journal)? == Standing::Interrupted {
+            let newer = runs[..place].iter().filter(|run| is_here(run));
+            if let Some(line) = told(&run, journal, newer) {
+                shell.tell(&line);
+            }
         }
     }
     Ok(())
 }
 
-fn what_to_type(run: &RunSummary) -> String {
+/// What goes on with a run that is not over, unless one of `newer` has made that needless.
+fn told<'r>(
+    run: &RunSummary,
+    journal: &Journal,
+    newer: impl DoubleEndedIterator<Item = &'r RunSummary>,
+) -> Option<String> {
     let what = if run.result == Some(RunResult::NeedsRecovery) { "needs recovery" } else { "was interrupted" };
-    format!("run {} of {} {what}: sealock resume {}\n", run.run, escape(&run.pipeline), run.run)
+    let next = match ByHand::of(journal, &run.run) {
+        Some(own) if own.is_settled(journal, newer) => return None,
+        Some(own) => own.command(),
+        None => format!("sealock resume {}", run.run),
+    };
+    Some(format!("run {} of {} {what}: {}\n", run.run, escape(&run.pipeline), escape(&next)))
 }
 
 /// Where a run is.

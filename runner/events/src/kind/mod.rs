@@ -32,6 +32,9 @@ pub enum EventKind {
         /// What the run is for.
         #[serde(default, skip_serializing_if = "Goal::is_plan")]
         goal: Goal,
+        /// The release that a person named to go back to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
     },
     /// What will run, and which wall native commands get.
     Plan {
