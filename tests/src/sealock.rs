@@ -209,6 +209,18 @@ impl Running<'_> {
         Ended { code, text }
     }
 
+    /// Waits until it has printed a text.
+    ///
+    /// # Panics
+    /// When it hangs.
+    pub fn wait_for(&self, text: &str) {
+        let start = Instant::now();
+        while !self.text().contains(text) {
+            assert!(start.elapsed().as_secs() < RUN_SECONDS, "{text} is not printed: {}", self.text());
+            sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What it has printed so far.
     pub fn text(&self) -> String {
         let read = |name| std::fs::read(self.files.path().join(name)).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sealock_events::{Cause, DeploymentResult};
+use sealock_events::{Cause, DeploymentResult, NEEDS_RECOVERY};
 use sealock_plan::evaluate::Maps;
 
 use crate::deployments;
@@ -11,6 +11,11 @@ use crate::prepare;
 use crate::room::Room;
 use crate::shared::Shared;
 use crate::verifying::{self, Ready};
+
+/// What is recorded is not all that is true, and the run goes on later.
+const EXIT_NEEDS_RECOVERY: u8 = 12;
+/// Another run holds the environment, and a bug: nobody can go on then.
+const FINAL_EXITS: [u8; 2] = [7, 70];
 
 /// How a stage's deployment went.
 #[derive(Default)]
@@ -57,9 +62,29 @@ async fn end_deployment(shared: &Arc<Shared>, room: &mut Room, went: Went) -> (O
     let result = match (went.settled, succeeded, &told) {
         (Some(result), ..) => result,
         (None, true, Ok(())) => DeploymentResult::Verified,
-        _ => DeploymentResult::Unchanged,
+        // It is live, and not every ledger says that it is verified.
+        (None, true, Err(_)) => DeploymentResult::Interrupted,
+        (None, false, _) => DeploymentResult::Unchanged,
     };
-    (Some(DeploymentEnd { result, release, live, url: url(shared, room) }), told.err())
+    let why = told.err().map(|why| if succeeded { unwritten(why, &shared.run, &release) } else { why });
+    (Some(DeploymentEnd { result, release, live, url: url(shared, room) }), why)
+}
+
+/// What is live is what was to be: only a record of it is missing, which the resumed run writes. Who has taken a target over
+/// answers for it.
+fn unwritten(why: Cause, run: &str, release: &str) -> Cause {
+    if FINAL_EXITS.contains(&why.exit) {
+        return why;
+    }
+    Cause {
+        code: NEEDS_RECOVERY.into(),
+        message: format!(
+            "{release} is live and verified, and not every target has that in its ledger: {}",
+            why.message
+        ),
+        help: Some(format!("put that right, then: sealock resume {run}")),
+        exit: EXIT_NEEDS_RECOVERY,
+    }
 }
 
 fn url(shared: &Shared, room: &Room) -> Option<String> {

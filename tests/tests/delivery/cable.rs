@@ -63,6 +63,33 @@ fn pulled_after_its_target_was_switched_the_others_go_back() {
 }
 
 #[test]
+fn pulled_after_the_smoke_test_what_is_live_stays_and_resume_writes_that_it_is_verified() {
+    let rig = Rig::take();
+    rig.reset();
+    let (_repository, sealock) = small(&rig);
+    sealock.run(&release("small", "release=one")).expect(0);
+    let [web1, web2] = rig.targets();
+    let running = sealock.start(&["small", "--input", "release=two", "--input", "linger=8"]);
+    running.wait_for("▸ linger");
+    web2.power("cut");
+    let ended = running.end();
+    web2.power("mend");
+    let ended = ended.expect(12).saying("E-NEEDS-RECOVERY").saying("r2 is live and verified").saying("sealock resume");
+    assert!(!ended.text.contains("nothing was changed"), "{}", ended.text);
+    let two = rig.registry().digest("e2e/small", "two");
+    for target in [&web1, &web2] {
+        assert_runs(target, &two, "two");
+        assert_eq!(target.current(SMALL).as_deref(), Some("r2"), "{}", target.name);
+    }
+    assert_eq!([web1.ledger_end(SMALL), web2.ledger_end(SMALL)], ["verified r2", "switching r2"]);
+    sealock.resume(&[]).expect(0);
+    for target in [&web1, &web2] {
+        assert_runs(target, &two, "two");
+        assert_eq!(target.ledger_end(SMALL), "verified r2", "{}", target.name);
+    }
+}
+
+#[test]
 fn plugged_in_again_at_once_nothing_is_lost() {
     let rig = Rig::take();
     rig.reset();

@@ -1,6 +1,6 @@
 //! The end of a stage: verified, rolled back, or simply over.
 
-use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind};
+use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind, NEEDS_RECOVERY};
 use serde_json::{Map, Value as Json};
 
 use super::Machine;
@@ -95,7 +95,8 @@ impl Machine {
             let kind = EventKind::DeploymentFinished { stage: name.clone(), environment, result, release, live, url };
             self.tell(kind, out);
         }
-        if let Some(cause) = self.stages[id.0].unclear.clone() {
+        let unwritten = || cause.clone().filter(|cause| cause.code == NEEDS_RECOVERY);
+        if let Some(cause) = self.stages[id.0].unclear.clone().or_else(unwritten) {
             return self.interrupt_stage(id, cause, out);
         }
         let stage = &self.stages[id.0];
