@@ -22,6 +22,7 @@ mod fetching;
 mod file;
 mod flaws;
 mod lock;
+mod machine;
 mod native;
 mod output;
 mod password;

@@ -115,6 +115,20 @@ impl RunFolder {
         noted.map(|bytes| PathBuf::from(OsString::from_vec(bytes)))
     }
 
+    /// Writes down on which machine the run goes on.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written.
+    pub fn note_machine(&self, machine: &str) -> io::Result<()> {
+        fs::write(self.path.join("machine"), machine)
+    }
+
+    /// The machine that `run` goes on on, when that was written down.
+    pub fn machine(state: &Path, run: &str) -> Option<String> {
+        is_run_name(run).then(|| fs::read_to_string(state.join("runs").join(run).join("machine")).ok())?
+    }
+
     /// Whether `run` is one of this state directory whose process is gone, however it ended. A run that is not known here
     /// may be another state directory's.
     pub fn is_abandoned(state: &Path, run: &str) -> bool {

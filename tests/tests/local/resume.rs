@@ -84,6 +84,32 @@ fn a_killed_run_goes_on_at_its_first_unfinished_step() {
 }
 
 #[test]
+fn the_next_run_says_that_one_was_interrupted() {
+    let scene = killed(&unique("next-run-says"));
+    let first = run_of(&scene);
+    scene.write("pipelines/other.yml", "name: other\nstages: { s: { steps: [{ run: 'true' }] } }\n");
+    let line = format!("run {first} of three was interrupted: sealock resume {first}");
+    scene.call(&["run", "other"]).exits(0).says(&line);
+    resumed(&scene, &[&first]).exits(0);
+    let told = scene.call(&["run", "other"]).stderr;
+    assert!(!told.contains("was interrupted"), "{told}");
+}
+
+#[test]
+fn a_state_directory_of_another_machine_is_noticed() {
+    let scene = killed(&unique("of-another-machine"));
+    let run = run_of(&scene);
+    let note = scene.state().join("runs").join(&run).join("machine");
+    let here = std::fs::read_to_string(&note).expect("the machine is noted");
+    let another = format!("{} build-7\n", here.chars().take(32).map(|_| '0').collect::<String>());
+    std::fs::write(&note, another).expect("written");
+    let refused = scene.call(&["resume"]);
+    refused.exits(2).says("E-RUN-ELSEWHERE").says("build-7").says(&format!("sealock resume {run} --elsewhere"));
+    resumed(&scene, &["--elsewhere"]).exits(0);
+    assert_eq!(std::fs::read_to_string(&note).expect("noted anew"), here);
+}
+
+#[test]
 fn a_workspace_that_is_gone_restarts_the_stage_and_says_so() {
     let scene = killed(&unique("restarts"));
     let stages = scene.state().join("runs").join(run_of(&scene)).join("stages");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use sealock_contract::Digest;
+use sealock_diagnostics::escape;
 use sealock_engine::Past;
 use sealock_events::{Goal as Purpose, ProbeState, RunResult};
 use sealock_journal::{Journal, ReadError, RunSummary};
@@ -17,6 +18,7 @@ use crate::catalogue::Plugins;
 use crate::changes;
 use crate::environment::Process;
 use crate::failure::Failure;
+use crate::machine;
 use crate::planning::{Prepared, Repository};
 use crate::shell::Shell;
 use crate::{output, policy};
@@ -32,6 +34,9 @@ pub(crate) struct Resume {
     /// What became of an effect that nobody could tell: `stage/step=applied` or `stage/step=not-applied`
     #[arg(long, value_name = "STEP=STATE", value_parser = word)]
     settle: Vec<(String, ProbeState)>,
+    /// Go on though it began on another machine: nothing of it runs there any more
+    #[arg(long)]
+    elsewhere: bool,
     /// How to run it.
     #[command(flatten)]
     how: RunArgs,
@@ -67,7 +72,7 @@ impl Resume {
         let folder = RunFolder::create(&state, &found.run).map_err(|error| in_state(error.code(), &error, &state))?;
         let found = journal.run(&found.run).map_err(unread)?;
         self.check_result(&found)?;
-        check_place(&state, &found, repository.root())?;
+        self.check_place(&state, &found, repository.root())?;
         let plan = stored_plan(&journal, &found)?;
         journal.go_on(&found.run).map_err(unread)?;
         let past = self.past(&journal, &found, &plan)?;
@@ -77,6 +82,7 @@ impl Resume {
             plugins.hold(name, plugin).map_err(Failure::catalogue)?;
         }
         changes::refuse(shell, &repository, &found, &plan)?;
+        machine::note(&folder, repository.root())?;
         folder.clear_steps().map_err(|error| Failure::new("E-DISK", error.to_string()))?;
         let git = repository.git(shell, found.commit.as_deref())?;
         let prepared = Prepared { plan, git, uncommitted: Uncommitted::default(), not_due: None };
@@ -112,6 +118,28 @@ impl Resume {
                 .help("`--from STAGE` runs a stage and what is behind it again"));
         }
         Ok(())
+    }
+
+    /// Refuses a run of another repository, and one that another machine may go on with.
+    fn check_place(&self, state: &Path, found: &RunSummary, here: &Path) -> Result<(), Failure> {
+        let run = &found.run;
+        if let Some(name) = machine::other(state, run) {
+            if self.elsewhere {
+                // Paths there say nothing here; what has changed since is looked at below.
+                return Ok(());
+            }
+            let message = format!("run {run} began on the machine {}, and may go on there", escape(&name));
+            let help = format!("when nothing of it runs there any more: sealock resume {run} --elsewhere");
+            return Err(Failure::new("E-RUN-ELSEWHERE", message).help(help));
+        }
+        match RunFolder::repository(state, run) {
+            Some(root) if root != here => {
+                let message = format!("run {run} is of the repository {}", root.display());
+                let help = format!("sealock -C {} resume {run}", root.display());
+                Err(Failure::new("E-RUN-ELSEWHERE", message).help(help))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn past(&self, journal: &Journal, found: &RunSummary, plan: &Plan) -> Result<Past, Failure> {
@@ -150,20 +178,6 @@ fn stored_plan(journal: &Journal, found: &RunSummary) -> Result<Plan, Failure> {
         return Err(changed("it reads back as another plan".to_owned()));
     }
     Ok(plan)
-}
-
-fn check_place(state: &Path, found: &RunSummary, here: &Path) -> Result<(), Failure> {
-    match RunFolder::repository(state, &found.run) {
-        Some(root) if root != here => {
-            let message = format!("run {} is of the repository {}", found.run, root.display());
-            Err(Failure::new("E-RUN-ELSEWHERE", message).help(format!(
-                "sealock -C {} resume {}",
-                root.display(),
-                found.run
-            )))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]

@@ -26,7 +26,7 @@ use crate::scenario::Servers;
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 use crate::usage::Usage;
-use crate::{audit, exit_code, output, policy, programs, refusals, signals, wall};
+use crate::{audit, exit_code, machine, output, policy, programs, refusals, signals, wall};
 
 /// Plan and run a pipeline.
 #[derive(Debug, Args)]
@@ -357,7 +357,7 @@ fn check_out(
 fn begin(shell: &mut Shell, state: &Path, repository: &Path, plan: &Plan) -> Result<Begun, Failure> {
     let run = ulid::Ulid::generate().to_string();
     let folder = RunFolder::create(state, &run).map_err(|error| in_state(error.code(), &error, state))?;
-    folder.note_repository(repository).map_err(|error| Failure::new("E-DISK", error.to_string()))?;
+    machine::note(&folder, repository)?;
     let mut journal = open_journal(state)?;
     let unread = |error: sealock_journal::ReadError| Failure::unread(&error);
     tell_unfinished(shell, &journal, repository).map_err(unread)?;
