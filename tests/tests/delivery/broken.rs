@@ -30,6 +30,25 @@ fn a_moved_tag_is_not_what_a_rollback_brings_back() {
 }
 
 #[test]
+fn a_deployment_that_is_cancelled_after_a_switch_goes_back_on_every_target() {
+    let rig = Rig::take();
+    rig.reset();
+    let (_repository, sealock) = small(&rig);
+    sealock.run(&release("small", "release=one")).expect(0);
+    let good = rig.registry().digest("e2e/small", "one");
+    let running = sealock.start(&release("small", "release=two"));
+    rig.target("web1").wait_for("test \"$(readlink /opt/small/current)\" = releases/r2");
+    running.interrupt();
+    let ended = running.end().expect(10).saying("r2 was cancelled; rolled back to r1");
+    for target in rig.targets() {
+        assert_runs(&target, &good, "one");
+        assert_eq!(target.current(SMALL).as_deref(), Some("r1"), "{}: {}", target.name, ended.text);
+        assert_eq!(target.ledger_end(SMALL), "verified r1", "{}", target.name);
+        assert_eq!(target.sh("cat /opt/small/.sealock/lease 2>/dev/null || true"), "", "{} is held", target.name);
+    }
+}
+
+#[test]
 fn a_release_that_never_gets_healthy_is_rolled_back() {
     let rig = Rig::take();
     rig.reset();
