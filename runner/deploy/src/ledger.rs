@@ -236,6 +236,8 @@ impl Ledger {
         let before = Self { records: before };
         let id = before.expected_current().and_then(|id| self.records.iter().find(|record| record.release == id));
         possible.push(id.map(|record| record.release.as_str()));
+        // It is written before it happens that a release is left.
+        possible.extend((last.outcome == Outcome::RolledBack).then_some(Some(last.release.as_str())));
         possible
     }
 
@@ -432,7 +434,11 @@ mod tests {
         let cut = [&good[..], &[("r3", Staged), ("r3", Switching)]].concat();
         assert_eq!(ledger(&cut).possible_current(), [Some("r3"), Some("r2")]);
         let first = [("r1", Switching), ("r1", RolledBack)];
-        assert_eq!(ledger(&first).possible_current(), [None, None]);
+        assert_eq!(ledger(&first).possible_current(), [None, None, Some("r1")]);
+        let leaving = [&cut[..], &[("r3", RolledBack)]].concat();
+        assert_eq!(ledger(&leaving).possible_current(), [Some("r2"), Some("r2"), Some("r3")]);
+        let back = [&leaving[..], &[("r2", Verified)]].concat();
+        assert_eq!(ledger(&back).possible_current(), [Some("r2")]);
         assert_eq!(ledger(&[]).possible_current(), [None]);
     }
 

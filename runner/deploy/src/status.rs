@@ -54,8 +54,6 @@ pub enum Drift {
     Cut {
         /// The run.
         run: String,
-        /// The release that is not verified.
-        release: String,
         /// The newest that one may go back to.
         back: Option<String>,
     },
@@ -126,14 +124,16 @@ fn own_drift(state: &TargetState) -> Vec<Drift> {
     drift
 }
 
-/// A switch that was begun and has no end, when the run that began it does not hold the target any more.
+/// A switch that was begun and has no end, when the run that began it does not hold the target any more: to a release that was
+/// not verified, or away from one that is still there.
 fn cut(state: &TargetState, back: impl Fn() -> Option<String>) -> Option<Drift> {
     let last = state.ledger.records().last()?;
     let goes_on = state.holder.as_ref().is_some_and(|holder| holder.left_seconds.is_some());
-    let is_cut = last.outcome == Outcome::Switching && !goes_on;
+    let is_left = last.outcome == Outcome::RolledBack && state.current.as_ref() == Some(&last.release);
+    let is_cut = (last.outcome == Outcome::Switching || is_left) && !goes_on;
     // A stage that was started again holds its targets under a name of its own.
     let run = last.run.split_once('.').map_or(last.run.as_str(), |(run, _)| run).to_owned();
-    is_cut.then(|| Drift::Cut { run, release: last.release.clone(), back: back() })
+    is_cut.then(|| Drift::Cut { run, back: back() })
 }
 
 /// Marks those that run something older than the newest verified release among them.
@@ -205,17 +205,19 @@ mod tests {
     fn a_switch_that_was_cut_off_is_no_hand_that_moved_current_and_a_running_one_is_nothing() {
         let cut = [("r1", "verified"), ("r2", "switching")];
         let both = ["r1", "r2"];
-        let (run, release, back) = ("of-r2".to_owned(), "r2".to_owned(), Some("r1".to_owned()));
-        let expected = [Drift::Cut { run, release, back }];
+        let expected = [Drift::Cut { run: "of-r2".to_owned(), back: Some("r1".to_owned()) }];
         assert_eq!(own_drift(&state(&cut, "r1", &both)), expected);
         assert_eq!(own_drift(&state(&cut, "r2", &both)), expected);
+        let left = [("r1", "verified"), ("r2", "verified"), ("r2", "rolled-back")];
+        assert!(matches!(&own_drift(&state(&left, "r2", &both))[..], [Drift::Cut { .. }]));
+        assert_eq!(own_drift(&state(&left, "r1", &both)), []);
         let holder = Some(Holder { left_seconds: Some(9), ..Holder::default() });
         assert_eq!(own_drift(&TargetState { holder, ..state(&cut, "r1", &both) }), []);
     }
 
     #[test]
     fn only_what_may_be_gone_back_to_is_offered() {
-        let told = [("r1", "verified"), ("r2", "verified"), ("r3", "switching"), ("r3", "rolled-back")];
+        let told = [("r1", "verified"), ("r2", "verified"), ("r3", "rolled-back"), ("r2", "verified")];
         let moved = own_drift(&state(&told, "r3", &["r1", "r3"]));
         assert!(matches!(&moved[..], [Drift::Moved { back: Some(back), .. }] if back == "r1"), "{moved:?}");
         let missing = own_drift(&state(&told[..2], "r2", &["r1"]));

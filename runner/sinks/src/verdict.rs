@@ -310,6 +310,8 @@ fn what_is_true(own: &Deployment, result: Option<DeploymentResult>) -> String {
             Common::Mixed => format!("{back}, and verified on {targets}."),
         },
         Some(DeploymentResult::RolledBackUnverified) => format!("{back}, but that was not verified on {targets}."),
+        // By hand, nothing else failed before.
+        Some(DeploymentResult::RollbackFailed) if own.failure.is_none() => "the rollback failed.".to_owned(),
         Some(DeploymentResult::RollbackFailed) => "the rollback failed too.".to_owned(),
         Some(DeploymentResult::Verified) => "it is live and verified.".to_owned(),
         Some(DeploymentResult::Unchanged) => format!("nothing was changed, {}.", still_on(own)),

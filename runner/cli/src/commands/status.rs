@@ -144,9 +144,9 @@ fn drift_text(drift: &Drift, environment: &str) -> String {
             let way = back_to(environment, back.as_ref());
             format!("somebody moved `current` by hand to {found}; the ledger says {expected}.  {way}")
         }
-        Drift::Cut { run, release, back } => {
+        Drift::Cut { run, back } => {
             let way = back_to(environment, back.as_ref());
-            format!("run {run} was cut off while it switched to {release}.  sealock resume {run}, or {way}")
+            format!("run {run} was cut off while it moved `current`.  sealock resume {run}, or {way}")
         }
         Drift::Missing { release, back } => {
             let way = back_to(environment, back.as_ref());
