@@ -37,7 +37,7 @@ pub struct Patience {
     pub document: Duration,
     /// For a whole component, with every try.
     pub component: Duration,
-    /// In which a component's answer brings at least [`COMPONENT_STRIDE_BYTES`], or ends: what drips is no download.
+    /// In which a component's answer brings at least 64 KiB, or ends: what drips is no download.
     pub stride: Duration,
     /// For all questions about one plugin together, other than its component: a hundred slow documents must not hold a run
     /// a hundred times as long as one.

@@ -61,6 +61,28 @@ fn each_format_tells_of_it_once_on_a_machine() {
     assert!(!fresh.call(&["run", "--quiet"]).exits(0).stderr.contains("compil"));
 }
 
+/// Abuse suite, 44: what somebody changed in the cache is no compiled plugin.
+#[test]
+fn compiled_code_that_was_changed_on_the_disk_is_compiled_anew_and_once() {
+    let fresh = Fresh::new();
+    let words = ["run", "--format", "plain"];
+    let tells = || fresh.call(&words).exits(0).stderr.contains(BEFORE);
+    assert!(tells());
+    let folder = fs::read_dir(fresh.cache().join("compiled")).expect("the cache is ours");
+    let files: Vec<PathBuf> = folder.flatten().map(|entry| entry.path()).collect();
+    let kept: Vec<&PathBuf> =
+        files.iter().filter(|path| path.extension().is_some_and(|kind| kind == "cwasm")).collect();
+    let [kept] = kept[..] else { panic!("one component was compiled: {files:?}") };
+    let honest = fs::read(kept).expect("the cache is ours");
+    for at in [0, honest.len() / 2, honest.len() - 1] {
+        let mut changed = honest.clone();
+        changed[at] ^= 1;
+        fs::write(kept, changed).expect("the cache is ours");
+        assert!(tells(), "with another byte {at} of {}", honest.len());
+        assert!(!tells(), "it is compiled once");
+    }
+}
+
 #[test]
 fn on_a_terminal_one_line_counts_and_is_replaced() {
     let fresh = Fresh::new();

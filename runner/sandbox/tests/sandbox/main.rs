@@ -7,6 +7,7 @@ mod files;
 mod formats;
 mod guests;
 mod hermetic;
+mod kept;
 mod limits;
 mod network;
 mod outputs;
