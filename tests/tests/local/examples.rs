@@ -60,7 +60,7 @@ fn framed(steps: &str) -> String {
         text.push_str("      - { id: image, uses: image-build, with: { context: . } }\n");
     }
     for line in steps.lines() {
-        text.push_str(&format!("      {line}\n"));
+        text.extend(["      ", line, "\n"]);
     }
     text
 }
