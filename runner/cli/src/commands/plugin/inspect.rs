@@ -204,7 +204,7 @@ impl Looked {
 
     /// Requested and imported side by side: toolchains import whole worlds, the manifest decides.
     fn write_capabilities(&self, out: &mut String) {
-        let _ = writeln!(out, "\n{:<18}{:<10}requested", "capability", "imported");
+        let _ = writeln!(out, "\n{:<20}{:<10}requested", "capability", "imported");
         for (capability, interface) in INTERFACES {
             let is_imported = self.imports(interface);
             let requests: Vec<String> = self.requests(capability).map(request).collect();
@@ -213,7 +213,7 @@ impl Looked {
             }
             let imported = if is_imported { "yes" } else { "no" };
             let requested = if requests.is_empty() { "no".to_owned() } else { requests.join("; ") };
-            let _ = writeln!(out, "  {:<16}{imported:<10}{}", capability.name(), escape(&requested));
+            let _ = writeln!(out, "  {:<18}{imported:<10}{}", capability.name(), escape(&requested));
         }
     }
 
@@ -231,7 +231,7 @@ impl Looked {
                 out.push_str("    nothing but its inputs, and the files that it was named\n");
             }
             for (capability, what) in &granted.parts {
-                let _ = writeln!(out, "    {:<16}{}", capability.name(), escape(what));
+                let _ = writeln!(out, "    {:<18}{}", capability.name(), escape(what));
             }
         }
     }
