@@ -271,7 +271,7 @@ fn what_is_imported_requested_and_granted_stands_side_by_side() {
     let (_, out, _) = plugin(&scene, &["inspect", "g/hostile.wasm", "--pipeline", "main"]);
     assert!(out.contains("granted\n  a / "), "{out}");
     let (_, out, _) = plugin(&scene, &["inspect", "g/hostile.wasm"]);
-    assert!(!out.contains("granted\n") && out.contains("  network         yes       no"), "{out}");
+    assert!(!out.contains("granted\n") && out.contains("  network           yes       no"), "{out}");
 }
 
 #[test]
