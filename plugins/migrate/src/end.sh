@@ -1,3 +1,3 @@
 code=$?
-[ "$code" -ne 0 ] || : >"$mark.done" || exit 1
+[ "$code" -ne 0 ] || echo 'done' | dd of="$mark.done" conv=fsync 2>/dev/null || exit 1
 exit "$code"

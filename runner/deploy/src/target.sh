@@ -33,6 +33,10 @@ SETTLE_SECONDS=5
 FLOCK_SECONDS=20
 # Between asking what a script started to end, and ending it.
 KILL_SECONDS=5
+# How long answers stay for a runner that asks again, and what was cut off while it was written.
+RESULT_DAYS=1
+# How long what became of a script stays for the run that started it: longer than a run that is not over is kept.
+ACTION_DAYS=31
 
 finish() { # STATUS [TEXT]
   printf 'x %s %s %s\n' "$nonce" "$1" "${2-}"
@@ -74,11 +78,22 @@ make_state() {
   said=$(make_folder "$dir/releases" 2>&1) || fail "$said"
 }
 
-# Writes standard input to a file that appears whole or not at all.
+# Writes standard input to a file that appears whole or not at all, and is on the disk then.
 put() { # FILE
   new=$s/tmp/put.$$
   said=$(dd of="$new" conv=fsync 2>&1) || { rm -f "$new"; fail "$said"; }
   mv -f "$new" "$1" || fail "cannot write $1"
+}
+
+# What is below a folder is on the disk when this returns. An old `sync` knows no folder, and writes everything.
+sync_folder() { # FOLDER
+  sync -f "$1" 2>/dev/null || sync || fail "cannot write $1 to the disk"
+}
+
+remove_older() { # DAYS RUN FOLDER…; what is of this run stays
+  days=$1 own=$2
+  shift 2
+  find "$@" -mindepth 1 -maxdepth 1 ! -name "$own.*" -mtime "+$days" -exec rm -rf {} +
 }
 
 number() { # VALUE
@@ -188,7 +203,7 @@ tell_state() {
 }
 
 need_tools() {
-  for tool in flock setsid tar mkfifo stat readlink find dd; do
+  for tool in flock setsid tar mkfifo stat readlink find dd sync; do
     command -v "$tool" >/dev/null 2>&1 || finish tool "$tool"
   done
 }
@@ -219,7 +234,8 @@ command_lock() { # RUN HOLDER SECONDS WHO
   sed 's/^/l before /' "$s/lease" 2>/dev/null
   printf '%s\n' "$epoch" | put "$s/fence" || exit
   write_lease "$1" "$2" "$epoch" "$3" "$since" "$4"
-  find "$s/results" "$s/actions" "$s/tmp" -mindepth 1 -maxdepth 1 ! -name "$1.*" -mtime +1 -exec rm -rf {} +
+  remove_older "$RESULT_DAYS" "$1" "$s/results" "$s/tmp"
+  remove_older "$ACTION_DAYS" "$1" "$s/actions"
   tell_state
   finish ok "$epoch $how"
 }
@@ -297,6 +313,7 @@ command_stage() { # EPOCH RUN RELEASE DIGEST
   [ -f "$new/.sealock-complete" ] || { rm -rf "$new"; finish truncated; }
   rm -f "$new/.sealock-complete"
   chmod -R u=rwX,go=rX,a-w "$new"
+  sync_folder "$new"
   guard "$1" "$2"
   if [ -d "$dir/releases/$3" ]; then
     chmod -R u+w "$new" && rm -rf "$new"
@@ -424,9 +441,8 @@ command_settle() { # PREFIX
 # Makes the nonce of this request that of an action that has ended: its result is read again.
 adopt() {
   read -r _ status code <"$action/result"
-  printf '%s\n' "$nonce" >"$action/nonce"
-  printf '%s %s %s\n' "$nonce" "$status" "$code" >"$action/result.new"
-  mv "$action/result.new" "$action/result" || fail "cannot read the result of $action"
+  printf '%s\n' "$nonce" | put "$action/nonce" || exit
+  printf '%s %s %s\n' "$nonce" "$status" "$code" | put "$action/result" || exit
 }
 
 # Standard input: a tar archive with `start`, `script`, perhaps `stdin`, and last `.sealock-complete`.
@@ -451,7 +467,8 @@ command_run() { # EPOCH RUN KEY USER once|anew
   guard "$1" "$2"
   rm -rf "$action"
   mv "$new" "$action" || fail "cannot place $3"
-  printf '%s\n' "$nonce" >"$action/nonce"
+  # Before it starts: when the power goes, the machine still knows that it was begun.
+  printf '%s\n' "$nonce" | put "$action/nonce" || exit
   printf '%s\n' "$4" >"$action/user"
   { : >"$action/out" && : >"$action/err" && mkfifo "$action/bell"; } || fail "cannot prepare $3"
   exec 9>&- 4<>"$action/bell"
@@ -480,8 +497,7 @@ command_supervise() { # KEY
     supervise_as "$user"
   fi
   code=$?
-  printf '%s %s %s\n' "$nonce" "$verdict" "$code" >"$action/result.new"
-  mv "$action/result.new" "$action/result"
+  printf '%s %s %s\n' "$nonce" "$verdict" "$code" | put "$action/result"
   echo end >&4
   exit 0
 }
@@ -563,7 +579,9 @@ command_kill() { # KEY
   done
   signal_group KILL
   read -r had <"$action/nonce"
-  [ -f "$action/result" ] || printf '%s exit 137\n' "$had" >"$action/result"
+  if [ ! -f "$action/result" ]; then
+    printf '%s exit 137\n' "$had" | put "$action/result" || exit
+  fi
   finish ok
 }
 

@@ -38,7 +38,7 @@ remove_old() {
 
 mkdir -p "$folder" || give_up "cannot make $folder"
 for file in "$folder"/*-"$key".dump; do
-  [ ! -f "$file" ] || { tell_backup "$file" "$(count_tables "$file")" && exit 0; }
+  [ ! -s "$file" ] || { tell_backup "$file" "$(count_tables "$file")" && exit 0; }
 done
 file=$folder/$(date -u +%Y%m%dT%H%M%SZ)-$key.dump
 said=$(pg pg_dump --format=custom --dbname "$database" 2>&1 >"$file.new" </dev/null) || {
@@ -48,6 +48,8 @@ said=$(pg pg_dump --format=custom --dbname "$database" 2>&1 >"$file.new" </dev/n
 tables=$(count_tables "$file.new")
 [ -s "$file.new" ] || give_up 'the dump is empty'
 verify "$file.new"
+# On the disk before it has its name.
+said=$(dd if=/dev/null of="$file.new" conv=notrunc,fsync 2>&1) || give_up "$said"
 mv -f "$file.new" "$file" || give_up "cannot write $file"
 remove_old
 find "$folder" -name '*.dump.new' -mtime +1 -exec rm -f {} +

@@ -5,9 +5,12 @@ use std::time::Duration;
 use sealock_contract::seam::{Exit, Handle, Script};
 
 use crate::desk::{Counter, script};
+use crate::locks::reboot;
 use crate::sshd::{SHELLS, Sshd};
 
 const SLOW: &str = "echo begun >>began; echo out; sleep 2; echo ended >>began; exit 4";
+/// What is kept of the script that a killed runner started.
+const ACTION: &str = "actions/run1.deploy.app.run-1.0";
 /// As `SLOW` leaves it.
 const ONCE_RUN: &str = "begun\nended\n";
 
@@ -109,7 +112,7 @@ async fn what_a_person_says_did_not_happen_is_made_again_and_so_is_what_nobody_w
 async fn a_script_that_ended_with_its_machine_is_lost_and_not_started_again() {
     let sshd = Sshd::start("dash");
     die_within(&sshd, "echo begun >>began; exec sleep 600");
-    let pid = std::fs::read_to_string(sshd.state_file("web1", "actions/run1.deploy.app.run-1.0/pid")).expect("a pid");
+    let pid = std::fs::read_to_string(sshd.state_file("web1", ACTION).join("pid")).expect("a pid");
     let session = format!("kill -s KILL -- -{}", pid.split(' ').next().expect("a number"));
     assert!(std::process::Command::new("sh").args(["-c", &session]).status().expect("sh runs").success());
     assert_eq!(outcome(&sshd).await, "lost\n");
@@ -118,4 +121,51 @@ async fn a_script_that_ended_with_its_machine_is_lost_and_not_started_again() {
     let lost = counter.run(once(target, SLOW)).await.0.expect_err("nobody knows");
     assert_eq!(lost.code, "E-OUTCOME-UNKNOWN");
     assert_eq!(began(&sshd), "begun\n");
+}
+
+/// Makes what became of the script as old as this, and has another run hold the target meanwhile.
+async fn leave_for(sshd: &Sshd, age: &str) {
+    let action = sshd.state_file("web1", ACTION);
+    let aged = std::process::Command::new("touch").args(["-d", age]).arg(action).status();
+    assert!(aged.expect("touch runs").success());
+    reboot(sshd, "web1");
+    sshd.begin("run2", &["web1"]).await.finish().await;
+}
+
+#[tokio::test]
+async fn what_became_of_a_script_is_known_for_as_long_as_its_run_can_be_resumed() {
+    for shell in SHELLS {
+        let sshd = Sshd::start(shell);
+        die_within(&sshd, SLOW);
+        assert_eq!(outcome(&sshd).await, "4\nout\n", "{shell}");
+        leave_for(&sshd, "30 days ago").await;
+        let counter = take_up(&sshd).await;
+        let target = counter.target("web1").await;
+        assert_eq!(counter.run(once(target, SLOW)).await.0, Ok(Exit::Code(4)), "{shell}");
+        assert_eq!(began(&sshd), ONCE_RUN, "{shell}: it ran twice");
+        drop(counter);
+        leave_for(&sshd, "40 days ago").await;
+        assert!(!sshd.state_file("web1", ACTION).exists(), "{shell}: nobody asks any more");
+    }
+}
+
+#[tokio::test]
+async fn that_a_script_was_begun_is_on_the_disk_before_it_starts_and_its_result_before_it_is_told() {
+    // Busybox has a `dd` of its own, which nobody can listen to.
+    for shell in ["dash", "bash"] {
+        let sshd = Sshd::start(shell);
+        sshd.listen_to(&["dd"]);
+        let counter = Counter::open(sshd.begin("run1", &["web1"]).await, &["web1"]);
+        let target = counter.target("web1").await;
+        let before = sshd.uses().lines().count();
+        let text = format!("echo script >>{}/uses", sshd.path().display());
+        assert_eq!(counter.run(script(target, &text)).await.0, Ok(Exit::Code(0)));
+        let uses = sshd.uses();
+        let uses: Vec<&str> = uses.lines().skip(before).collect();
+        let [nonce, "script", result] = uses[..] else { panic!("{shell}: {uses:?}") };
+        for written in [nonce, result] {
+            assert!(written.starts_with("dd of=targets/web1/.sealock/tmp/put."), "{shell}: {written}");
+            assert!(written.ends_with(" conv=fsync"), "{shell}: {written}");
+        }
+    }
 }

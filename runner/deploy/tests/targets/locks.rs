@@ -17,7 +17,7 @@ pub(crate) fn listen() -> (Told, impl Fn(LockEvent) + Send + Sync) {
 }
 
 /// Makes the lease one of an earlier boot: after a reboot nobody holds anything.
-fn reboot(sshd: &Sshd, target: &str) {
+pub(crate) fn reboot(sshd: &Sshd, target: &str) {
     let file = sshd.state_file(target, "lease");
     let lease = std::fs::read_to_string(&file).expect("a lease");
     let lease: Vec<_> =

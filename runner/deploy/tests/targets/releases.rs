@@ -148,6 +148,22 @@ async fn files_go_there_and_back_and_secrets_are_for_their_owner() {
 }
 
 #[tokio::test]
+async fn a_release_is_on_the_disk_before_the_ledger_knows_it() {
+    // Busybox has a `dd` of its own, which nobody can listen to.
+    for shell in ["dash", "bash"] {
+        let sshd = Sshd::start(shell);
+        sshd.listen_to(&["dd", "sync"]);
+        let counter = Counter::open(sshd.begin("run1", &["web1"]).await, &["web1"]);
+        let target = counter.target("web1").await;
+        counter.stage(target, "app.txt", "one").await.expect("staged");
+        let uses = sshd.uses();
+        let synced = uses.find("sync -f targets/web1/.sealock/tmp/release.r1").expect("its files are synced");
+        let recorded = uses.find("dd of=targets/web1/.sealock/ledger").expect("the ledger is written");
+        assert!(synced < recorded, "{shell}: {uses}");
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_is_told_before_anything_is_switched() {
     let sshd = Sshd::start("dash");
     end(&deploy(&sshd, "run1", &["web1"], "one").await).verified(&[]).await.expect("recorded");

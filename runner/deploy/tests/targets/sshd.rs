@@ -19,7 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const SHELLS: [&str; 3] = ["dash", "busybox", "bash"];
 
 /// The programs that the server's sessions find, and no others: no Docker, no `sudo`.
-const TOOLS: [&str; 36] = [
+const TOOLS: [&str; 37] = [
     "awk",
     "cat",
     "chmod",
@@ -51,6 +51,7 @@ const TOOLS: [&str; 36] = [
     "sha256sum",
     "sleep",
     "stat",
+    "sync",
     "tail",
     "tar",
     "touch",
@@ -117,6 +118,25 @@ impl Sshd {
         let _ = std::fs::remove_file(&file);
         std::fs::write(&file, text).expect("written");
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).expect("executable");
+    }
+
+    /// Has the server's sessions write down each use of these programs, which do what they did.
+    pub(crate) fn listen_to(&self, names: &[&str]) {
+        let bin = self.path().join("bin");
+        for name in names {
+            let real = std::fs::canonicalize(bin.join(name)).expect("it is there");
+            std::fs::create_dir_all(self.path().join("real")).expect("made");
+            symlink(real, self.path().join("real").join(name)).expect("linked");
+            let (log, real) = (self.path().join("uses"), self.path().join("real").join(name));
+            let (log, real) = (log.display(), real.display());
+            self.program(name, &format!("#!/bin/sh\necho \"{name} $*\" >>{log}\nexec {real} \"$@\"\n"));
+        }
+    }
+
+    /// What [`Self::listen_to`] wrote down, without the folders in front of the targets' own.
+    pub(crate) fn uses(&self) -> String {
+        let uses = std::fs::read_to_string(self.path().join("uses")).unwrap_or_default();
+        uses.replace(&format!("{}/", self.path().display()), "")
     }
 
     /// The environment's directory of `target`, as it is on the server.
