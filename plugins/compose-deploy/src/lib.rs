@@ -36,7 +36,8 @@ use std::time::Duration;
 
 use sealock_rollout::{Targets, invalid, key};
 use sealock_sdk::{
-    EffectState, Error, Inputs, Json, Outcome, Outputs, Secret, SecretMap, Step, WorkspacePath, step, temporary, workspace,
+    EffectState, Error, Inputs, Json, Outcome, Outputs, Secret, SecretMap, Step, WorkspacePath, step, temporary,
+    workspace,
 };
 
 use bundle::Bundle;
@@ -45,7 +46,6 @@ use compose::Compose;
 use deployment::Deployment;
 use pin::Pin;
 use strategy::Strategy;
-
 
 #[derive(Inputs)]
 struct ComposeDeploy {

@@ -103,5 +103,11 @@ fn service(inputs: &ReleaseDeploy) -> Result<Service, Error> {
 
 fn targets<'a>(inputs: &'a ReleaseDeploy, step: &'a mut Step) -> Targets<'a> {
     let (username, password) = (None, None);
-    Targets { step: RefCell::new(step), env: &inputs.env, username, password, staging: inputs.source.as_str().to_owned() }
+    Targets {
+        step: RefCell::new(step),
+        env: &inputs.env,
+        username,
+        password,
+        staging: inputs.source.as_str().to_owned(),
+    }
 }
