@@ -55,6 +55,8 @@ pub struct DeploymentSpec {
     pub limits: SshLimits,
     /// How long to wait for all targets that somebody else holds.
     pub patience: Duration,
+    /// With which epoch the run has held targets before, by name: one that knows only lower ones was put back to an older state.
+    pub fences: Vec<(String, u64)>,
 }
 
 impl Deployment {
@@ -63,14 +65,15 @@ impl Deployment {
     /// # Errors
     ///
     /// When a target cannot be reached or used, is held by another run for longer than `spec.patience`
-    /// (`E-TARGET-LOCKED`), or `cancelled` fires. No lock is held then.
+    /// (`E-TARGET-LOCKED`), is older than `spec.fences` say (`E-TARGET-REGRESS`), or `cancelled` fires. No lock is held then.
     pub async fn begin(
         spec: DeploymentSpec,
         tell: &(dyn Fn(LockEvent) + Send + Sync),
         cancelled: &CancellationToken,
     ) -> Result<Self, TargetError> {
-        let DeploymentSpec { targets, facts, limits, patience } = spec;
-        let wish = Wish { facts: &facts, token: nonce(), until: Instant::now() + patience, cancelled };
+        let DeploymentSpec { targets, facts, limits, patience, fences } = spec;
+        let (token, until) = (nonce(), Instant::now() + patience);
+        let wish = Wish { facts: &facts, token, fences: &fences, until, cancelled };
         let mut order: Vec<usize> = (0..targets.len()).collect();
         order.sort_by(|&a, &b| targets[a].ssh.name.cmp(&targets[b].ssh.name));
         let mut held = Vec::with_capacity(targets.len());

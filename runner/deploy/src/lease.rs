@@ -83,11 +83,11 @@ impl Lease {
     }
 }
 
-/// Asks for the lock once.
-pub(crate) async fn ask(link: &Link, facts: &RunFacts, token: &str) -> Result<LockAnswer, TargetError> {
+/// Asks for the lock once. The target's fence must not be below `epoch`, with which the run has held it before.
+pub(crate) async fn ask(link: &Link, facts: &RunFacts, token: &str, epoch: u64) -> Result<LockAnswer, TargetError> {
     let sent = Instant::now();
     let who: String = facts.who.chars().filter(|c| !c.is_control()).collect();
-    let words = ["lock", &facts.run, token, &LEASE_SECONDS.to_string(), &who];
+    let words = ["lock", &facts.run, token, &LEASE_SECONDS.to_string(), &who, &epoch.to_string()];
     let reply = link.ask(&words, Bytes::new()).await?;
     let state = match TargetState::read(&link.name, &reply) {
         Ok(state) => state,
@@ -140,6 +140,8 @@ pub(crate) struct Locked {
 pub(crate) struct Wish<'a> {
     pub(crate) facts: &'a RunFacts,
     pub(crate) token: String,
+    /// With which epoch the run has held targets before.
+    pub(crate) fences: &'a [(String, u64)],
     /// Nobody is waited for any longer.
     pub(crate) until: Instant,
     pub(crate) cancelled: &'a CancellationToken,
@@ -152,10 +154,11 @@ pub(crate) async fn wait(
     wish: &Wish<'_>,
     tell: &(dyn Fn(LockEvent) + Send + Sync),
 ) -> Result<Locked, TargetError> {
-    let Wish { facts, token, until, cancelled } = wish;
+    let Wish { facts, token, until, cancelled, fences } = wish;
+    let before = fences.iter().find(|(name, _)| *name == link.name).map_or(0, |(_, epoch)| *epoch);
     let mut told: Option<(String, u64)> = None;
     loop {
-        let asked = cancelled.run_until_cancelled(ask(link, facts, token)).await;
+        let asked = cancelled.run_until_cancelled(ask(link, facts, token, before)).await;
         match asked.ok_or_else(|| TargetError::Cancelled { target: link.name.clone() })?? {
             LockAnswer::Ours(locked, event) => {
                 tell(event);

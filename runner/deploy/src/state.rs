@@ -34,6 +34,8 @@ pub struct TargetState {
     pub ledger: Ledger,
     /// The highest epoch seen.
     pub fence: u64,
+    /// With which epoch the target was last changed, and by which run.
+    pub changed: Option<(u64, String)>,
     /// Who holds the lock, or held it and did not let go.
     pub holder: Option<Holder>,
     /// Whether there is a `docker` program.
@@ -65,11 +67,18 @@ impl TargetState {
             releases: all("release").map(str::to_owned).collect(),
             ledger,
             fence: number("fence").unwrap_or(0),
+            changed: one("changed").and_then(changed),
             holder,
             docker: one("docker").is_some(),
             now: number("now").unwrap_or(0),
         })
     }
+}
+
+/// From `EPOCH RUN`.
+fn changed(text: &str) -> Option<(u64, String)> {
+    let (epoch, run) = text.split_once(' ')?;
+    Some((epoch.parse().ok()?, run.to_owned()))
 }
 
 /// From lines `NAME=VALUE`, with the target's boot id and uptime.

@@ -170,7 +170,7 @@ pub async fn unlock(
     for spec in targets {
         let link = spec.link(limits)?;
         link.client.connect().await?;
-        match lease::ask(&link, facts, &token).await? {
+        match lease::ask(&link, facts, &token, 0).await? {
             LockAnswer::Ours(locked, event) => {
                 tell(event);
                 link.tell(&["unlock", &locked.epoch.to_string(), &facts.run, "remove"], Bytes::new()).await?;

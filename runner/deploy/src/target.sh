@@ -162,6 +162,14 @@ guard() { # EPOCH RUN
   fi
 }
 
+# The same, for what changes the target: who did so last is known to a run that comes back.
+guard_change() { # EPOCH RUN
+  guard "$1" "$2"
+  had=''
+  [ ! -f "$s/changed" ] || read -r had <"$s/changed"
+  [ "$had" = "$1 $2" ] || printf '%s %s\n' "$1" "$2" | put "$s/changed" || exit
+}
+
 append_to_ledger() {
   size=0
   if [ -s "$s/ledger" ]; then
@@ -189,6 +197,7 @@ tell_state() {
   command -v docker >/dev/null 2>&1 && echo 'l docker yes'
   [ -f "$s/fence" ] && sed 's/^/l fence /' "$s/fence"
   [ -f "$s/lease" ] && sed 's/^/l lease /' "$s/lease"
+  [ -f "$s/changed" ] && sed 's/^/l changed /' "$s/changed"
   if [ -L "$dir/current" ]; then
     printf 'l current %s\n' "$(readlink "$dir/current")"
     printf 'l moved %s\n' "$(stat -c %Y "$dir/current" 2>/dev/null || echo 0)"
@@ -210,13 +219,15 @@ need_tools() {
 
 # --- Commands -------------------------------------------------------------------------------------------
 
-# Takes the lock when it is free, ours, or stale, with a higher epoch each time its holder changes.
-command_lock() { # RUN HOLDER SECONDS WHO
+# Takes the lock when it is free, ours, or stale, with a higher epoch each time its holder changes. A target whose fence
+# is below an epoch that the run has held it with was put back to an older state.
+command_lock() { # RUN HOLDER SECONDS WHO EPOCH
   need_tools
   make_state
   take_flock
   read_clock
   read_fence
+  [ "$fence" -ge "$5" ] || finish regress "epoch $fence is older than $5"
   read_lease
   how=free
   epoch=$((fence + 1))
@@ -291,7 +302,7 @@ take_records() { # BYTES
 
 # Appends the ledger records on standard input, and lets go of the lock when asked to.
 command_record() { # EPOCH RUN keep|unlock BYTES
-  guard "$1" "$2"
+  guard_change "$1" "$2"
   take_records "$4"
   append_to_ledger <"$records" || exit
   rm -f "$records"
@@ -314,7 +325,7 @@ command_stage() { # EPOCH RUN RELEASE DIGEST
   rm -f "$new/.sealock-complete"
   chmod -R u=rwX,go=rX,a-w "$new"
   sync_folder "$new"
-  guard "$1" "$2"
+  guard_change "$1" "$2"
   if [ -d "$dir/releases/$3" ]; then
     chmod -R u+w "$new" && rm -rf "$new"
     had=''
@@ -333,7 +344,7 @@ command_stage() { # EPOCH RUN RELEASE DIGEST
 
 # Standard input: ledger records. They are written before the switch: a full disk fails before, not after.
 command_switch() { # EPOCH RUN RELEASE BYTES
-  guard "$1" "$2"
+  guard_change "$1" "$2"
   take_records "$4"
   if [ "$3" != - ]; then
     [ -d "$dir/releases/$3" ] || conclude missing "$3"
@@ -364,7 +375,7 @@ remove_project() { # PROJECT
 
 # Standard input: lines `project NAME`, `release ID`, and `image DIGEST`. What `current` names is never removed.
 command_prune() { # EPOCH RUN
-  guard "$1" "$2"
+  guard_change "$1" "$2"
   now=''
   [ ! -L "$dir/current" ] || now=$(readlink "$dir/current")
   # An engine that takes its time must not hold up the renewal of the lease.
@@ -392,7 +403,7 @@ command_write() { # EPOCH RUN FILE MODE BYTES
   said=$(cat 2>&1 >"$new") || { rm -f "$new"; fail "${said:-No space left for $3}"; }
   [ "$(wc -c <"$new")" -eq "$5" ] || { rm -f "$new"; finish truncated; }
   chmod "$4" "$new"
-  guard "$1" "$2"
+  guard_change "$1" "$2"
   said=$(mv -fT "$new" "$dir/$3" 2>&1) || { rm -f "$new"; fail "$said"; }
   conclude ok
 }
@@ -464,7 +475,7 @@ command_run() { # EPOCH RUN KEY USER once|anew
   mkdir -p "$new" || fail "cannot make $new"
   said=$(tar -xf - -C "$new" 2>&1) || { rm -rf "$new"; fail "$said"; }
   [ -f "$new/.sealock-complete" ] || { rm -rf "$new"; finish truncated; }
-  guard "$1" "$2"
+  guard_change "$1" "$2"
   rm -rf "$action"
   mv "$new" "$action" || fail "cannot place $3"
   # Before it starts: when the power goes, the machine still knows that it was begun.

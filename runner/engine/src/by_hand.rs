@@ -111,6 +111,7 @@ async fn back(
         environment: environment.clone(),
         release: release.clone(),
         fence: begun.fence,
+        fences: begun.fences,
         targets: begun.targets,
         previous: deployments::live(&deployment),
     };

@@ -8,7 +8,7 @@ use sealock_broker::ssh::{HostKey, SshAddress, SshAuth, SshLimits, SshTarget};
 use sealock_contract::manifest::{InputType, RequestSpec, Source};
 use sealock_contract::{ErrorKind, Manifest, StepError, Value, grant::Capability};
 use sealock_deploy::{
-    Chronicle, Deployment, DeploymentSpec, LockEvent, Outcome, RunFacts, TargetSpec, Verifier, Verify,
+    Chronicle, Deployment, DeploymentSpec, LockEvent, Outcome, RunFacts, TargetSpec, TargetState, Verifier, Verify,
 };
 use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind, Waiting};
 use sealock_plan::{PlannedEnvironment, PlannedTarget, SshLogin};
@@ -76,7 +76,8 @@ pub(crate) async fn begin(
     begun: Option<&machine::Deployment>,
     stop: &CancellationToken,
 ) -> Result<machine::Deployment, Cause> {
-    let deployment = take(shared, room, environment, stop).await?;
+    let fences = begun.map(|begun| begun.fences.clone()).unwrap_or_default();
+    let deployment = take(shared, room, environment, fences, stop).await?;
     let refused = match begun {
         Some(begun) => {
             deployment.take_up();
@@ -98,7 +99,7 @@ pub(crate) async fn begin_by_hand(
     environment: &PlannedEnvironment,
     stop: &CancellationToken,
 ) -> Result<machine::Deployment, Cause> {
-    let deployment = take(shared, room, environment, stop).await?;
+    let deployment = take(shared, room, environment, Vec::new(), stop).await?;
     Ok(entered(shared, room, environment, deployment))
 }
 
@@ -106,6 +107,7 @@ async fn take(
     shared: &Arc<Shared>,
     room: &Arc<Room>,
     environment: &PlannedEnvironment,
+    fences: Vec<(String, u64)>,
     stop: &CancellationToken,
 ) -> Result<Deployment, Cause> {
     refuse(shared, environment)?;
@@ -116,7 +118,7 @@ async fn take(
         dirty: shared.settings.dirty_files > 0,
     };
     let targets = targets(environment, shared.broker.vault(), &shared.settings)?;
-    let spec = DeploymentSpec { targets, facts, limits: SshLimits::default(), patience: room.patience() };
+    let spec = DeploymentSpec { targets, facts, limits: SshLimits::default(), patience: room.patience(), fences };
     let tell = |event| tell_lock(shared, &room.stage, event);
     let begun = Deployment::begin(spec, &tell, stop).await;
     begun.map_err(|error| named(cause_of(error.into()), environment))
@@ -161,6 +163,9 @@ fn superseded(deployment: &Deployment, begun: &machine::Deployment, run: &str) -
         // A release is numbered above everything that its targets have seen.
         let number = |id: &str| id.strip_prefix('r').and_then(|digits| digits.parse::<u64>().ok()).unwrap_or(0);
         let newer = records.iter().filter(|record| number(&record.release) > number(&begun.release));
+        if let Some(other) = changed_since(&state, fence_of(begun, name), run) {
+            return Some((name.clone(), other));
+        }
         since.iter().chain(newer).find(|record| !is_ours(record)).map(|record| (name.clone(), record.run.clone()))
     };
     let found = deployment.names().iter().find_map(by);
@@ -174,9 +179,22 @@ fn superseded(deployment: &Deployment, begun: &machine::Deployment, run: &str) -
     })
 }
 
+/// The run that changed a target last, when it is another one and did so after this one had it: also by what no ledger
+/// tells, such as a script.
+fn changed_since(state: &TargetState, fence: Option<u64>, run: &str) -> Option<String> {
+    let (epoch, by) = state.changed.as_ref()?;
+    (fence.is_some_and(|fence| *epoch > fence) && by != run).then(|| by.clone())
+}
+
+fn fence_of(begun: &machine::Deployment, target: &str) -> Option<u64> {
+    begun.fences.iter().find(|(name, _)| name == target).map(|(_, fence)| *fence)
+}
+
 fn described(deployment: &Deployment, environment: &PlannedEnvironment, fence: u64) -> machine::Deployment {
     let names = deployment.names();
+    let fences = names.iter().filter_map(|name| Some((name.clone(), deployment.epoch(name)?))).collect();
     machine::Deployment {
+        fences,
         environment: environment.name.clone(),
         release: deployment.release().to_owned(),
         fence,

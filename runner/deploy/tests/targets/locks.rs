@@ -6,7 +6,8 @@ use std::time::Duration;
 use sealock_broker::ssh::SshLimits;
 use sealock_deploy::{LockEvent, Outcome, TargetError, TargetSpec, unlock};
 
-use crate::sshd::{PATIENCE, SHELLS, Sshd, begin, facts};
+use crate::desk::{Counter, script};
+use crate::sshd::{PATIENCE, SHELLS, Sshd, begin, begin_again, facts};
 
 pub(crate) type Told = Arc<Mutex<Vec<LockEvent>>>;
 
@@ -92,6 +93,45 @@ async fn an_older_state_of_the_target_is_told_apart_from_another_holder() {
 }
 
 #[tokio::test]
+async fn a_target_that_knows_less_than_the_run_that_comes_back_is_not_locked() {
+    for shell in SHELLS {
+        let sshd = Sshd::start(shell);
+        sshd.begin("run1", &["web1"]).await.interrupt().await;
+        // Asked again and again it stays so: no epoch is used up.
+        for _ in 0..3 {
+            let fences = vec![("web1".to_owned(), 2)];
+            let error = begin_again("run1", vec![sshd.target("web1")], fences, &|_| {}).await.err();
+            assert_eq!(error.expect("restored from a backup").code(), "E-TARGET-REGRESS", "{shell}");
+            assert_eq!((sshd.read("web1", "fence").trim(), sshd.read("web1", "lease").as_str()), ("1", ""), "{shell}");
+        }
+        let again = begin_again("run1", vec![sshd.target("web1")], vec![("web1".to_owned(), 1)], &|_| {}).await;
+        again.expect("as it was left").finish().await;
+    }
+}
+
+#[tokio::test]
+async fn who_changed_a_target_last_is_known_to_a_run_that_comes_back_and_who_only_held_it_is_not() {
+    for shell in SHELLS {
+        let sshd = Sshd::start(shell);
+        let changed = async |run: &str, text: &str| {
+            let deployment = sshd.begin(run, &["web1"]).await;
+            let before = deployment.state("web1").expect("its own").changed;
+            let counter = Counter::open(deployment, &["web1"]);
+            let target = counter.target("web1").await;
+            if !text.is_empty() {
+                assert!(counter.run(script(target, text)).await.0.is_ok());
+            }
+            counter.deployment.interrupt().await;
+            before
+        };
+        assert_eq!(changed("run1", "true").await, None, "{shell}");
+        assert_eq!(changed("run2", "").await, Some((1, "run1".to_owned())), "{shell}");
+        assert_eq!(changed("run3", "true").await, Some((1, "run1".to_owned())), "{shell}: run2 only held it");
+        assert_eq!(changed("run1", "").await, Some((3, "run3".to_owned())), "{shell}");
+    }
+}
+
+#[tokio::test]
 async fn locks_are_taken_in_name_order_and_none_is_kept_when_one_fails() {
     let sshd = Sshd::start("dash");
     let (told, tell) = listen();
@@ -137,6 +177,7 @@ async fn waiting_ends_when_the_run_is_cancelled() {
         facts: facts("run2"),
         limits: SshLimits::default(),
         patience: PATIENCE,
+        fences: Vec::new(),
     };
     let tell = |event| {
         assert!(matches!(event, LockEvent::Waiting { .. }));
@@ -155,6 +196,7 @@ async fn waiting_has_an_end_that_says_who_holds_the_target() {
         facts: facts("run2"),
         limits: SshLimits::default(),
         patience: Duration::from_millis(1_500),
+        fences: Vec::new(),
     };
     let cancelled = tokio_util::sync::CancellationToken::new();
     let error = sealock_deploy::Deployment::begin(spec, &|_| {}, &cancelled).await.err().expect("it is held");

@@ -183,7 +183,18 @@ pub(crate) async fn begin(
     targets: Vec<TargetSpec>,
     tell: &(dyn Fn(LockEvent) + Send + Sync),
 ) -> Result<Deployment, sealock_deploy::TargetError> {
-    let spec = DeploymentSpec { targets, facts: facts(run), limits: SshLimits::default(), patience: PATIENCE };
+    begin_again(run, targets, Vec::new(), tell).await
+}
+
+/// As [`begin`], of a run that has held targets with these epochs.
+pub(crate) async fn begin_again(
+    run: &str,
+    targets: Vec<TargetSpec>,
+    fences: Vec<(String, u64)>,
+    tell: &(dyn Fn(LockEvent) + Send + Sync),
+) -> Result<Deployment, sealock_deploy::TargetError> {
+    let (facts, limits) = (facts(run), SshLimits::default());
+    let spec = DeploymentSpec { targets, facts, limits, patience: PATIENCE, fences };
     Deployment::begin(spec, tell, &CancellationToken::new()).await
 }
 

@@ -137,13 +137,14 @@ impl Machine {
     fn apply_to_deployment(&mut self, id: StageId, kind: &EventKind) {
         let stage = &mut self.stages[id.0];
         match kind {
-            EventKind::DeploymentStarted { environment, release, fence, targets, previous, .. } => {
+            EventKind::DeploymentStarted { environment, release, fence, fences, targets, previous, .. } => {
                 stage.phase = Phase::Running;
                 stage.holds_locks = true;
                 stage.deployment = Some(Deployment {
                     environment: environment.clone(),
                     release: release.clone(),
                     fence: *fence,
+                    fences: fences.clone(),
                     targets: targets.clone(),
                     previous: previous.clone(),
                 });

@@ -364,6 +364,7 @@ impl Simulation {
             environment,
             release: NEW.into(),
             fence: 7,
+            fences: vec![("web1".into(), 7)],
             targets: vec!["web1".into()],
             previous: vec![("web1".into(), Some(OLD.into()))],
         });

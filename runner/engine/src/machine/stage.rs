@@ -38,8 +38,10 @@ pub struct Deployment {
     pub environment: String,
     /// The release being made.
     pub release: String,
-    /// The fence.
+    /// The fence: the highest of all targets.
     pub fence: u64,
+    /// The fence of each target.
+    pub fences: Vec<(String, u64)>,
     /// The targets, in the pipeline's order.
     pub targets: Vec<String>,
     /// The release to go back to, by target.
@@ -270,6 +272,7 @@ impl Machine {
                 environment: own.environment,
                 release: own.release,
                 fence: own.fence,
+                fences: own.fences,
                 targets: own.targets,
                 previous: own.previous,
             };

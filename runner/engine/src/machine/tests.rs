@@ -110,6 +110,7 @@ fn answer(
                 environment,
                 release: "r2".into(),
                 fence: 7,
+                fences: vec![("web1".into(), 7)],
                 targets: vec!["web1".into()],
                 previous: vec![("web1".into(), Some("r1".into()))],
             });
@@ -302,6 +303,7 @@ fn a_fenced_run_touches_nothing_more_and_ends_with_seven() {
         environment: "production".into(),
         release: "r2".into(),
         fence: 1,
+        fences: vec![("web1".into(), 1)],
         targets: vec!["web1".into()],
         previous: Vec::new(),
     };
@@ -462,6 +464,7 @@ fn running(environment: Option<&str>) -> Machine {
         environment,
         release: "r2".into(),
         fence: 1,
+        fences: vec![("web1".into(), 1)],
         targets: vec!["web1".into()],
         previous: Vec::new(),
     });

@@ -319,8 +319,11 @@ pub enum EventKind {
         environment: String,
         /// The release being made.
         release: String,
-        /// The fence.
+        /// The fence: the highest of all targets.
         fence: u64,
+        /// The fence of each target.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fences: Vec<(String, u64)>,
         /// The targets, in the pipeline's order.
         targets: Vec<String>,
         /// The release to go back to, by target.
