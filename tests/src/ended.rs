@@ -43,6 +43,12 @@ impl Ended {
         self
     }
 
+    /// The events that were told as JSON lines, each whole.
+    pub fn events(&self) -> impl Iterator<Item = &str> {
+        let lines = self.text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+        lines.filter(|line| line.starts_with('{'))
+    }
+
     /// What a line has behind `head`.
     ///
     /// # Panics

@@ -121,6 +121,15 @@ impl Sealock {
         self.spawn_with(&[&["resume"], arguments, &["--format", "plain"]].concat(), &[]).end()
     }
 
+    /// Runs a command that tells events to its end, and has it tell them as JSON lines.
+    ///
+    /// # Panics
+    /// When it cannot be started, hangs, or lets a secret out.
+    pub fn events(&self, words: &[&str]) -> Ended {
+        let variables = if words.first() == Some(&"run") { self.variables.as_slice() } else { &[] };
+        self.spawn_with(&[words, &["--format", "jsonl"]].concat(), variables).end()
+    }
+
     fn spawn(&self, words: &[&str]) -> Running<'_> {
         self.spawn_with(words, &self.variables)
     }

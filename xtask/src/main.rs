@@ -38,7 +38,8 @@ usage: cargo xtask COMMAND
   dist              a release's archive for this system, with its line of action/checksums.txt
   crash [--points N] [--seed S]
                     kill runs at their commits to the journal, resume them, and check what happened
-  crash --delivery  the same with a delivery to the rig's targets, at every commit
+  crash --delivery [--points N] [--seed S]
+                    the same with a delivery to the rig's targets; at every commit without --points
   bench [--quick]   run the benches and write their figures to docs/benchmarks.md
 ";
 

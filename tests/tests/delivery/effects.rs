@@ -1,7 +1,7 @@
 //! A delivery with every kind of effect that is killed, and what the targets, their database, and the registry say once it has been
 //! resumed: each effect happened once or was taken back, and both targets are on one release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use e2e::{Ended, Repository, Rig, Running, Sealock, Target};
 
@@ -12,7 +12,7 @@ const SAMPLE: [&str; 6] = ["4:before", "11:after", "14:before", "17:after", "21:
 /// The script has begun there, and has not ended.
 const BEGUN: &str = "test $(grep -c begin /opt/small/shared/effects) -gt $(grep -c end /opt/small/shared/effects)";
 /// No delivery makes so many commits.
-const COMMITS_MAX: usize = 200;
+const COMMITS_MAX: u64 = 200;
 
 /// What `--input` is given, in turn.
 fn inputs(assignments: &[&str]) -> Vec<String> {
@@ -24,9 +24,11 @@ fn inputs(assignments: &[&str]) -> Vec<String> {
 struct Scene<'rig> {
     rig: &'rig Rig,
     sealock: Sealock,
-    _repository: Repository,
+    repository: Repository,
     live: String,
     rows: usize,
+    /// The keys of the script's effects that were judged already, by target.
+    judged: BTreeSet<(&'static str, String)>,
 }
 
 impl<'rig> Scene<'rig> {
@@ -34,8 +36,10 @@ impl<'rig> Scene<'rig> {
         rig.reset();
         let repository = Repository::of_all(&["scenarios/small", "scenarios/effects"]);
         let sealock = Sealock::new(rig, repository.path());
-        let scene = Self { rig, sealock, _repository: repository, live: "first".to_owned(), rows: 0 };
+        let (live, rows, judged) = ("first".to_owned(), 0, BTreeSet::new());
+        let mut scene = Self { rig, sealock, repository, live, rows, judged };
         scene.start(&["release=first", "migrate=false"], &[]).end().expect(0);
+        rig.targets().iter().for_each(|target| scene.judge_script(target, true, "first"));
         scene
     }
 
@@ -63,26 +67,26 @@ impl<'rig> Scene<'rig> {
         self.judge_database(ended.code == 0, said);
     }
 
-    /// Each key began at most once on each target, and ended or was undone.
+    /// Each key began at most once on each target. A new one has ended when the delivery went well, and was undone when not.
     #[track_caller]
-    fn judge_script(&self, target: &Target<'_>, is_good: bool, said: &str) {
+    fn judge_script(&mut self, target: &Target<'_>, is_good: bool, said: &str) {
         let text = target.sh("cat /opt/small/shared/effects 2>/dev/null || true");
         let mut keys: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        let mut newest = "";
         for (what, key) in text.lines().filter_map(|line| line.split_once(' ')) {
             keys.entry(key).or_default().push(what);
-            newest = key;
         }
+        let mut new = 0;
         for (key, done) in &keys {
             let begun = done.iter().filter(|what| **what == "begin").count();
             assert!(begun <= 1, "{said}, {}: {key} was doubled: {done:?}", target.name);
+            if !self.judged.insert((target.name, (*key).to_owned())) {
+                continue;
+            }
+            new += 1;
+            let is_right = if is_good { done[..] == ["begin", "end"] } else { done.last() == Some(&"undo") };
+            assert!(is_right, "{said}, {}: {done:?}", target.name);
         }
-        let last = keys.get(newest).map(Vec::as_slice).unwrap_or_default();
-        if is_good {
-            assert_eq!(last, ["begin", "end"], "{said}, {}", target.name);
-        } else if !last.is_empty() {
-            assert!(last.contains(&"undo") || last == ["begin", "end"], "{said}, {}: {last:?}", target.name);
-        }
+        assert!(new == 1 || (!is_good && new == 0), "{said}, {}: {new} new keys", target.name);
     }
 
     /// One row a delivery that went well; none of one that was taken back.
@@ -97,45 +101,133 @@ impl<'rig> Scene<'rig> {
         assert_eq!(rows, self.rows, "{said}: rows of migrations");
     }
 
-    /// Runs `word`, killed at this commit, then resumes it. False when it made no such commit.
-    fn point(&mut self, word: &str, at: &str) -> bool {
-        let release = format!("release={word}");
-        let killed = self.start(&[&release], &["--die-at", at]).end();
+    /// Runs `word`, killed at this commit, then resumes it, perhaps killed `again`, to its end: nothing that was told is lost. False
+    /// when it made no such commit.
+    fn point(&mut self, word: &str, at: &str, again: Option<&str>) -> bool {
+        let assignment = inputs(&[&format!("release={word}")]);
+        let run = [&["run"], &assignment.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat();
+        let killed = self.sealock.events(&[&run[..], &["--die-at", at]].concat());
         if killed.code != -1 {
             self.judge(word, &killed, at);
             return false;
         }
-        let mut resumed = self.sealock.resume(&[]);
-        if resumed.code == 2 {
-            // It was killed before it was a run.
-            resumed = self.start(&[&release], &[]).end();
+        let mut told = vec![killed];
+        let resumed = again.map(|again| self.sealock.events(&["resume", "--die-at", again]));
+        // There may be no run yet.
+        told.extend(resumed.filter(|ended| ended.code != 2));
+        let code = match told.last() {
+            Some(Ended { code: code @ (0 | 10), .. }) => *code,
+            _ => self.finish(&run, &mut told),
+        };
+        let said = format!("{at}, then {again:?}");
+        let shown = self.sealock.events(&["show"]);
+        let kept: HashSet<&str> = shown.events().collect();
+        for line in told.iter().flat_map(Ended::events) {
+            assert!(kept.contains(line), "{said}: lost {line}");
         }
-        self.judge(word, &resumed, at);
+        let text = told.pop().map(|last| last.text).unwrap_or_default();
+        self.judge(word, &Ended { code, text }, &said);
         true
     }
-}
 
-#[expect(clippy::disallowed_methods, reason = "the sweep is asked for by its environment")]
-fn points() -> Vec<String> {
-    match std::env::var("SEALOCK_DELIVERY_POINTS").ok().as_deref() {
-        None => SAMPLE.map(str::to_owned).to_vec(),
-        Some("all") => (1..COMMITS_MAX).flat_map(|n| [format!("{n}:before"), format!("{n}:after")]).collect(),
-        Some(listed) => listed.split(',').map(str::to_owned).collect(),
+    /// Resumes what was killed, or runs it anew where nothing was told of it, and gives how it ended.
+    fn finish(&self, run: &[&str], told: &mut Vec<Ended>) -> i32 {
+        let is_told = told.iter().any(|ended| ended.events().next().is_some());
+        let mut ended = self.sealock.events(&["resume"]);
+        if ended.code == 2 {
+            assert!(ended.text.contains("E-RUN-UNKNOWN"), "{}", ended.text);
+            if is_told {
+                // Its end was in the record already.
+                let shown = self.sealock.events(&["show"]);
+                let last = shown.events().last().unwrap_or_default();
+                assert!(last.contains(r#""run-finished""#) && last.contains(r#""success""#), "it was lost: {last}");
+                return 0;
+            }
+            ended = self.sealock.events(run);
+        }
+        let code = ended.code;
+        told.push(ended);
+        code
     }
 }
 
+/// The points of a sweep that the environment asks for.
+enum Points {
+    /// These, in turn, until the delivery makes no such commit.
+    Listed(Vec<String>),
+    /// So many that this seed draws; of those every second is killed again while it is resumed.
+    Drawn { count: u64, seed: u64 },
+}
+
+impl Points {
+    #[expect(clippy::disallowed_methods, reason = "the sweep is asked for by its environment")]
+    fn asked() -> Self {
+        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+        if let Some(count) = number("SEALOCK_DELIVERY_COUNT") {
+            return Self::Drawn { count, seed: number("SEALOCK_DELIVERY_SEED").unwrap_or(1) };
+        }
+        Self::Listed(match std::env::var("SEALOCK_DELIVERY_POINTS").ok().as_deref() {
+            None => SAMPLE.map(str::to_owned).to_vec(),
+            Some("all") => (1..COMMITS_MAX).flat_map(|n| [format!("{n}:before"), format!("{n}:after")]).collect(),
+            Some(listed) => listed.split(',').map(str::to_owned).collect(),
+        })
+    }
+
+    /// Sweeps over them; gives how many were commits.
+    fn sweep(self, scene: &mut Scene<'_>) -> usize {
+        let mut killed = 0;
+        match self {
+            Self::Listed(points) => {
+                for at in points {
+                    if !scene.point(&format!("k{killed}"), &at, None) {
+                        break;
+                    }
+                    killed += 1;
+                }
+            }
+            Self::Drawn { count, seed } => {
+                let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+                // As many as a delivery makes at most; that is found out when one goes through.
+                let mut most = 40;
+                for number in 0..count {
+                    let at = dice.point(most);
+                    let again = (dice.below(2) == 0).then(|| dice.point(most));
+                    if scene.point(&format!("k{number}"), &at, again.as_deref()) {
+                        killed += 1;
+                    } else {
+                        most = at.split(':').next().and_then(|n| n.parse().ok()).map_or(most, |n: u64| n - 1);
+                    }
+                }
+            }
+        }
+        killed
+    }
+}
+
+/// Numbers that look random, from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % end
+    }
+
+    /// One side of the sync of one of the first `most` commits.
+    fn point(&mut self, most: u64) -> String {
+        format!("{}:{}", self.below(most) + 1, if self.below(2) == 0 { "before" } else { "after" })
+    }
+}
+
+/// `cargo xtask crash --delivery` chooses other points.
 #[test]
 fn killed_at_its_commits_a_delivery_ends_on_one_release_with_every_effect_once() {
     let rig = Rig::take();
     let mut scene = Scene::new(&rig);
-    let mut killed = 0;
-    for (number, at) in points().iter().enumerate() {
-        if !scene.point(&format!("k{number}"), at) {
-            break;
-        }
-        killed += 1;
-    }
-    println!("{killed} points over a delivery to two targets: nothing doubled, nothing between");
+    let killed = Points::asked().sweep(&mut scene);
+    println!("{killed} points over a delivery to two targets: nothing told is lost, nothing doubled, nothing between");
     assert!(killed >= 4, "only {killed} points were commits");
 }
 
@@ -163,6 +255,48 @@ fn killed_within_a_script_or_a_migration_it_goes_on_with_what_they_came_to() {
     let resumed = killed_within(&scene, &["release=three", "slow-migration=4"], ("web1", rows)).expect(0);
     let resumed = resumed.saying("migrate: its effect is applied");
     scene.judge("three", &resumed, "killed within the migration");
+}
+
+/// As after a restart: nobody has to wait for a run that is dead.
+fn end_leases(rig: &Rig) {
+    for target in rig.targets() {
+        target.sh("sed -i 's/^boot=.*/boot=another/' /opt/small/.sealock/lease");
+    }
+}
+
+#[test]
+fn a_delivery_whose_targets_are_not_as_it_left_them_is_not_gone_on_with() {
+    let rig = Rig::take();
+    let mut scene = Scene::new(&rig);
+    let [web1, web2] = rig.targets();
+    let slow = ["migrate=false", "slow=4", "slow-target=web2"];
+    let killed = scene.start(&[&["release=two"], &slow[..]].concat(), &[]);
+    web2.wait_for(BEGUN);
+    killed.kill();
+    web2.wait_for(&format!("! {{ {BEGUN}; }}"));
+    rig.targets().iter().for_each(|target| scene.judge_script(target, true, "the killed run"));
+
+    // Put back to what it was before the run.
+    let fence = web1.sh("cat /opt/small/.sealock/fence; echo 0 >/opt/small/.sealock/fence");
+    scene.sealock.resume(&[]).expect(12).saying("cannot be taken up").saying("web1").saying("epoch 0 is older than");
+    web1.sh(&format!("echo {} >/opt/small/.sealock/fence", fence.trim()));
+
+    // Another run is at work there, and has written nothing into any ledger.
+    end_leases(&rig);
+    let other = Sealock::new(&rig, scene.repository.path());
+    let words = inputs(&[&["release=three"], &slow[..]].concat());
+    let running = other.start(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    web2.wait_for(BEGUN);
+    running.kill();
+    end_leases(&rig);
+    scene.sealock.resume(&[]).expect(7).saying("E-DEPLOY-SUPERSEDED");
+    // It was only refused: the other run goes on.
+    other.resume(&[]).expect(0);
+    let digest = rig.registry().digest("e2e/small", "three");
+    for target in [web1, web2] {
+        assert_runs(&target, &digest, "three");
+        scene.judge_script(&target, true, "the other run");
+    }
 }
 
 #[test]
