@@ -17,6 +17,7 @@ mod local {
     mod examples;
     mod faults;
     mod flow;
+    mod foreign;
     mod github;
     mod guests;
     mod handover;

@@ -92,7 +92,7 @@ impl Deployment {
         Ok(Self::start(facts, held.into_iter().map(|(_, one)| one).collect()))
     }
 
-    fn start(facts: RunFacts, held: Vec<Held>) -> Self {
+    pub(crate) fn start(facts: RunFacts, held: Vec<Held>) -> Self {
         let release = release_id(&facts.run, &held);
         let fenced = OnceLock::new();
         let touched = AtomicBool::new(held.iter().any(|held| held.is_resumed));

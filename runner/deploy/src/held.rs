@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::environment::TargetSpec;
 use crate::error::TargetError;
-use crate::lease::{self, Lease, LockEvent, Wish};
+use crate::lease::{self, Lease, LockEvent, Locked, Wish};
 use crate::link::{Link, Reply, is_lost};
 use crate::state::TargetState;
 
@@ -34,6 +34,22 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    pub(crate) fn new(link: Link, locked: Locked, sudo: Vec<String>) -> Self {
+        let Locked { epoch, state, lease, is_resumed } = locked;
+        Self {
+            link,
+            epoch,
+            sudo,
+            lease,
+            state: Mutex::new(state),
+            silent: AtomicBool::new(false),
+            wake: Notify::new(),
+            unsure: AtomicBool::new(false),
+            keep: OnceLock::new(),
+            is_resumed,
+        }
+    }
+
     /// Asks; whether the target answers at all is remembered.
     pub(crate) async fn tell(&self, words: &[&str], stdin: impl Into<Bytes>) -> Result<Reply, TargetError> {
         self.check_answers()?;
@@ -94,21 +110,7 @@ pub(crate) async fn hold(
     // A target that was never reached is told at once; only one that was is tried again.
     link.client.connect().await?;
     let locked = lease::wait(&link, wish, tell).await?;
-    let (epoch, lease, is_resumed) = (locked.epoch, locked.lease, locked.is_resumed);
-    let state = Mutex::new(locked.state);
-    let (silent, unsure) = (AtomicBool::new(false), AtomicBool::new(false));
-    Ok(Held {
-        link,
-        epoch,
-        sudo: spec.sudo.clone(),
-        lease,
-        state,
-        silent,
-        wake: Notify::new(),
-        unsure,
-        keep: OnceLock::new(),
-        is_resumed,
-    })
+    Ok(Held::new(link, locked, spec.sudo.clone()))
 }
 
 /// What becomes of the results of scripts when a target is let go of.

@@ -66,7 +66,7 @@ pub(crate) enum LockAnswer {
 pub(crate) struct Lease(Mutex<Instant>);
 
 impl Lease {
-    fn since(sent: Instant) -> Self {
+    pub(crate) fn since(sent: Instant) -> Self {
         Self(Mutex::new(sent + Duration::from_secs(LEASE_SECONDS)))
     }
 

@@ -75,3 +75,47 @@ async fn renew(held: &Held, run: &str) -> Result<(), TargetError> {
     let (epoch, seconds) = (held.epoch.to_string(), lease::LEASE_SECONDS.to_string());
     held.link.tell(&["renew", &epoch, run, &seconds], Bytes::new()).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use sealock_broker::ssh::{SshAddress, SshAuth, SshLimits, SshTarget};
+
+    use super::*;
+    use crate::deployment::Deployment;
+    use crate::environment::{RunFacts, TargetSpec};
+    use crate::lease::{Lease, Locked, MARGIN_SECONDS};
+    use crate::state::TargetState;
+
+    /// A deployment that holds `web1` with this lease; whoever asks there is listened to, and not answered.
+    fn holding(silence: &TcpListener, lease: Lease) -> Deployment {
+        let port = silence.local_addr().expect("bound").port();
+        let address = SshAddress::new("deploy", "127.0.0.1", port).expect("an address");
+        let auth = SshAuth::Agent("/nowhere".into());
+        let ssh = SshTarget { name: "web1".to_owned(), address, host_keys: Vec::new(), auth };
+        let spec = TargetSpec { ssh, directory: "/opt/app".to_owned(), sudo: Vec::new() };
+        let link = spec.link(SshLimits::default()).expect("a plain path");
+        let locked = Locked { epoch: 1, state: TargetState::default(), lease, is_resumed: false };
+        let facts = RunFacts { run: "run1".to_owned(), who: "here".to_owned(), commit: None, dirty: false };
+        Deployment::start(facts, vec![Held::new(link, locked, Vec::new())])
+    }
+
+    fn lease_of(age_seconds: u64) -> Lease {
+        let sent = Instant::now().checked_sub(Duration::from_secs(age_seconds));
+        Lease::since(sent.expect("the machine has been up for a minute"))
+    }
+
+    #[tokio::test]
+    async fn no_effect_is_started_near_the_end_of_a_lease_that_a_silent_target_does_not_renew() {
+        let silence = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let before_margin = lease::LEASE_SECONDS - MARGIN_SECONDS;
+        let early = holding(&silence, lease_of(before_margin - 5));
+        early.check().await.expect("there is time left, and nobody has to be asked");
+        let late = holding(&silence, lease_of(before_margin + 1));
+        let (checked, switched) = tokio::join!(late.check(), late.switch("web1", None));
+        assert_eq!(checked.expect_err("nobody answers").code, "E-LEASE-LOST");
+        assert_eq!(switched.expect_err("nobody answers").code, "E-LEASE-LOST");
+        assert!(!late.is_touched(), "nothing was begun");
+    }
+}

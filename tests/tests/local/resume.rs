@@ -46,7 +46,7 @@ fn hung(scene: &Scene, marker: &str, arguments: &[&str]) -> Child {
 }
 
 /// A run that is killed while its second step hangs.
-fn killed(marker: &str) -> Scene {
+pub(crate) fn killed(marker: &str) -> Scene {
     let scene = Scene::new(&three_steps(marker));
     let mut child = hung(&scene, marker, &["run", "--format", "jsonl"]);
     child.kill().and_then(|()| child.wait()).expect("it is ours");
@@ -54,7 +54,7 @@ fn killed(marker: &str) -> Scene {
     scene
 }
 
-fn resumed(scene: &Scene, arguments: &[&str]) -> Told {
+pub(crate) fn resumed(scene: &Scene, arguments: &[&str]) -> Told {
     let mut all = vec!["resume", "--format", "jsonl"];
     all.extend(arguments);
     scene.call(&all)

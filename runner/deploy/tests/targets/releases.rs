@@ -179,6 +179,22 @@ async fn a_full_disk_is_told_before_anything_is_switched() {
 }
 
 #[tokio::test]
+async fn a_disk_that_is_full_while_a_release_is_sent_leaves_what_is_live() {
+    let sshd = Sshd::start("dash");
+    end(&deploy(&sshd, "run1", &["web1"], "one").await).verified(&[]).await.expect("recorded");
+    let ledger = sshd.read("web1", "ledger");
+    let counter = Counter::open(sshd.begin("run2", &["web1"]).await, &["web1"]);
+    let target = counter.target("web1").await;
+    sshd.program("tar", "#!/bin/sh\necho 'tar: app.txt: Cannot write: No space left on device' >&2\nexit 2\n");
+    let full = counter.stage(target, "app.txt", "two").await.expect_err("full");
+    assert_eq!(full.code, "E-TARGET-DISK", "{full}");
+    assert_eq!((live(&sshd, "web1").as_str(), sshd.read("web1", "ledger")), ("one", ledger));
+    assert_eq!(folders(&sshd), ["r1"], "nothing of the new one is left");
+    let left = std::fs::read_dir(sshd.state_file("web1", "tmp")).expect("a folder").count();
+    assert_eq!(left, 0, "the space is given back");
+}
+
+#[tokio::test]
 async fn pruning_keeps_what_runs_and_what_one_goes_back_to() {
     let sshd = Sshd::start("busybox");
     for (run, text) in [("run1", "one"), ("run2", "two"), ("run3", "three")] {
