@@ -154,18 +154,19 @@ async fn that_a_script_was_begun_is_on_the_disk_before_it_starts_and_its_result_
     // Busybox has a `dd` of its own, which nobody can listen to.
     for shell in ["dash", "bash"] {
         let sshd = Sshd::start(shell);
-        sshd.listen_to(&["dd"]);
+        sshd.listen_to(&["dd", "mv"]);
         let counter = Counter::open(sshd.begin("run1", &["web1"]).await, &["web1"]);
         let target = counter.target("web1").await;
-        let before = sshd.uses().lines().count();
         let text = format!("echo script >>{}/uses", sshd.path().display());
         assert_eq!(counter.run(script(target, &text)).await.0, Ok(Exit::Code(0)));
         let uses = sshd.uses();
-        let uses: Vec<&str> = uses.lines().skip(before).collect();
-        let [nonce, "script", result] = uses[..] else { panic!("{shell}: {uses:?}") };
-        for written in [nonce, result] {
-            assert!(written.starts_with("dd of=targets/web1/.sealock/tmp/put."), "{shell}: {written}");
-            assert!(written.ends_with(" conv=fsync"), "{shell}: {written}");
+        let (before, behind) = uses.split_once("script\n").expect("it ran");
+        for (part, file) in [(before, "nonce"), (behind, "result")] {
+            let lines: Vec<&str> = part.lines().collect();
+            let is_placed =
+                |pair: &&[&str]| pair[1].starts_with("mv -f ") && pair[1].ends_with(&format!("/{ACTION}/{file}"));
+            let placed = lines.windows(2).find(is_placed).unwrap_or_else(|| panic!("{shell}: no {file} in {uses}"));
+            assert!(placed[0].starts_with("dd of=") && placed[0].ends_with(" conv=fsync"), "{shell}: {placed:?}");
         }
     }
 }
