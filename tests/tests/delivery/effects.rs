@@ -173,8 +173,16 @@ impl Points {
         })
     }
 
+    /// So many of them are commits, unless something is wrong with the sweep.
+    fn least(&self) -> u64 {
+        match self {
+            Self::Listed(_) => 4,
+            Self::Drawn { count, .. } => count / 2,
+        }
+    }
+
     /// Sweeps over them; gives how many were commits.
-    fn sweep(self, scene: &mut Scene<'_>) -> usize {
+    fn sweep(self, scene: &mut Scene<'_>) -> u64 {
         let mut killed = 0;
         match self {
             Self::Listed(points) => {
@@ -226,9 +234,11 @@ impl Dice {
 fn killed_at_its_commits_a_delivery_ends_on_one_release_with_every_effect_once() {
     let rig = Rig::take();
     let mut scene = Scene::new(&rig);
-    let killed = Points::asked().sweep(&mut scene);
+    let points = Points::asked();
+    let least = points.least();
+    let killed = points.sweep(&mut scene);
     println!("{killed} points over a delivery to two targets: nothing told is lost, nothing doubled, nothing between");
-    assert!(killed >= 4, "only {killed} points were commits");
+    assert!(killed >= least, "only {killed} points were commits");
 }
 
 /// Kills a run when `moment` has come on a target, and resumes it.
