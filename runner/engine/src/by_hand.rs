@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::closing::{self, Went};
 use crate::deployments::{self, Way};
 use crate::driver::{Driver, Verdict};
+use crate::exit;
 use crate::machine::{Deployment, DeploymentEnd, RolledBack, StageId};
 use crate::outcome::cause_of;
 use crate::room::Room;
@@ -20,12 +21,6 @@ use crate::wanted;
 
 /// The only stage of the plan.
 const STAGE: StageId = StageId(0);
-/// The rollback failed, or its verification.
-const EXIT_ROLLBACK_FAILED: u8 = 11;
-/// Nothing was changed: what was asked for cannot be.
-const EXIT_REQUEST: u8 = 2;
-/// Another run holds the environment.
-const EXIT_FENCED: u8 = 7;
 
 /// Brings the environment back. Success is a release that is live and verified.
 pub(crate) async fn roll_back(shared: &Arc<Shared>, to: Option<&str>, stop: &CancellationToken) -> Verdict {
@@ -99,7 +94,8 @@ async fn back(
     begun: Deployment,
 ) -> Result<Switched, Cause> {
     let deployment = room.deployment.get().cloned().ok_or_else(no_deployment)?;
-    let release = wanted::choose(&begun.environment, &told(&deployment), to)?;
+    let found = told(&deployment);
+    let release = wanted::choose(&begun.environment, &found, to)?;
     for target in deployment.names() {
         refuse_without_images(&deployment, &target, &release).await?;
     }
@@ -116,7 +112,7 @@ async fn back(
         previous: deployments::live(&deployment),
     };
     shared.commit(started).await?;
-    let before: Vec<Live> = told(&deployment).into_iter().map(|(name, state)| (name, state.current)).collect();
+    let before: Vec<Live> = found.into_iter().map(|(name, state)| (name, state.current)).collect();
     let to = before.iter().map(|(name, _)| (name.clone(), Some(release.clone()))).collect::<Vec<Live>>();
     let way = Way { undo, extra };
     let Err(cause) = switch_all(shared, room, &deployment, &to).await else {
@@ -162,7 +158,7 @@ async fn undo_switches(
     way: Way,
     (before, why): (&[Live], &Cause),
 ) -> RolledBack {
-    if why.exit == EXIT_FENCED {
+    if why.exit == exit::FENCED {
         let result = DeploymentResult::RollbackFailed;
         return RolledBack { result, live: deployments::live(&deployment), duration_ms: 0 };
     }
@@ -193,7 +189,7 @@ async fn refuse_without_images(
         code: "E-RELEASE-IMAGES".into(),
         message: format!("images of release {release} are no longer on {target}: {}", shown.join(", ")),
         help: Some(format!("pull them there by digest, or deploy the commit of {release} again")),
-        exit: EXIT_REQUEST,
+        exit: exit::REQUEST,
     })
 }
 
@@ -207,7 +203,7 @@ fn unfinished(result: DeploymentResult, environment: &str, release: &str) -> Cau
 
 /// Why not every target was switched, and what became of those that were.
 fn unswitched(why: Cause, back: &RolledBack, environment: &str, release: &str) -> Cause {
-    if why.exit == EXIT_FENCED {
+    if why.exit == exit::FENCED {
         return why;
     }
     let now = match back.result {
@@ -220,7 +216,7 @@ fn unswitched(why: Cause, back: &RolledBack, environment: &str, release: &str) -
 
 fn rollback_failed(message: String, environment: &str, release: &str) -> Cause {
     let help = format!("when what is in its way is gone: sealock rollback {environment} --to {release}");
-    Cause { code: "E-ROLLBACK-FAILED".into(), message, help: Some(help), exit: EXIT_ROLLBACK_FAILED }
+    Cause { code: "E-ROLLBACK-FAILED".into(), message, help: Some(help), exit: exit::ROLLBACK_FAILED }
 }
 
 fn no_deployment() -> Cause {

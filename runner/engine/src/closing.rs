@@ -6,16 +6,15 @@ use sealock_events::{Cause, DeploymentResult, NEEDS_RECOVERY};
 use sealock_plan::evaluate::Maps;
 
 use crate::deployments;
+use crate::exit;
 use crate::machine::DeploymentEnd;
 use crate::prepare;
 use crate::room::Room;
 use crate::shared::Shared;
 use crate::verifying::{self, Ready};
 
-/// What is recorded is not all that is true, and the run goes on later.
-const EXIT_NEEDS_RECOVERY: u8 = 12;
-/// Another run holds the environment, and a bug: nobody can go on then.
-const FINAL_EXITS: [u8; 2] = [7, 70];
+/// Nobody can go on then.
+const FINAL_EXITS: [u8; 2] = [exit::FENCED, exit::BUG];
 
 /// How a stage's deployment went.
 #[derive(Default)]
@@ -83,7 +82,7 @@ fn unwritten(why: Cause, run: &str, release: &str) -> Cause {
             why.message
         ),
         help: Some(format!("put that right, then: sealock resume {run}")),
-        exit: EXIT_NEEDS_RECOVERY,
+        exit: exit::NEEDS_RECOVERY,
     }
 }
 

@@ -18,6 +18,7 @@ mod contexts;
 mod deployments;
 mod driver;
 pub mod env_names;
+mod exit;
 mod groups;
 pub mod handover;
 mod known;

@@ -5,18 +5,8 @@ use sealock_contract::{ErrorKind, StepError};
 use sealock_diagnostics::codes;
 use sealock_events::Cause;
 
+use crate::exit;
 use crate::machine::Why;
-
-/// A step failed; nothing was deployed.
-const EXIT_FAILED: u8 = 1;
-/// Refused: a grant or a policy.
-const EXIT_REFUSED: u8 = 3;
-/// A limit.
-const EXIT_LIMIT: u8 = 4;
-/// Something outside failed.
-const EXIT_REMOTE: u8 = 6;
-/// Cancelled.
-const EXIT_CANCELLED: u8 = 130;
 
 /// The kind of end, its cause, and why there was nothing to do. A step that fails after it was `asked` to stop has
 /// stopped.
@@ -32,14 +22,14 @@ pub(crate) fn judge(outcome: Outcome, asked: bool) -> (Why, Option<Cause>, Optio
                 code: "E-PLUGIN-TRAP".into(),
                 message: format!("the plugin trapped: {message}"),
                 help: None,
-                exit: EXIT_FAILED,
+                exit: exit::FAILED,
             };
             (Why::Trap, Some(cause), None)
         }
         Outcome::Stopped(StopCause::Limit { name, limit }) => {
             let why = if name.code() == "E-PLUGIN-TIMEOUT" { Why::Timeout } else { Why::Limit };
             let message = format!("the step hit its limit of {}: {limit}", name.word());
-            let cause = Cause { code: name.code().into(), message, help: None, exit: EXIT_LIMIT };
+            let cause = Cause { code: name.code().into(), message, help: None, exit: exit::LIMIT };
             (why, Some(cause), None)
         }
         Outcome::Stopped(StopCause::Cancelled) => (Why::Cancelled, Some(cancelled()), None),
@@ -49,7 +39,7 @@ pub(crate) fn judge(outcome: Outcome, asked: bool) -> (Why, Option<Cause>, Optio
                 code: "E-PLUGIN-LOST".into(),
                 message: format!("the step's worker was ended{by}"),
                 help: None,
-                exit: EXIT_LIMIT,
+                exit: exit::LIMIT,
             };
             (Why::Limit, Some(cause), None)
         }
@@ -57,7 +47,7 @@ pub(crate) fn judge(outcome: Outcome, asked: bool) -> (Why, Option<Cause>, Optio
 }
 
 fn failed(code: &str, message: String) -> (Why, Option<Cause>, Option<String>) {
-    (Why::Failure, Some(Cause { code: code.into(), message, help: None, exit: EXIT_FAILED }), None)
+    (Why::Failure, Some(Cause { code: code.into(), message, help: None, exit: exit::FAILED }), None)
 }
 
 fn why_of(error: &StepError) -> Why {
@@ -73,11 +63,11 @@ fn why_of(error: &StepError) -> Why {
 /// An error that a step returned; its exit code is its code's when that is one of ours, else its kind's.
 pub(crate) fn cause_of(error: StepError) -> Cause {
     let by_kind = match error.kind {
-        ErrorKind::Denied => EXIT_REFUSED,
-        ErrorKind::Timeout | ErrorKind::Quota => EXIT_LIMIT,
-        ErrorKind::Remote => EXIT_REMOTE,
-        ErrorKind::Cancelled => EXIT_CANCELLED,
-        _ => EXIT_FAILED,
+        ErrorKind::Denied => exit::REFUSED,
+        ErrorKind::Timeout | ErrorKind::Quota => exit::LIMIT,
+        ErrorKind::Remote => exit::REMOTE,
+        ErrorKind::Cancelled => exit::CANCELLED,
+        _ => exit::FAILED,
     };
     let exit = codes::find(&error.code).map_or(by_kind, |code| code.exit);
     Cause { code: error.code, message: error.message, help: error.help, exit }
@@ -88,6 +78,6 @@ fn cancelled() -> Cause {
         code: "E-CANCELLED".into(),
         message: "the step was stopped because the run was".into(),
         help: None,
-        exit: EXIT_CANCELLED,
+        exit: exit::CANCELLED,
     }
 }

@@ -254,8 +254,9 @@ async fn finish(
 ) -> Option<Cause> {
     let next = match (verdict.result, &verdict.cause) {
         (RunResult::Success, _) | (_, None) => None,
-        (RunResult::Cancelled, _) if may_go_on => Some(format!("sealock resume {run}")),
-        (result, _) if result.is_open() => Some(format!("sealock resume {run}")),
+        (result, _) if result.is_open() || (may_go_on && result == RunResult::Cancelled) => {
+            Some(format!("sealock resume {run}"))
+        }
         (_, Some(_)) => Some(format!("sealock show {run}")),
     };
     let kind = EventKind::RunFinished {

@@ -4,8 +4,7 @@
 use sealock_deploy::TargetState;
 use sealock_events::Cause;
 
-/// Nothing was changed: what was asked for cannot be.
-const EXIT_REQUEST: u8 = 2;
+use crate::exit;
 
 /// A target, and what it told when it was locked.
 pub(crate) type Told = (String, TargetState);
@@ -56,7 +55,7 @@ fn refused((_, state): &Told, code: &str, message: String) -> Cause {
     let others: Vec<&str> = state.usable().into_iter().filter(|id| Some(*id) != state.current.as_deref()).collect();
     let help =
         (!others.is_empty()).then(|| format!("verified there once: {}; name one: --to RELEASE", others.join(", ")));
-    Cause { code: code.into(), message, help, exit: EXIT_REQUEST }
+    Cause { code: code.into(), message, help, exit: exit::REQUEST }
 }
 
 /// Each target by itself would go to another release: nobody knows which of them is meant.
@@ -77,7 +76,7 @@ fn mixed(environment: &str, targets: &[Told], before: &[Option<String>]) -> Caus
         code: "E-RELEASE-MIXED".into(),
         message: format!("the targets do not go back to one release: {}", each.join(", ")),
         help: Some(help),
-        exit: EXIT_REQUEST,
+        exit: exit::REQUEST,
     }
 }
 

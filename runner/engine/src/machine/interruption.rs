@@ -6,11 +6,7 @@ use serde_json::Map;
 use super::Machine;
 use super::messages::{Command, StageId};
 use super::stage::Phase;
-
-/// Cancelled.
-const EXIT_CANCELLED: u8 = 130;
-/// An effect's outcome is unknown.
-const EXIT_NEEDS_RECOVERY: u8 = 12;
+use crate::exit;
 
 impl Machine {
     /// Nothing runs any more, and nobody takes anything back: the run is left as it is, to be resumed.
@@ -26,7 +22,7 @@ impl Machine {
             }
         }
         self.finished = true;
-        let exit = if unclear.is_some() { EXIT_NEEDS_RECOVERY } else { EXIT_CANCELLED };
+        let exit = if unclear.is_some() { exit::NEEDS_RECOVERY } else { exit::CANCELLED };
         let mut cause = Cause { exit, ..interruption() };
         if let Some(environment) = unclear {
             cause.message = format!("the run was interrupted while it deployed to {environment}");
@@ -67,5 +63,5 @@ impl Machine {
 
 /// Why something ended that goes on when the run is resumed.
 pub(super) fn interruption() -> Cause {
-    Cause { code: INTERRUPTED.into(), message: "the run was interrupted".into(), help: None, exit: EXIT_CANCELLED }
+    Cause { code: INTERRUPTED.into(), message: "the run was interrupted".into(), help: None, exit: exit::CANCELLED }
 }

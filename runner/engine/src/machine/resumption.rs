@@ -11,11 +11,8 @@ use super::interruption::interruption;
 use super::messages::{Attempt, Command, StageId};
 use super::rollback::{cancelled, cancelled_because};
 use super::stage::{Deployment, Phase, Stage, StepStatus};
+use crate::exit;
 
-/// An effect's outcome is unknown.
-const EXIT_NEEDS_RECOVERY: u8 = 12;
-/// A step failed.
-const EXIT_FAILED: u8 = 1;
 /// The code of a step of which a part happened.
 pub(super) const PARTLY: &str = "E-EFFECT-PARTLY";
 
@@ -158,7 +155,7 @@ fn partly(step: &str, why: Option<&str>) -> Cause {
         code: PARTLY.into(),
         message: format!("the run was interrupted within `{step}`, and a part of what it does has happened{why}"),
         help: None,
-        exit: EXIT_FAILED,
+        exit: exit::FAILED,
     }
 }
 
@@ -177,7 +174,7 @@ fn unknown(run: &str, stage: &Stage, step: usize, why: Option<&str>) -> Cause {
         help: Some(format!(
             "{look}\nit happened:        sealock resume {run} --settle {name}=applied\nit did not happen:  sealock resume {run} --settle {name}=not-applied"
         )),
-        exit: EXIT_NEEDS_RECOVERY,
+        exit: exit::NEEDS_RECOVERY,
     }
 }
 
@@ -188,6 +185,6 @@ pub(super) fn between(deployment: Option<&Deployment>, cause: &Cause) -> Cause {
         code: NEEDS_RECOVERY.into(),
         message: format!("the interrupted deployment to {environment} cannot be taken up: {}", cause.message),
         help: Some("put that right, then resume the run again: it goes on, or goes back".to_owned()),
-        exit: EXIT_NEEDS_RECOVERY,
+        exit: exit::NEEDS_RECOVERY,
     }
 }

@@ -6,11 +6,10 @@ use serde_json::{Map, Value as Json};
 use super::Machine;
 use super::messages::{Command, DeploymentEnd, RolledBack, StageId};
 use super::stage::Phase;
+use crate::exit;
 
 /// A bug, and an outcome that is unknown.
 const GRAVE_EXITS: [u8; 2] = [70, 12];
-/// Another run holds the environment.
-pub(super) const EXIT_FENCED: u8 = 7;
 
 impl Machine {
     /// No step is left: a deployment that began an effect and did not succeed goes back.
@@ -18,7 +17,7 @@ impl Machine {
         let stage = &self.stages[id.0];
         let failed = stage.has_failed() || stage.is_cancelled();
         // Who holds the targets now answers for them: a fenced run does nothing more there.
-        let fenced = stage.failure.as_ref().is_some_and(|cause| cause.exit == EXIT_FENCED);
+        let fenced = stage.failure.as_ref().is_some_and(|cause| cause.exit == exit::FENCED);
         if stage.deployment.is_some() && stage.is_saga && failed && !fenced {
             return self.roll_back(id, out);
         }
@@ -101,7 +100,7 @@ impl Machine {
         }
         let stage = &self.stages[id.0];
         // Who holds the targets of a deployment now answers for them.
-        let fence = stage.refusal.clone().filter(|refusal| stage.is_saga && refusal.exit == EXIT_FENCED);
+        let fence = stage.refusal.clone().filter(|refusal| stage.is_saga && refusal.exit == exit::FENCED);
         let failure = fence.or_else(|| worse(worse(stage.failure.clone(), stage.refusal.clone()), cause));
         let result = if failure.is_some() || stage.has_failed() {
             Conclusion::Failure

@@ -7,8 +7,8 @@ use sealock_plan::{PlannedStage, Retry, RetryKind};
 use serde_json::{Map, Value as Json, json};
 
 use super::messages::{Attempt, Command, Ended, StageId, Timer, Why};
-use super::rollback::EXIT_FENCED;
 use super::{Machine, RolledBack};
+use crate::exit;
 
 /// How far a stage is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -285,7 +285,7 @@ impl Machine {
 
     pub(super) fn stage_refused(&mut self, id: StageId, cause: Cause, out: &mut Vec<Command>) {
         let stage = &mut self.stages[id.0];
-        let is_between = stage.is_saga && stage.settled.is_none() && cause.exit != EXIT_FENCED;
+        let is_between = stage.is_saga && stage.settled.is_none() && cause.exit != exit::FENCED;
         if is_between {
             stage.unclear = Some(super::resumption::between(stage.deployment.as_ref(), &cause));
         } else if !stage.is_cancelled() {

@@ -6,17 +6,7 @@ use super::Machine;
 use super::messages::{Command, StageId};
 use super::rollback::{cancelled, cancelled_because};
 use super::stage::Phase;
-
-/// A bug in Sealock.
-const EXIT_BUG: u8 = 70;
-/// An effect's outcome is unknown.
-const EXIT_NEEDS_RECOVERY: u8 = 12;
-/// The deployment failed and was rolled back, and the old release verified.
-const EXIT_ROLLED_BACK: u8 = 10;
-/// The deployment failed and so did the rollback, or its verification.
-const EXIT_ROLLBACK_FAILED: u8 = 11;
-/// Cancelled.
-const EXIT_CANCELLED: u8 = 130;
+use crate::exit;
 
 /// Why a stage failed.
 #[derive(Debug)]
@@ -51,20 +41,20 @@ impl Machine {
     pub(super) fn verdict(&self) -> (RunResult, u8, Option<Cause>) {
         let is_grave = |exit: u8| move |own: &&Failure| own.cause.exit == exit && !self.is_settled(own);
         let grave =
-            [EXIT_BUG, EXIT_NEEDS_RECOVERY].into_iter().find_map(|exit| self.failures.iter().find(is_grave(exit)));
+            [exit::BUG, exit::NEEDS_RECOVERY].into_iter().find_map(|exit| self.failures.iter().find(is_grave(exit)));
         if let Some(Failure { cause, .. }) = grave {
             return (RunResult::Failure, cause.exit, Some(cause.clone()));
         }
         let first = self.failures.first().map(|own| own.cause.clone());
         let came_to = |wanted: &[DeploymentResult]| self.deployments.values().any(|result| wanted.contains(result));
         if came_to(&[DeploymentResult::RollbackFailed, DeploymentResult::RolledBackUnverified]) {
-            return (RunResult::Failure, EXIT_ROLLBACK_FAILED, first.or_else(|| Some(cancelled())));
+            return (RunResult::Failure, exit::ROLLBACK_FAILED, first.or_else(|| Some(cancelled())));
         }
         if came_to(&[DeploymentResult::RolledBackVerified]) {
-            return (RunResult::Failure, EXIT_ROLLED_BACK, first.or_else(|| Some(cancelled())));
+            return (RunResult::Failure, exit::ROLLED_BACK, first.or_else(|| Some(cancelled())));
         }
         if self.cancelled {
-            return (RunResult::Cancelled, EXIT_CANCELLED, Some(cancelled()));
+            return (RunResult::Cancelled, exit::CANCELLED, Some(cancelled()));
         }
         if let Some(cause) = first {
             return (RunResult::Failure, cause.exit, Some(cause));
@@ -73,13 +63,13 @@ impl Machine {
         if let Some(stage) = stopped {
             let why = stage.cancelled.as_deref().map(|why| format!("stage `{}` was cancelled: {why}", stage.plan.name));
             let cause = why.map_or_else(cancelled, |why| cancelled_because(&why));
-            return (RunResult::Cancelled, EXIT_CANCELLED, Some(cause));
+            return (RunResult::Cancelled, exit::CANCELLED, Some(cause));
         }
         (RunResult::Success, 0, None)
     }
 
     /// Whether an unknown outcome is one no more: a rollback takes unclear effects back too, and its result is what is true.
     fn is_settled(&self, failure: &Failure) -> bool {
-        failure.cause.exit == EXIT_NEEDS_RECOVERY && self.stages[failure.stage.0].rolled_back.is_some()
+        failure.cause.exit == exit::NEEDS_RECOVERY && self.stages[failure.stage.0].rolled_back.is_some()
     }
 }
