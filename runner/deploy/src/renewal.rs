@@ -26,26 +26,23 @@ pub(crate) async fn keep(shared: Arc<Shared>, index: usize) {
     let mut pause = RENEW_SECONDS;
     loop {
         let _ = timeout(Duration::from_secs(pause), held.wake.notified()).await;
-        let sent = Instant::now();
         let left = held.lease.left();
         let limit = if left.is_zero() { Duration::from_secs(lease::LEASE_SECONDS) } else { left };
-        pause = match timeout(limit, renew(held, &shared.facts.run)).await {
-            Ok(Ok(())) => {
-                held.lease.renew(sent);
+        pause = match renew(held, &shared.facts.run, limit).await {
+            Ok(()) => {
                 held.silent.store(false, Ordering::Relaxed);
                 RENEW_SECONDS
             }
-            Ok(Err(error @ (TargetError::Fenced { .. } | TargetError::Regress { .. }))) => {
+            Err(error) if is_fence(&error) => {
                 shared.fence(error.into());
                 return;
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 if is_lost(&error) {
                     held.silent.store(true, Ordering::Relaxed);
                 }
                 RENEW_AGAIN_SECONDS
             }
-            Err(_) => RENEW_AGAIN_SECONDS,
         };
     }
 }
@@ -56,24 +53,34 @@ pub(crate) async fn keep(shared: Arc<Shared>, index: usize) {
 ///
 /// `E-FENCED` or `E-TARGET-REGRESS` when the target says so, and `E-LEASE-LOST` when it does not answer in time.
 pub(crate) async fn renew_now(shared: &Shared, held: &Held) -> Result<(), StepError> {
-    let sent = Instant::now();
-    match timeout(Duration::from_secs(ASK_SECONDS), renew(held, &shared.facts.run)).await {
-        Ok(Ok(())) => {
-            held.lease.renew(sent);
-            Ok(())
+    let limit = Duration::from_secs(ASK_SECONDS);
+    renew(held, &shared.facts.run, limit).await.map_err(|error| {
+        if !is_fence(&error) {
+            return lost(held).into();
         }
-        Ok(Err(error @ (TargetError::Fenced { .. } | TargetError::Regress { .. }))) => {
-            let told = StepError::from(error);
-            shared.fence(told.clone());
-            Err(told)
-        }
-        Ok(Err(_)) | Err(_) => Err(TargetError::LeaseLost { target: held.link.name.clone() }.into()),
-    }
+        let told = StepError::from(error);
+        shared.fence(told.clone());
+        told
+    })
 }
 
-async fn renew(held: &Held, run: &str) -> Result<(), TargetError> {
+/// Asks for the lease, which is ours from when that was sent.
+async fn renew(held: &Held, run: &str, limit: Duration) -> Result<(), TargetError> {
     let (epoch, seconds) = (held.epoch.to_string(), lease::LEASE_SECONDS.to_string());
-    held.link.tell(&["renew", &epoch, run, &seconds], Bytes::new()).await.map(drop)
+    let words = ["renew", &epoch, run, &seconds];
+    let sent = Instant::now();
+    timeout(limit, held.link.tell(&words, Bytes::new())).await.unwrap_or_else(|_| Err(lost(held)))?;
+    held.lease.renew(sent);
+    Ok(())
+}
+
+fn lost(held: &Held) -> TargetError {
+    TargetError::LeaseLost { target: held.link.name.clone() }
+}
+
+/// Whether the target says that it is not ours, or not what it was.
+fn is_fence(error: &TargetError) -> bool {
+    matches!(error, TargetError::Fenced { .. } | TargetError::Regress { .. })
 }
 
 #[cfg(test)]
