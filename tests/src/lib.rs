@@ -6,6 +6,7 @@
 pub mod authority;
 pub mod canary;
 pub mod depot;
+pub mod dice;
 pub mod ended;
 pub mod guests;
 pub mod loopback;
@@ -19,6 +20,7 @@ pub mod workflow;
 
 pub use authority::Authority;
 pub use depot::Depot;
+pub use dice::Dice;
 pub use ended::Ended;
 pub use guests::guest;
 pub use loopback::Loopback;

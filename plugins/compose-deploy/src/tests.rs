@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sealock_rollout::testing::changes;
 use sealock_sdk::testing::{Kit, Reply};
 use sealock_sdk::{EffectState, Outcome, Value};
 
@@ -35,12 +36,6 @@ fn kit(current: &str, key: &str) -> Kit {
 
 fn report() -> String {
     good_report().replace("acme/web@sha256:aa", IMAGE)
-}
-
-/// The calls of `calls` that change what runs, each without its arguments.
-fn changes(calls: &[String]) -> Vec<String> {
-    let short = |call: &String| call.split(' ').take(3).collect::<Vec<_>>().join(" ");
-    calls.iter().filter(|call| call.contains(" switch ") || call.starts_with("verify ")).map(short).collect()
 }
 
 #[test]

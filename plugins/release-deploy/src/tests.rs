@@ -1,5 +1,6 @@
 //! The whole step, with the inputs that an author writes, in the kit that every plugin is tested with.
 
+use sealock_rollout::testing::changes;
 use sealock_sdk::testing::{Kit, Reply};
 use sealock_sdk::{EffectState, Outcome, Value};
 
@@ -21,12 +22,6 @@ fn kit(current: &str, key: &str) -> Kit {
     }
     kit.script(PREPARE, Reply::default());
     kit
-}
-
-/// The calls that change what is live, each without its arguments.
-fn changes(calls: &[String]) -> Vec<String> {
-    let short = |call: &String| call.split(' ').take(3).collect::<Vec<_>>().join(" ");
-    calls.iter().filter(|call| call.contains(" switch ") || call.starts_with("verify ")).map(short).collect()
 }
 
 #[test]

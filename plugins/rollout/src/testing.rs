@@ -187,6 +187,12 @@ impl Started for Answer {
     }
 }
 
+/// Of what a kit recorded: the calls that change what is live, and those that verify, each without its arguments.
+pub fn changes(calls: &[String]) -> Vec<String> {
+    let short = |call: &String| call.split(' ').take(3).collect::<Vec<_>>().join(" ");
+    calls.iter().filter(|call| call.contains(" switch ") || call.starts_with("verify ")).map(short).collect()
+}
+
 /// What those who know shells have against a script: `dash`, `busybox sh`, `bash --posix`, `shellcheck`.
 ///
 /// # Panics

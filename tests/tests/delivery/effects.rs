@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use e2e::{Ended, Repository, Rig, Running, Sealock, Target};
+use e2e::{Dice, Ended, Repository, Rig, Running, Sealock, Target};
 
 use super::support::{SMALL, assert_runs};
 
@@ -194,7 +194,7 @@ impl Points {
                 }
             }
             Self::Drawn { count, seed } => {
-                let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+                let mut dice = Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
                 // As many as a delivery makes at most; that is found out when one goes through.
                 let mut most = 40;
                 for number in 0..count {
@@ -209,23 +209,6 @@ impl Points {
             }
         }
         killed
-    }
-}
-
-/// Numbers that look random, from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % end
-    }
-
-    /// One side of the sync of one of the first `most` commits.
-    fn point(&mut self, most: u64) -> String {
-        format!("{}:{}", self.below(most) + 1, if self.below(2) == 0 { "before" } else { "after" })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use e2e::Dice;
+
 use super::guests::guest;
 use super::outside::Outside;
 use super::support::{Scene, Told, finish, text, until};
@@ -120,18 +122,6 @@ fn what_nobody_can_say_is_left_for_a_person() {
     }
 }
 
-/// Numbers that look random, from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % end
-    }
-}
-
 /// How many commits a run makes that nobody kills, and its exit code.
 fn commits(outside: &Outside) -> u64 {
     let scene = scene(outside, "");
@@ -158,13 +148,12 @@ fn setting(name: &str, default: u64) -> u64 {
 /// One point: killed at a commit, sometimes killed again while it is resumed, then resumed to its end.
 fn point(outside: &Outside, dice: &mut Dice, most: u64, number: u64) -> String {
     let scene = scene(outside, "");
-    let moment = |dice: &mut Dice| if dice.below(2) == 0 { "before" } else { "after" };
     let at = format!("{}:{}", number / 2 % most + 1, if number.is_multiple_of(2) { "before" } else { "after" });
     let mut said = format!("run --die-at {at}");
     let mut told = vec![call(&scene, &["run", "--format", "jsonl", "--die-at", &at])];
     let killed_again = dice.below(2) == 0;
     if killed_again && told[0].code.is_none() {
-        let at = format!("{}:{}", dice.below(most) + 1, moment(dice));
+        let at = dice.point(most);
         said = format!("{said}; resume --die-at {at}");
         told.push(call(&scene, &["resume", "--format", "jsonl", "--die-at", &at]));
     }
@@ -216,7 +205,7 @@ fn killed_at_its_commits_a_run_loses_nothing_and_doubles_nothing() {
     let halves: Vec<_> = (0..2)
         .map(|half| {
             std::thread::spawn(move || {
-                let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (half + 1));
+                let mut dice = Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (half + 1));
                 for number in (0..points).filter(|number| number % 2 == half % 2) {
                     // Each pair of threads takes every commit on both sides of its sync.
                     let number = number / 2 * 2 + (number / 2 / most + half) % 2;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use e2e::Dice;
 use rusqlite::Connection;
 
 use super::cancel::{running, sleeper, unique};
@@ -93,21 +94,10 @@ stages:
   third: { needs: second, steps: [{ run: 'seq 1 1000' }] }
 "#;
 
-/// Numbers that look random, from a seed that a failure names.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
-        Self(u64::from(since.subsec_nanos()) | 1)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
+/// A seed that a failure names.
+fn seed() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
+    u64::from(since.subsec_nanos()) | 1
 }
 
 /// A run that is killed after so long; what it had told by then.
@@ -129,8 +119,8 @@ fn a_kill_at_any_moment_loses_nothing_that_was_told() {
     let start = Instant::now();
     scene.run(&["--jobs", "2"]).exits(0);
     let whole = u64::try_from(start.elapsed().as_micros()).expect("a run is short");
-    let mut dice = Dice::new();
-    let seed = dice.0;
+    let seed = seed();
+    let mut dice = Dice::new(seed);
     for round in 0..10 {
         let told = killed_after(&scene, Duration::from_micros(dice.below(whole)));
         let Some(first) = told.events().first().cloned() else { continue };

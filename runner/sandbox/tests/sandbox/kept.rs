@@ -6,11 +6,12 @@ use sealock_contract::grant::{FileGrant, ImagePattern};
 use sealock_contract::seam::{
     ContainersRequest, Exit, Handle, Note, Outcome, Release, ReleaseState, Request, Response, TargetsRequest,
 };
-use sealock_contract::{Digest, ErrorKind, Grant};
+use sealock_contract::{Digest, Grant};
 use sealock_sandbox::StepCall;
 
+use crate::denials::assert_nothing_reached;
 use crate::guests;
-use crate::rig::{FakeDesk, attack, refuse, run, said};
+use crate::rig::{FakeDesk, attack, run, said};
 
 const KEPT: &str = "0.1.0/everything";
 
@@ -121,11 +122,5 @@ fn its_log_and_annotations_arrive() {
 
 #[test]
 fn nothing_granted_is_nothing_reached() {
-    let desk = FakeDesk::new(|request| match request {
-        Request::SecretOpen { .. } => Err(refuse(ErrorKind::Denied, "E-GRANT-SECRET")),
-        other => panic!("the desk was asked: {other:?}"),
-    });
-    let codes = "E-GRANT-EXEC E-GRANT-SECRET E-GRANT-CONTAINERS E-GRANT-CONTAINERS E-GRANT-CONTAINERS \
-                 E-GRANT-TARGET E-GRANT-TARGET E-GRANT-FILES E-GRANT-NETWORK";
-    assert_eq!(said(run(KEPT, attack("everything", ""), &desk)), codes);
+    assert_nothing_reached(KEPT);
 }
