@@ -9,7 +9,7 @@ use sealock_contract::limits::COMPONENT_BYTES;
 use sealock_contract::{Digest, Manifest};
 use sealock_plan::{Catalogue, CatalogueError, PlannedPlugin, PluginOrigin, Trust as Event, Wanted};
 use sealock_registry::signature::Trust;
-use sealock_registry::{Locked, Lockfile, Reference, ReferenceError, Store};
+use sealock_registry::{Locked, Lockfile, Reference, Store};
 use serde_json::{Map, Value as Json};
 
 use crate::failure::Failure;
@@ -135,7 +135,7 @@ impl Plugins {
             is_unseen: true,
         };
         let store = self.store.as_ref().ok_or_else(absent)?;
-        let parsed = parse(reference).map_err(|failure| refused(&failure))?;
+        let parsed = lock::parse(reference).map_err(|failure| refused(&failure))?;
         let bytes = lock::component(store, &parsed, locked).map_err(|failure| refused(&failure))?;
         let bytes = bytes.ok_or_else(absent)?;
         self.check_signed(store, &parsed, locked).map_err(|failure| refused(&failure))?;
@@ -166,7 +166,7 @@ impl Plugins {
         };
         let refused = |failure: Failure| failure.in_catalogue();
         let trust = self.trust.as_ref().map_err(|failure| refused(failure.clone()))?;
-        if !trust.asks_for(&parse(reference).map_err(refused)?) {
+        if !trust.asks_for(&lock::parse(reference).map_err(refused)?) {
             return Ok(());
         }
         let (locked, _) = self.pinned(reference)?;
@@ -239,10 +239,6 @@ fn builtin(name: &str) -> Result<&'static sealock_builtins::Builtin, CatalogueEr
 fn manifest(name: &str, bytes: &[u8]) -> Result<Option<Manifest>, CatalogueError> {
     let found = sealock_sandbox::inspect(bytes).map_err(|error| unusable(name, &error))?;
     Ok(found.manifest)
-}
-
-fn parse(reference: &str) -> Result<Reference, Failure> {
-    reference.parse().map_err(|error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string()))
 }
 
 /// What was planned is not what is there now.

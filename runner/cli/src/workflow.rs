@@ -6,28 +6,12 @@
 
 use std::path::PathBuf;
 
+use sealock_pipeline::GITHUB;
 use serde_json::{Map, Value as Json};
 
-/// The facts of the `github` context that a variable `GITHUB_<NAME>` holds. The commit is not one of them: what is run is what
-/// is checked out.
-const FACTS: [&str; 16] = [
-    "actor",
-    "api_url",
-    "base_ref",
-    "event_name",
-    "head_ref",
-    "job",
-    "ref",
-    "ref_name",
-    "ref_type",
-    "repository",
-    "repository_owner",
-    "run_attempt",
-    "run_id",
-    "run_number",
-    "server_url",
-    "workflow",
-];
+/// The facts of the `github` context that no variable `GITHUB_<NAME>` holds as they are: the event is a file, whether the ref
+/// is protected no text, and the commit is what is checked out, because that is what is run.
+const NO_VARIABLES: [&str; 3] = ["event", "ref_protected", "sha"];
 
 /// What GitHub says to a step of a workflow that runs here.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +35,7 @@ impl Workflow {
             return None;
         }
         let mut facts = Map::new();
-        for name in FACTS {
+        for name in GITHUB.into_iter().filter(|name| !NO_VARIABLES.contains(name)) {
             let value = filled(&format!("GITHUB_{}", name.to_ascii_uppercase()));
             facts.extend(value.map(|value| (name.to_owned(), value.into())));
         }

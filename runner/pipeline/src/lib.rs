@@ -30,6 +30,7 @@ use crate::problems::Problems;
 use crate::read::Reader;
 use crate::yaml::Tree;
 
+pub use check::GITHUB;
 pub use model::*;
 pub use problems::DIAGNOSTICS_MAX;
 pub use schema::schema;

@@ -104,6 +104,7 @@ impl Store {
 
     /// A file to write what comes.
     pub(crate) fn begin(&self) -> Result<Incoming, RegistryError> {
+        self.sweep();
         Ok(Incoming { file: self.partial()?, hash: Sha256::new(), size: 0 })
     }
 
@@ -111,7 +112,6 @@ impl Store {
     pub(crate) fn partial(&self) -> Result<NamedTempFile, RegistryError> {
         let failed = |source| RegistryError::Store { path: self.folder.clone(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
-        self.sweep();
         tempfile::Builder::new().prefix(PARTIAL_PREFIX).tempfile_in(&self.folder).map_err(failed)
     }
 

@@ -161,7 +161,7 @@ impl RunFolder {
     ///
     /// When something cannot be removed.
     pub fn discard(self) -> io::Result<()> {
-        self.remove_stages()?;
+        self.discard_stages()?;
         files::remove(&self.path.join("layer.notes"))?;
         files::remove(&self.path.join("layer"))
     }
@@ -171,11 +171,7 @@ impl RunFolder {
     /// # Errors
     ///
     /// When something cannot be removed.
-    pub fn discard_stages(self) -> io::Result<()> {
-        self.remove_stages()
-    }
-
-    fn remove_stages(&self) -> io::Result<()> {
+    pub fn discard_stages(&self) -> io::Result<()> {
         files::remove(&self.path.join("stages"))?;
         files::remove(&self.path.join("steps"))?;
         files::remove(&self.path.join("home"))

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use sealock_contract::grant;
 use sealock_diagnostics::escape;
-use sealock_registry::{LOCKFILE, Lockfile, ReferenceError};
+use sealock_registry::{LOCKFILE, Lockfile};
 
 use super::update::Change;
 use crate::failure::Failure;
@@ -108,8 +108,7 @@ fn is_same_plugin(one: &str, other: &str) -> bool {
 fn check_signed(shell: &Shell, lockfile: &Lockfile) -> Result<(), Failure> {
     let (trust, store) = (policy::load(shell)?.trust()?, lock::store(shell)?);
     for (reference, locked) in &lockfile.plugins {
-        let wrong = |error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string());
-        let parsed = reference.parse().map_err(wrong)?;
+        let parsed = lock::parse(reference)?;
         if lock::component(&store, &parsed, locked)?.is_some() {
             lock::hold(&trust, &store, &parsed, locked)?.or_missing(&trust, &parsed)?;
         }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sealock_contract::Manifest;
 use sealock_plan::CatalogueError;
-use sealock_registry::{Asks, LOCKFILE, Locked, Lockfile, Reference, RegistryError, Store};
+use sealock_registry::{Asks, LOCKFILE, Locked, Lockfile, Reference, ReferenceError, RegistryError, Store};
 use sealock_workspace::{Repository as Git, RepositoryError};
 use serde_json::{Map, Value as Json};
 
@@ -92,6 +92,15 @@ pub(crate) fn write(root: &Path, lockfile: &Lockfile) -> Result<(), Failure> {
 /// When there is no folder for them.
 pub(crate) fn store(shell: &Shell) -> Result<Store, Failure> {
     Ok(Store::new(store_folder(shell)?))
+}
+
+/// What a pipeline or the lockfile writes for a plugin of a registry.
+///
+/// # Errors
+///
+/// `E-PLUGIN-NAME`.
+pub(crate) fn parse(reference: &str) -> Result<Reference, Failure> {
+    reference.parse().map_err(|error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string()))
 }
 
 fn store_folder(shell: &Shell) -> Result<PathBuf, Failure> {

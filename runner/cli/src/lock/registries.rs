@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use sealock_contract::Manifest;
 use sealock_registry::signature::{Kept, Signer, Trust};
 use sealock_registry::{
-    Age, Artifact, Asks, Locked, Login, Logins, Reference, ReferenceError, Registry, RegistryError, RegistrySettings,
-    Resolved, Store, Verified,
+    Age, Artifact, Asks, Locked, Login, Logins, Reference, Registry, RegistryError, RegistrySettings, Resolved, Store,
+    Verified,
 };
 use sealock_sandbox::Inspection;
 use tokio::runtime::Runtime;
@@ -109,7 +109,7 @@ impl Registries {
     ///
     /// When the registry does not give it, it is no component that can be a step, or it is not signed as the policy wants.
     pub(crate) fn fetch(&self, reference: &str, locked: &Locked) -> Result<bool, Failure> {
-        let parsed = parse(reference)?;
+        let parsed = super::parse(reference)?;
         let here = super::component(&self.store, &parsed, locked)?;
         // What is refused by what is kept may have been signed since.
         let is_signed = super::hold(&self.trust, &self.store, &parsed, locked).is_ok_and(|held| held == Held::Good);
@@ -139,7 +139,7 @@ impl Registries {
     ///
     /// When the registry does not give it, it is no component that can be a step, or it is not signed as the policy wants.
     pub(crate) fn pin(&self, reference: &str) -> Result<Pinned, Failure> {
-        let parsed = parse(reference)?;
+        let parsed = super::parse(reference)?;
         let resolved = self.wait(async |registry| registry.resolve(&parsed, Timestamp::now()).await)?;
         let artifact = &resolved.artifact;
         let kept = self.signatures(&parsed, artifact)?;
@@ -199,10 +199,6 @@ fn pinned(resolved: Resolved, signer: Option<Signer>, manifest: Option<&Manifest
         signer: signer.map(|signer| signer.to_string()),
     };
     Pinned { locked, asks, age: resolved.age, passed_over: resolved.passed_over }
-}
-
-fn parse(reference: &str) -> Result<Reference, Failure> {
-    reference.parse().map_err(|error: ReferenceError| Failure::new("E-PLUGIN-NAME", error.to_string()))
 }
 
 fn inspect(reference: &str, verified: &Verified) -> Result<Inspection, Failure> {

@@ -185,15 +185,15 @@ pub(crate) fn all(folder: &Path, only: Option<&str>) -> Result<Vec<Scenario>, Fa
     }
     let names = folders.iter().filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy());
     let names = names.collect::<Vec<_>>().join(", ");
-    if let Some(only) = only.filter(|_| !names.is_empty()) {
-        let message = format!("there is no scenario `{only}` in {}", folder.display());
-        return Err(Failure::new("E-PLUGIN-SCENARIO", message).help(format!("there is {names}")));
-    }
     let what = only.map_or_else(|| "no scenario".to_owned(), |only| format!("no scenario `{only}`"));
     let message = format!("there is {what} in {}", folder.display());
-    Err(Failure::new("E-PLUGIN-SCENARIO", message).help(
-        "a scenario is a folder with a scenario.toml:\n[with]\nfile = \"a.txt\"\n[expect]\noutcome = \"success\"",
-    ))
+    let help = if names.is_empty() {
+        "a scenario is a folder with a scenario.toml:\n[with]\nfile = \"a.txt\"\n[expect]\noutcome = \"success\""
+            .to_owned()
+    } else {
+        format!("there is {names}")
+    };
+    Err(Failure::new("E-PLUGIN-SCENARIO", message).help(help))
 }
 
 fn open(folder: &Path) -> Result<Scenario, Failure> {

@@ -14,6 +14,8 @@ use crate::read::{Written, WrittenSource};
 
 mod keys;
 
+pub use keys::GITHUB;
+
 pub(super) fn check(diagnostics: &mut Problems, subject: &Subject<'_>) {
     let tainted = Tainted::of(subject.pipeline);
     let step_ids = StepIds::of(subject.pipeline);

@@ -14,6 +14,8 @@ use crate::model::Draft;
 use crate::problems::{Offers, Problems};
 use crate::read::Written;
 
+pub use expression::GITHUB;
+
 /// What is checked, and what is known about it.
 pub(crate) struct Subject<'a> {
     pub(crate) pipeline: &'a Draft,

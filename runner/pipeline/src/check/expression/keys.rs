@@ -10,8 +10,8 @@ use crate::model::{Axes, Cells, Stage};
 use crate::problems::Offers;
 use crate::read::slot::Slot;
 
-/// What git, the event, and a workflow say.
-const GITHUB: [&str; 19] = [
+/// What the `github` context has: what git, the event, and a workflow say.
+pub const GITHUB: [&str; 19] = [
     "actor",
     "api_url",
     "base_ref",
