@@ -3,22 +3,22 @@
 //! A group is a file in the state directory. Who holds it has an exclusive lock on it and its name in it;
 //! `cancel-older` leaves a note beside it, which the holder looks for. A killed holder's lock is gone with it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
 use sealock_contract::Digest;
 use sealock_events::Cause;
 use sealock_plan::Conflict;
+use sealock_workspace::FileLock;
 
 /// Between two looks at a group that somebody else holds, and for a note.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// A group that is ours until this is dropped.
 pub(crate) struct Held {
-    _lock: File,
+    _lock: FileLock,
     note: PathBuf,
 }
 
@@ -49,8 +49,8 @@ pub(crate) async fn take(
     let mut waiting = Some(waiting);
     loop {
         let file = OpenOptions::new().create(true).truncate(false).write(true).read(true).open(&path)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            return own(file, note, me).map(Taken::Ours);
+        if let Ok(lock) = FileLock::try_exclusive(file) {
+            return own(lock, note, me).map(Taken::Ours);
         }
         if on_conflict == Conflict::Fail {
             return Ok(Taken::Refused(taken(group, &path)));
@@ -65,11 +65,11 @@ pub(crate) async fn take(
     }
 }
 
-fn own(mut file: File, note: PathBuf, me: &str) -> std::io::Result<Held> {
-    file.set_len(0)?;
-    file.write_all(me.as_bytes())?;
+fn own(mut lock: FileLock, note: PathBuf, me: &str) -> std::io::Result<Held> {
+    lock.file().set_len(0)?;
+    lock.file().write_all(me.as_bytes())?;
     let _ = fs::remove_file(&note);
-    Ok(Held { _lock: file, note })
+    Ok(Held { _lock: lock, note })
 }
 
 fn taken(group: &str, path: &Path) -> Cause {

@@ -20,6 +20,7 @@
 //! - No function here follows a link out of a workspace.
 
 mod checkout;
+mod file_lock;
 mod files;
 mod glob;
 mod hash_files;
@@ -31,6 +32,7 @@ mod selection;
 mod view;
 
 pub use checkout::{Checkout, CheckoutError, Warning, prune};
+pub use file_lock::FileLock;
 pub use hash_files::{HashFilesError, hash_files};
 pub use links::{Escape, EscapeKind, FOLDER_DEPTH_MAX, LinkRules, escaping};
 pub use repository::{Commit, Facts, Remote, Repository, RepositoryError, Uncommitted};

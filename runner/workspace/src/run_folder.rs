@@ -7,19 +7,16 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-
+use crate::file_lock::FileLock;
 use crate::files;
 
 /// `<state>/runs/<run>`, locked for as long as this value lives.
-///
-/// The lock is the kernel's: it is gone when the process is, however that ended.
 #[derive(Debug)]
 pub struct RunFolder {
     state: PathBuf,
     path: PathBuf,
     run: String,
-    _lock: File,
+    _lock: FileLock,
 }
 
 /// Why a run's folder could not be taken.
@@ -74,10 +71,10 @@ impl RunFolder {
         make_private(&path).map_err(failed)?;
         let (state, path) = (state.canonicalize().map_err(failed)?, path.canonicalize().map_err(failed)?);
         let lock = open_lock(&path.join("lock")).map_err(failed)?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(RunFolderError::Held { run: run.to_owned() });
+        match FileLock::try_exclusive(lock) {
+            Err(_) => Err(RunFolderError::Held { run: run.to_owned() }),
+            Ok(lock) => Ok(Self { state, path, run: run.to_owned(), _lock: lock }),
         }
-        Ok(Self { state, path, run: run.to_owned(), _lock: lock })
     }
 
     /// Whether a process holds `run`: whether it goes on. A run without an end that nobody holds was killed.
@@ -183,7 +180,7 @@ impl RunFolder {
 /// Asked with a shared lock, so that two who ask do not take each other for the run.
 pub(crate) fn is_live(folder: &Path) -> bool {
     let Ok(lock) = OpenOptions::new().read(true).open(folder.join("lock")) else { return false };
-    flock(&lock, FlockOperation::NonBlockingLockShared).is_err()
+    FileLock::try_shared(lock).is_err()
 }
 
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {

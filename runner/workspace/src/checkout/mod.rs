@@ -7,14 +7,13 @@ mod layer;
 pub(crate) mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, flock};
-
+use crate::file_lock::FileLock;
 use crate::run_folder::{make_private, open_lock};
 use crate::{Repository, RepositoryError, RunFolder, Uncommitted, files};
 use kept::Kept;
@@ -46,7 +45,7 @@ pub struct Checkout {
     pub(crate) leaving: Arc<BTreeMap<PathBuf, PathBuf>>,
     warnings: Vec<Warning>,
     object_folders: Vec<PathBuf>,
-    _in_use: File,
+    _in_use: FileLock,
 }
 
 /// Why the files could not be checked out.
@@ -189,7 +188,7 @@ struct Shared {
     tree: PathBuf,
     index: PathBuf,
     notes: Notes,
-    in_use: File,
+    in_use: FileLock,
 }
 
 /// The commit's checkout: as it is when this boot of the machine made it, else made (again). Not being synced
@@ -201,14 +200,13 @@ fn shared(repository: &Repository, state: &Path, commit: &str) -> Result<Shared,
     make_private(&folder).map_err(disk)?;
     let lock_path = folder.join(format!("{commit}.lock"));
     loop {
-        let lock = open_lock(&lock_path).map_err(disk)?;
-        flock(&lock, FlockOperation::LockShared).map_err(io::Error::from).map_err(disk)?;
+        let mut lock = open_lock(&lock_path).and_then(FileLock::shared).map_err(disk)?;
         if let Some(notes) = Notes::read(&home).filter(Notes::is_of_this_boot) {
             // Touched for `prune`, which removes what was not used for longest.
-            let _ = lock.set_modified(SystemTime::now());
+            let _ = lock.file().set_modified(SystemTime::now());
             return Ok(Shared { tree: home.join("tree"), index: home.join("index"), notes, in_use: lock });
         }
-        flock(&lock, FlockOperation::LockExclusive).map_err(io::Error::from).map_err(disk)?;
+        lock.make_exclusive().map_err(disk)?;
         if !Notes::read(&home).is_some_and(|notes| notes.is_of_this_boot()) {
             export::export(repository, &folder, &home)?;
         }
@@ -236,8 +234,7 @@ pub fn prune(state: &Path, keep: usize) -> io::Result<()> {
     locks.sort();
     let enough = locks.len().saturating_sub(keep);
     for (_, path) in locks.into_iter().take(enough) {
-        let lock = open_lock(&path)?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        if let Ok(_unused) = FileLock::try_exclusive(open_lock(&path)?) {
             files::remove(&path.with_extension(""))?;
         }
     }
