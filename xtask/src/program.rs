@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
@@ -40,28 +41,29 @@ pub(crate) fn status(command: &mut Command) -> Result<i32, Failure> {
 ///
 /// When it cannot be started.
 pub(crate) fn watched(command: &mut Command) -> Result<(bool, Vec<String>), Failure> {
-    read(command, |text| println!("{text}"))
+    let (is_good, lines) = read(command, |text| println!("{text}"))?;
+    Ok((is_good, lines.into_iter().map(|(_, text)| text).collect()))
 }
 
-/// Runs it, and returns whether it succeeded and the lines of its standard output, which are not printed.
+/// Runs it, and returns whether it succeeded and the lines of its standard output, each with when it came; they are not printed.
 ///
 /// # Errors
 ///
 /// When it cannot be started.
-pub(crate) fn heard(command: &mut Command) -> Result<(bool, Vec<String>), Failure> {
+pub(crate) fn heard(command: &mut Command) -> Result<(bool, Vec<(Duration, String)>), Failure> {
     read(command, |_| {})
 }
 
-fn read(command: &mut Command, told: impl Fn(&str)) -> Result<(bool, Vec<String>), Failure> {
+fn read(command: &mut Command, told: impl Fn(&str)) -> Result<(bool, Vec<(Duration, String)>), Failure> {
     println!("$ {}", line(command));
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| not_started(command, &error))?;
-    let mut lines = Vec::new();
+    let (started, mut lines) = (Instant::now(), Vec::new());
     let output = BufReader::new(child.stdout.take().expect("it was asked for just above"));
     for bytes in output.split(b'\n').map_while(Result::ok) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         told(&text);
-        lines.push(text);
+        lines.push((started.elapsed(), text));
     }
     let status = child.wait().map_err(|error| not_started(command, &error))?;
     Ok((status.success(), lines))

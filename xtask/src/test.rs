@@ -71,11 +71,12 @@ fn watch_all(calls: Vec<Command>, beside: Option<Command>) -> Result<Said, Failu
         let (passed, lines) =
             beside.join().map_err(|_| Failure::failed("the scenarios were not watched to their end"))??;
         program::heading("tests that ran beside the others");
-        for line in &lines {
-            println!("{line}");
+        // One after the other has the machines: when a line came says how long its scenario took.
+        for (at, line) in &lines {
+            println!("{:>6.0} s  {line}", at.as_secs_f64());
         }
         said.passed &= passed;
-        said.lines.extend(lines);
+        said.lines.extend(lines.into_iter().map(|(_, line)| line));
     }
     Ok(said)
 }

@@ -3,7 +3,7 @@
 use e2e::{Ended, Repository, Rig, Sealock, Target};
 use serde_json::Value;
 
-use super::support::{SMALL, assert_runs, break_release, release, small};
+use super::support::{SMALL, assert_runs, break_release, end_leases, release, small};
 
 /// `web1` runs `r1` now: the switch of `web2` is the next.
 const SWITCHED: &str = "test \"$(readlink /opt/small/current)\" = releases/r1";
@@ -166,6 +166,11 @@ impl<'rig> Slow<'rig> {
         target.sh_root(&format!("printf '{script}' >/usr/local/bin/ln && chmod a+rx /usr/local/bin/ln"));
         Self(target)
     }
+
+    /// Comes back when no link is being made any more, nor will be so late.
+    fn end(self) {
+        self.0.wait_for("! pgrep -f '^/bin/sh /usr/local/bin/ln' >/dev/null");
+    }
 }
 
 impl Drop for Slow<'_> {
@@ -186,8 +191,8 @@ fn a_target_that_is_cut_off_in_the_middle_of_a_rollback_by_hand_leaves_the_other
     slow.0.power("mend");
     let ended = assert_undone(&rig, ended).saying("web2");
     assert!(ended.text.contains("not every target could be put back"), "{}", ended.text);
-    drop(slow);
-    // Once its lease has ended.
+    slow.end();
+    end_leases(&rig);
     assert_put_right(&rig, &sealock);
 }
 
@@ -200,7 +205,8 @@ fn a_rollback_by_hand_that_is_killed_is_made_again_by_the_command_that_is_told()
     let running = sealock.start_command(&["rollback", "production", "--format", "plain"]);
     rig.target("web1").wait_for(SWITCHED);
     running.kill();
-    drop(slow);
+    slow.end();
+    end_leases(&rig);
     let told = sealock.runs(&[]).expect(0).saying(again);
     assert!(!told.text.contains("sealock resume"), "{}", told.text);
     // Without a name it is no run that can be resumed; with one it says what to type, and `--to` is not lost.
@@ -232,10 +238,7 @@ fn only_a_stale_lock_is_unlocked_by_hand() {
     let run = held[0]["held_by"]["run"].as_str().unwrap_or_else(|| panic!("{held:?}")).to_owned();
     assert!(rig.target("web1").sh(LEASE).contains(&format!("run={run}\n")));
     drop(running);
-    for target in rig.targets() {
-        // As if its minute were over.
-        target.sh("sed -i 's/^until=.*/until=1/' /opt/small/.sealock/lease");
-    }
+    end_leases(&rig);
     let told = sealock.command(&["status", "production"]).expect(0).saying("no deployment is running");
     told.saying("left a stale lock on web1").saying("sealock unlock production");
     assert!(status(&sealock)[0]["held_by"]["left_seconds"].is_null());

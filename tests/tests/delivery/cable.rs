@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use e2e::{Rig, Target};
 
-use super::support::{SMALL, assert_runs, release, small};
+use super::support::{SMALL, assert_runs, end_leases, release, small};
 
 /// From the pulled cable to the end of the run: noticing it, trying to come back, taking the other target back.
 const END_SECONDS: u64 = 60;
@@ -42,6 +42,7 @@ fn pull(rig: &Rig, moment: impl Fn(&Target<'_>, &Target<'_>)) {
     }
     assert_eq!(web2.last_verified(SMALL).as_deref(), Some("r1"));
     // Once its lease has ended, the next deployment puts both right.
+    end_leases(rig);
     sealock.run(&release("small", "release=three")).expect(0);
     let three = rig.registry().digest("e2e/small", "three");
     for target in rig.targets() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use e2e::{Dice, Ended, Repository, Rig, Running, Sealock, Target};
 
-use super::support::{SMALL, assert_runs};
+use super::support::{SMALL, assert_runs, end_leases};
 
 /// Commits at which it is killed in every test run: around the push, the migration, the script, the switches, and the end.
 const SAMPLE: [&str; 6] = ["4:before", "11:after", "14:before", "17:after", "21:before", "26:after"];
@@ -248,13 +248,6 @@ fn killed_within_a_script_or_a_migration_it_goes_on_with_what_they_came_to() {
     let resumed = killed_within(&scene, &["release=three", "slow-migration=4"], ("web1", rows)).expect(0);
     let resumed = resumed.saying("migrate: its effect is applied");
     scene.judge("three", &resumed, "killed within the migration");
-}
-
-/// As after a restart: nobody has to wait for a run that is dead.
-fn end_leases(rig: &Rig) {
-    for target in rig.targets() {
-        target.sh("sed -i 's/^boot=.*/boot=another/' /opt/small/.sealock/lease");
-    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use e2e::{Rig, Sealock};
 
-use super::support::{SMALL, assert_runs, release, small};
+use super::support::{SMALL, assert_runs, end_leases, release, small};
 
 #[test]
 fn a_runner_that_was_overtaken_changes_nothing() {
@@ -15,10 +15,7 @@ fn a_runner_that_was_overtaken_changes_nothing() {
         target.wait_for("test -e /opt/small/.sealock/lease");
     }
     let other = Sealock::new(&rig, repository.path());
-    for target in rig.targets() {
-        // As if its runner had been asleep for a minute.
-        target.sh("sed -i 's/^until=.*/until=1/' /opt/small/.sealock/lease");
-    }
+    end_leases(&rig);
     other.run(&release("small", "release=three")).expect(0);
     overtaken.end().expect(7);
     let digest = rig.registry().digest("e2e/small", "three");

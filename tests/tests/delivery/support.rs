@@ -35,6 +35,13 @@ pub(crate) fn assert_nothing_deployed(rig: &Rig) {
     }
 }
 
+/// Lets the leases on both targets end, as if their minute were over: nobody has to wait for a run that is dead.
+pub(crate) fn end_leases(rig: &Rig) {
+    for target in rig.targets() {
+        target.sh("cd /opt/small/.sealock && { [ ! -e lease ] || sed -i 's/^until=.*/until=1/' lease; }");
+    }
+}
+
 /// Breaks the small delivery in the way of this word, as a commit.
 pub(crate) fn break_release(repository: &Repository, word: &str) {
     repository.write("app/fault.txt", word);
