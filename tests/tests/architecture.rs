@@ -9,18 +9,19 @@ use serde_json::Value;
 const EDGES: &[(&str, &[&str])] = &[
     ("contract", &[]),
     ("diagnostics", &[]),
+    ("tls", &[]),
     ("expression", &["diagnostics"]),
     ("pipeline", &["contract", "diagnostics", "expression"]),
     ("plan", &["contract", "diagnostics", "expression", "pipeline"]),
     ("events", &["contract", "diagnostics"]),
     ("journal", &["contract", "events"]),
-    ("registry", &["contract", "diagnostics"]),
+    ("registry", &["contract", "diagnostics", "tls"]),
     ("builtins", &["contract"]),
     ("workspace", &["contract"]),
     ("secrets", &["contract"]),
     ("cache", &["contract"]),
     ("sandbox", &["contract"]),
-    ("broker", &["contract", "secrets"]),
+    ("broker", &["contract", "secrets", "tls"]),
     ("deploy", &["contract", "broker"]),
     (
         "engine",
@@ -50,6 +51,8 @@ const OWNED: &[(&str, &str)] = &[
     ("bollard", "broker"),
     ("russh", "broker"),
     ("granit-parser", "pipeline"),
+    ("rustls-native-certs", "tls"),
+    ("tokio-rustls", "tls"),
 ];
 
 /// Normal and build dependencies of each of our crates, by short name.

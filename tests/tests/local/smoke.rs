@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use e2e::SecureServer;
+
 use super::support::{Scene, Told, text};
 
 /// Longest for a step that asks twice, a second each.
@@ -80,6 +82,23 @@ fn a_wrong_body_a_login_page_and_an_old_release_are_no_pass() {
     refused(".release = \"one\"", |_, stream| {
         stream.write_all(whole("200 OK", "", "{\"status\":\"healthy\",\"release\":\"one\"}").as_bytes())
     });
+}
+
+#[test]
+fn a_certificate_that_has_ended_is_told_with_this_machines_clock() {
+    let server = SecureServer::start("127.0.0.1", 2020, 2021);
+    let scene = Scene::new(&format!(
+        "name: smoke\nstages:\n  only:\n    steps:\n      - uses: smoke-test\n        with:\n          \
+         url: https://127.0.0.1:{}/health\n          timeout: 1s\n          attempts: 1\n",
+        server.port
+    ));
+    let roots = scene.state().with_extension("pem");
+    std::fs::write(&roots, &server.authority).expect("the folder is ours");
+    let run = scene.command(&["run", "--format", "jsonl"]).env("SEALOCK_CA_FILE", &roots).spawn();
+    let told = super::support::finish(run.expect("the binary starts"));
+    told.exits(1);
+    let found = text(&told.of("run-finished")[0]["cause"]["message"]);
+    assert!(found.contains("ended on 2021-01-01 00:00:00 UTC, and the clock of this machine says 20"), "{found}");
 }
 
 #[test]

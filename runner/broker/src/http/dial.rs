@@ -13,9 +13,9 @@ use hyper_util::rt::TokioIo;
 use sealock_contract::limits::{HTTP_HEADER_BYTES, HTTP_HEADERS};
 use sealock_contract::seam::Refusal;
 use sealock_contract::{ErrorKind, StepError};
+use sealock_tls::TlsStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
 use super::url::Url;
 
@@ -87,7 +87,7 @@ fn broken(error: &hyper::Error) -> Refusal {
 /// A connection with or without TLS.
 pub(super) enum Socket {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream>),
 }
 
 impl AsyncRead for Socket {

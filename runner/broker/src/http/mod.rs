@@ -14,13 +14,11 @@
 
 mod answer;
 mod body;
-mod certificate;
 mod dial;
 mod headers;
 mod origin;
 mod placeholder;
 mod resolve;
-mod tls;
 mod url;
 
 use std::sync::Arc;
@@ -28,11 +26,11 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use http_body_util::BodyExt;
-use sealock_contract::grant::{Capability, NetworkGrant};
+use sealock_contract::grant::{Capability, Endpoint, NetworkGrant};
 use sealock_contract::seam::{Answer, HttpRequest, Refusal, Request, Response};
 use sealock_contract::{ErrorKind, StepError, StepName};
+use sealock_tls::{TlsError, Trust};
 use tokio::sync::OnceCell;
-use tokio_rustls::TlsConnector;
 
 use crate::handler::Handler;
 use crate::handles::Object;
@@ -62,7 +60,7 @@ pub struct Http {
     /// PEM text of certificates that are trusted beside the system's.
     extra_roots: Vec<u8>,
     /// Made by the first request over TLS: reading the system's roots takes its time.
-    tls: OnceCell<TlsConnector>,
+    trust: OnceCell<Trust>,
     /// Answers in place of every server.
     origin: Option<Arc<dyn Origin>>,
 }
@@ -71,7 +69,7 @@ impl Http {
     /// Resolves names by `resolver`, dials targets where `targets` says, and trusts the system's root
     /// certificates and those in the PEM text `extra_roots`.
     pub fn new(resolver: Arc<dyn Resolver>, targets: Arc<dyn TargetAddresses>, extra_roots: Vec<u8>) -> Self {
-        Self { resolver, targets, extra_roots, tls: OnceCell::new(), origin: None }
+        Self { resolver, targets, extra_roots, trust: OnceCell::new(), origin: None }
     }
 
     /// Has every request answered by `origin`, when there is one: no name is resolved and no server dialled.
@@ -161,10 +159,16 @@ impl Http {
         if !url.is_secure {
             return Ok((dial::Socket::Plain(socket), None));
         }
-        let connector = self.tls.get_or_try_init(|| tls::connector(&self.extra_roots)).await?;
-        let (socket, days) = tls::connect(connector, &url.endpoint, socket).await?;
-        Ok((dial::Socket::Tls(Box::new(socket)), days))
+        let endpoint = &url.endpoint;
+        let insecure = |error| insecure(endpoint, &error);
+        let trust = self.trust.get_or_try_init(|| Trust::gather(&self.extra_roots)).await.map_err(insecure)?;
+        let secured = trust.connect(&endpoint.host, socket).await.map_err(insecure)?;
+        Ok((dial::Socket::Tls(Box::new(secured.stream)), secured.certificate_days))
     }
+}
+
+fn insecure(endpoint: &Endpoint, error: &TlsError) -> Refusal {
+    StepError::new(ErrorKind::Remote, "E-HTTP-TLS", format!("{endpoint}: {error}"))
 }
 
 impl Handler for Http {

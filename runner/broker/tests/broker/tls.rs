@@ -18,6 +18,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /// What a server's certificate says, and who signed it.
 struct Certificate {
     name: &'static str,
+    first_year: i32,
     last_year: i32,
     is_self_signed: bool,
 }
@@ -33,7 +34,7 @@ fn authority() -> Issuer {
 fn acceptor(authority: &Issuer, says: &Certificate) -> TlsAcceptor {
     let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(vec![says.name.to_owned()]).expect("a name");
-    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_before = date_time_ymd(says.first_year, 1, 1);
     params.not_after = date_time_ymd(says.last_year, 6, 1);
     let signed = if says.is_self_signed { params.self_signed(&key) } else { params.signed_by(&key, authority) };
     let certificate = signed.expect("signed").der().clone();
@@ -72,7 +73,8 @@ async fn ask(says: &Certificate) -> Result<HttpResponse, Refusal> {
 
 #[tokio::test]
 async fn a_good_certificate_is_taken_and_its_days_are_counted() {
-    let answer = ask(&Certificate { name: "app.example", last_year: 2095, is_self_signed: false }).await;
+    let answer =
+        ask(&Certificate { name: "app.example", first_year: 2020, last_year: 2095, is_self_signed: false }).await;
     let answer = answer.expect("a good certificate");
     let days: i64 = header(&answer, "sealock-certificate-days").and_then(|days| days.parse().ok()).expect("a number");
     // 2095-06-01 is day 45807 since 1970.
@@ -85,11 +87,24 @@ async fn a_good_certificate_is_taken_and_its_days_are_counted() {
 #[tokio::test]
 async fn a_certificate_that_is_wrong_in_any_way_is_refused() {
     let wrong = [
-        Certificate { name: "other.example", last_year: 2095, is_self_signed: false },
-        Certificate { name: "app.example", last_year: 2021, is_self_signed: false },
-        Certificate { name: "app.example", last_year: 2095, is_self_signed: true },
+        Certificate { name: "other.example", first_year: 2020, last_year: 2095, is_self_signed: false },
+        Certificate { name: "app.example", first_year: 2020, last_year: 2021, is_self_signed: false },
+        Certificate { name: "app.example", first_year: 2020, last_year: 2095, is_self_signed: true },
     ];
     for says in wrong {
         assert_eq!(ask(&says).await.expect_err(says.name).code, "E-HTTP-TLS");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_over_or_too_early_is_told_as_a_problem_of_the_clock() {
+    for (first_year, last_year, says) in
+        [(2020, 2021, "ended on 2021-06-01 00:00:00 UTC"), (2090, 2095, "begins on 2090-01-01 00:00:00 UTC")]
+    {
+        let refused = ask(&Certificate { name: "app.example", first_year, last_year, is_self_signed: false }).await;
+        let refused = refused.expect_err("not good now");
+        assert_eq!(refused.code, "E-HTTP-TLS");
+        let told = refused.message;
+        assert!(told.contains(says) && told.contains("the clock of this machine says 20"), "{told}");
     }
 }

@@ -7,7 +7,6 @@
 //! - Every wait ends.
 
 mod answer;
-mod tls;
 mod url;
 
 use bytes::Bytes;
@@ -17,11 +16,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use sealock_tls::{TlsError, Trust};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsConnector;
 
 use crate::RegistryError;
 use crate::patience::{HEAD_BYTES, HEADERS, Patience, REDIRECTS};
@@ -36,7 +35,7 @@ const AGENT: &str = concat!("sealock/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Transport {
     extra_roots: Vec<u8>,
     patience: Patience,
-    tls: OnceCell<TlsConnector>,
+    trust: OnceCell<Trust>,
 }
 
 /// A question.
@@ -70,7 +69,7 @@ impl Question {
 
 impl Transport {
     pub(crate) fn new(extra_roots: Vec<u8>, patience: Patience) -> Self {
-        Self { extra_roots, patience, tls: OnceCell::new() }
+        Self { extra_roots, patience, trust: OnceCell::new() }
     }
 
     pub(crate) fn patience(&self) -> &Patience {
@@ -127,13 +126,26 @@ impl Transport {
         // A small question must not wait for the answer to an earlier packet.
         socket.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
         let (mut sender, driver) = if url.is_tls() {
-            let connector = self.tls.get_or_try_init(|| tls::connector(&host, &self.extra_roots)).await?;
-            shake_hands(tls::connect(connector, url, socket).await?, &host).await?
+            let insecure = |error| insecure(&host, &error);
+            let trust = self.trust.get_or_try_init(|| Trust::gather(&self.extra_roots)).await.map_err(insecure)?;
+            let secured = trust.connect(url.host(), socket).await.map_err(insecure)?;
+            shake_hands(secured.stream, &host).await?
         } else {
             shake_hands(socket, &host).await?
         };
         Ok((async move { sender.send_request(request).await }, driver))
     }
+}
+
+/// A certificate does not verify better the second time.
+fn insecure(host: &str, error: &TlsError) -> RegistryError {
+    let why = match error {
+        TlsError::NotTls => {
+            format!("{error}; only a registry on this machine (127.0.0.1, localhost) may speak plain HTTP")
+        }
+        _ => error.to_string(),
+    };
+    RegistryError::Unreachable { host: host.to_owned(), why, may_pass: false }
 }
 
 /// The task that moves a connection's bytes; it ends with its answer.

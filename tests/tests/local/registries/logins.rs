@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use e2e::Depot;
 use e2e::depot::{Asked, Reply};
+use e2e::{Depot, SecureServer};
 
 use super::super::guests::guest;
 use super::super::support::{Told, finish};
@@ -205,6 +205,22 @@ fn no_login_goes_to_a_token_server_elsewhere() {
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-UNREACHABLE").says("does not speak TLS");
     yard.depot.lie(guarded("nobody", "Negotiate".to_owned()));
     yard.call(&["lock"]).exits(6).says("E-REGISTRY-AUTH");
+}
+
+#[test]
+fn a_certificate_that_is_over_or_too_early_is_told_with_this_machines_clock() {
+    let yard = yard();
+    let roots = yard.docker().with_extension("pem");
+    for (first, last, says) in [(2020, 2021, "ended on 2021-01-01 00:00:00 UTC"), (2088, 2090, "begins on 2088-01-01")]
+    {
+        let server = SecureServer::start("127.0.0.1", first, last);
+        fs::write(&roots, &server.authority).expect("the folder is ours");
+        let realm = format!("Bearer realm=\"https://127.0.0.1:{}/token\"", server.port);
+        yard.depot.lie(guarded("nobody", realm));
+        let lock = yard.command(&["lock"]).env("SEALOCK_CA_FILE", &roots).spawn().expect("the binary starts");
+        let told = finish(lock);
+        told.exits(6).says("E-REGISTRY-UNREACHABLE").says(says).says("the clock of this machine says 20");
+    }
 }
 
 /// Gives whoever logs in as Ada a token, and others none.

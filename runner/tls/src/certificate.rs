@@ -12,7 +12,7 @@ const GENERALIZED_TIME: u8 = 0x18;
 const DAY_SECONDS: i64 = 86_400;
 
 /// Whole days until `certificate` (DER) ends; negative once it has.
-pub(super) fn days_left(certificate: &[u8]) -> Option<i64> {
+pub(crate) fn days_left(certificate: &[u8]) -> Option<i64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
     let left = not_after(certificate)? - i64::try_from(now).ok()?;
     Some(left.div_euclid(DAY_SECONDS))
