@@ -47,6 +47,15 @@ pub(crate) struct Attempt {
     pub(crate) component: String,
 }
 
+/// The end of a try that had less than its whole time.
+pub(crate) fn cut(mut ended: Ended) -> Ended {
+    if let Some(cause) = ended.cause.as_mut().filter(|_| ended.why == Why::Timeout) {
+        let told = "the run was interrupted within this step, and what it had used of its `timeout` before counts";
+        cause.help.get_or_insert_with(|| told.to_owned());
+    }
+    ended
+}
+
 /// What a try came to.
 pub(crate) struct Made {
     pub(crate) ended: Ended,
@@ -55,6 +64,12 @@ pub(crate) struct Made {
 }
 
 impl Attempt {
+    /// The same in what is left of its time.
+    pub(crate) fn within(mut self, left_ms: u64) -> Self {
+        self.limits.wall_ms = self.limits.wall_ms.min(left_ms);
+        self
+    }
+
     fn is_effect(&self) -> bool {
         self.manifest.as_ref().is_some_and(|manifest| manifest.effect)
     }

@@ -1,5 +1,6 @@
 //! Runs that were killed go on where they stopped.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Child;
 
 use super::cancel::unique;
@@ -223,4 +224,49 @@ fn a_run_of_a_dirty_tree_that_failed_goes_on_with_what_it_had() {
     let told = resumed(&scene, &["latest"]);
     told.exits(1);
     assert_eq!(told.log("only").last().map(String::as_str), Some("as it was"), "{}", told.stdout);
+}
+
+/// Kills a run whose only step hangs once its stage has used three of its eight seconds, and resumes it. Answers what was
+/// told then.
+fn killed_within_its_time(whose: &str) -> Told {
+    let marker = unique("time");
+    let hangs = format!("run: \"sh -c 'while :; do sleep 0.1; done' {marker}\"");
+    let stage = match whose {
+        "stage" => format!("{{ timeout: 8s, steps: [{{ {hangs} }}] }}"),
+        _ => format!("{{ steps: [{{ {hangs}, timeout: 8s }}] }}"),
+    };
+    let scene = Scene::new(&format!("name: slow\nstages: {{ only: {stage} }}\n"));
+    let mut child = scene.command(&["run", "--format", "jsonl"]).spawn().expect("it starts");
+    let told = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let is_used = |line: &String| {
+        let event: serde_json::Value = serde_json::from_str(line).expect("an event");
+        event["kind"] == "time-used" && event["stage_ms"].as_u64() >= Some(3_000)
+    };
+    assert!(told.into_iter().any(|line| is_used(&line)), "nobody says how much time is used");
+    child.kill().and_then(|()| child.wait()).expect("it is ours");
+    until("its processes to be dead", || processes_with(&marker).is_empty());
+    resumed(&scene, &[])
+}
+
+/// Asserts that both processes together had the eight seconds, give or take a slice.
+fn had_what_was_left(told: &Told) {
+    // Of both: who goes on tells what was told before.
+    let used: Vec<_> = told.of("time-used").iter().filter_map(|event| event["step_ms"].as_u64()).collect();
+    assert_eq!(used, [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000]);
+    let took = told.of("step-finished").last().and_then(|event| event["duration_ms"].as_u64()).expect("it ended");
+    assert!((2_900..7_000).contains(&took), "{took} ms");
+}
+
+#[test]
+fn a_stage_that_goes_on_has_what_was_left_of_its_time() {
+    let told = killed_within_its_time("stage");
+    told.exits(4).says("E-STAGE-TIMEOUT");
+    had_what_was_left(&told);
+}
+
+#[test]
+fn a_step_that_goes_on_has_what_was_left_of_its_time() {
+    let told = killed_within_its_time("step");
+    told.exits(4).says("E-PLUGIN-TIMEOUT").says("what it had used of its `timeout` before counts");
+    had_what_was_left(&told);
 }

@@ -376,11 +376,13 @@ impl Driver {
     }
 
     fn start_step(&mut self, id: StageId, attempt: Attempt) {
+        let left_ms = self.machine.stage(id).left_of_step_ms(attempt.step);
+        let is_cut = self.machine.stage(id).steps[attempt.step].used_ms > 0;
         let made = self.ready(id, attempt, Entry::Run);
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         self.running.insert(id, Running { stop: stop.clone(), kill: kill.clone() });
         let made = match made {
-            Ok(made) => made,
+            Ok(made) => made.within(left_ms),
             Err(cause) => {
                 let ended = Box::new(attempt::unmade(attempt.number, cause));
                 return self.send(Input::StepEnded { stage: id, step: attempt.step, ended });
@@ -400,7 +402,8 @@ impl Driver {
                 }
                 () = kill.cancelled() => attempt::killed(number, started),
             };
-            let _ = feed.send(Input::StepEnded { stage: id, step: attempt.step, ended: Box::new(ended) });
+            let ended = Box::new(if is_cut { attempt::cut(ended) } else { ended });
+            let _ = feed.send(Input::StepEnded { stage: id, step: attempt.step, ended });
         });
     }
 

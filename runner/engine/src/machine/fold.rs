@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use sealock_events::{Cause, Conclusion, DeploymentResult, Event, EventKind};
+use sealock_events::{Cause, Conclusion, DeploymentResult, Event, EventKind, Waiting};
 use serde_json::{Map, Value as Json};
 
 use super::messages::{Command, RolledBack, StageId};
 use super::resumption::PARTLY;
 use super::stage::{Deployment, Phase, StepStatus};
 use super::verdict::Failure;
-use super::{Machine, RUN_CANCELLED};
+use super::{Machine, RUN_CANCELLED, time};
 
 /// A record that the plan of its run does not explain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,8 @@ impl Machine {
             | EventKind::Output { step, .. }
             | EventKind::EffectIntent { step, .. }
             | EventKind::EffectDone { step, .. }
+            | EventKind::TimeUsed { step, .. }
+            | EventKind::Waiting { step: Some(step), .. }
             | EventKind::StepFinished { step, .. }
             | EventKind::Skipped { step: Some(step), .. } => return self.apply_to_step(id, step, kind),
             kind => self.apply_to_deployment(id, kind),
@@ -109,6 +111,10 @@ impl Machine {
             EventKind::EffectIntent { .. } => self.effect_began(id),
             EventKind::EffectDone { applied, .. } => self.stages[id.0].take_done(step, *applied),
             EventKind::StepFinished { .. } => self.take_step_end(id, step, kind),
+            EventKind::TimeUsed { step_ms, stage_ms, .. } => self.stages[id.0].take_time(step, *step_ms, *stage_ms),
+            EventKind::Waiting { waiting: Waiting::Retry { ms }, .. } => {
+                time::waits(&mut self.stages[id.0].steps[step], *ms)
+            }
             EventKind::Skipped { .. } => self.stages[id.0].settle(step, Conclusion::Skipped, Conclusion::Skipped),
             _ => {}
         }
@@ -116,9 +122,15 @@ impl Machine {
     }
 
     fn take_step_end(&mut self, id: StageId, step: usize, kind: &EventKind) {
-        let EventKind::StepFinished { outcome, conclusion, cause, retrying, .. } = kind else { return };
+        let EventKind::StepFinished { outcome, conclusion, cause, retrying, duration_ms, .. } = kind else {
+            return;
+        };
         let stage = &mut self.stages[id.0];
-        if cause.as_ref().is_some_and(Cause::is_interruption) {
+        let is_interrupted = cause.as_ref().is_some_and(Cause::is_interruption);
+        if !is_interrupted {
+            stage.count_end(step, *duration_ms);
+        }
+        if is_interrupted {
             stage.steps[step].status = StepStatus::Interrupted;
             stage.steps[step].interruptions += 1;
         } else if *retrying {
@@ -172,6 +184,8 @@ impl Machine {
     fn take_stage_end(&mut self, id: StageId, result: Conclusion, outputs: &Map<String, Json>, cause: Option<&Cause>) {
         if let Some(cause) = cause.filter(|cause| cause.is_interruption()) {
             self.stages[id.0].phase = Phase::Interrupted;
+            // Who goes on tries again at once.
+            self.stages[id.0].steps.iter_mut().for_each(|step| step.waiting_ms = 0);
             (self.stages[id.0].unclear, self.stages[id.0].refusal) = (None, None);
             if cause.code == sealock_events::NEEDS_RECOVERY {
                 self.unsettled.insert(id, cause.clone());
@@ -240,7 +254,7 @@ impl Machine {
         (stage.failure, stage.cancelled) = (None, None);
         self.failures.retain(|failure| failure.stage != id);
         for step in stage.steps.iter_mut().filter(|step| step.done.is_none() && !step.has_intent) {
-            *step = super::StepState { attempts: step.attempts, ..super::StepState::default() };
+            *step = step.afresh();
         }
     }
 

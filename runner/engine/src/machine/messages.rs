@@ -21,6 +21,8 @@ pub struct Attempt {
 pub enum Timer {
     /// The stage's time is up.
     StageTimeout(StageId),
+    /// A slice of the time of a step that runs has gone by.
+    Slice(StageId, Attempt),
     /// Try the step again.
     Retry(StageId, Attempt),
     /// A step that was asked to stop has not.

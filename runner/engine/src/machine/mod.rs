@@ -24,6 +24,7 @@ mod simulation;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod time;
 mod verdict;
 
 use std::collections::{BTreeMap, HashMap};

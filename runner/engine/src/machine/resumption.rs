@@ -101,7 +101,7 @@ impl Machine {
         match (has_intent, done) {
             (true, Some(true)) => self.take_as_done(id, attempt, out),
             (true, _) => out.push(Command::ProbeStep { stage: id, attempt }),
-            (false, _) => out.push(Command::StartStep { stage: id, attempt }),
+            (false, _) => self.launch(id, attempt, out),
         }
     }
 
@@ -131,7 +131,7 @@ impl Machine {
                 self.tell(kind, out);
                 self.next_step(id, out);
             }
-            ProbeState::NotApplied => out.push(Command::StartStep { stage: id, attempt }),
+            ProbeState::NotApplied => self.launch(id, attempt, out),
             ProbeState::Partly => {
                 let cause = Some(partly(&self.stages[id.0].plan.steps[step].title, why.as_deref()));
                 let kind = self.step_end(id, attempt, Conclusion::Failure, cause);

@@ -100,6 +100,8 @@ fn effect_plan(dice: &mut Dice) -> Plan {
         let keys: Vec<&str> = keys.into_iter().filter(|_| dice.percent(60)).collect();
         let keys = if keys.is_empty() { vec!["plain"] } else { keys };
         let mut own = stage(&id, &needs, &keys);
+        // A slice of it is a second.
+        own.timeout_ms = 20_000;
         own.environment = dice.percent(50).then(|| format!("env{number}"));
         own.condition = dice.percent(10).then(|| "always()".to_owned());
         if number > 0 && dice.percent(10) {
@@ -301,7 +303,10 @@ impl Simulation {
             Command::StartStep { stage, attempt } => self.start_step(stage, attempt),
             Command::ProbeStep { stage, attempt } => self.probe(stage, attempt),
             Command::StopStep { stage, attempt } | Command::KillStep { stage, attempt } => self.stop(stage, attempt),
-            Command::SetTimer { timer, .. } => self.come(Input::TimerFired(timer)),
+            Command::SetTimer { timer, ms } => {
+                self.check_time(timer, ms);
+                self.come(Input::TimerFired(timer));
+            }
             Command::RollBack { stage, steps, .. } => {
                 // The intent to go back is on the disk before anything is taken back.
                 self.durable = self.record.len();
@@ -313,6 +318,22 @@ impl Simulation {
                 self.finish = Some((result, exit));
             }
         }
+    }
+
+    /// A stage that goes on has what its record leaves of its time, whatever crashed in between.
+    fn check_time(&self, timer: Timer, ms: u64) {
+        let Timer::StageTimeout(id) = timer else { return };
+        let own = self.machine.stage(id);
+        let mut used = 0;
+        for kind in self.record.iter().filter(|kind| kind.stage() == Some(&own.plan.name)) {
+            match kind {
+                EventKind::TimeUsed { stage_ms, .. } => used = *stage_ms,
+                EventKind::StageRestarted { effects_again: true, .. } => used = 0,
+                _ => {}
+            }
+        }
+        assert!(used < own.plan.timeout_ms && ms <= own.plan.timeout_ms - used, "{ms} ms are left after {used}");
+        assert!(ms > 0, "slices end before the time does");
     }
 
     fn come(&mut self, input: Input) {
@@ -636,7 +657,8 @@ fn seen(stage: &Stage) -> impl PartialEq + std::fmt::Debug + '_ {
     let failure = stage.failure.as_ref().filter(|_| !closing);
     let whole = (phase, steps, stage.result, stage.failed_behind, stage.cancelled_behind);
     let deployment = (&stage.deployment, stage.is_saga, &stage.effects, stage.goes_back, &stage.rolled_back);
-    (whole, deployment, failure, stage.holds_locks, stage.generation, &stage.outputs)
+    let time = (stage.used_ms, stage.steps.iter().map(|own| own.used_ms).collect::<Vec<_>>());
+    (whole, deployment, failure, stage.holds_locks, stage.generation, &stage.outputs, time)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a failure is run again by its seed")]

@@ -82,6 +82,12 @@ pub struct StepState {
     pub conclusion: Option<Conclusion>,
     /// What it gave.
     pub outputs: Map<String, Json>,
+    /// How much of its time the try that goes on has used, as far as that is recorded.
+    pub used_ms: u64,
+    /// How much of that was used in this process.
+    pub(super) counted_ms: u64,
+    /// How long it waits for another try.
+    pub(super) waiting_ms: u64,
 }
 
 /// One stage, or one cell.
@@ -130,6 +136,8 @@ pub struct Stage {
     pub settled: Option<DeploymentResult>,
     /// How often it was started again from its first step: effects of another generation are other effects.
     pub generation: u32,
+    /// How much of its `timeout` is used, as far as that is recorded.
+    pub used_ms: u64,
     /// Steps by their keys.
     pub(super) keys: HashMap<String, usize>,
 }
@@ -145,6 +153,9 @@ impl Default for StepState {
             outcome: None,
             conclusion: None,
             outputs: Map::new(),
+            used_ms: 0,
+            counted_ms: 0,
+            waiting_ms: 0,
         }
     }
 }
@@ -174,6 +185,7 @@ impl Stage {
             rolled_back: None,
             settled: None,
             generation: 0,
+            used_ms: 0,
         }
     }
 
@@ -226,6 +238,7 @@ impl Stage {
 
     pub(super) fn take_start(&mut self, step: usize, attempt: u32) {
         self.phase = Phase::Running;
+        self.count_start(step);
         let state = &mut self.steps[step];
         // What an effect told before an interruption may be all that there is to know of it.
         if !(state.status == StepStatus::Interrupted && state.has_intent) {
@@ -279,7 +292,7 @@ impl Machine {
             self.tell(kind, out);
         }
         self.stages[id.0].phase = Phase::Running;
-        out.push(Command::SetTimer { timer: Timer::StageTimeout(id), ms: self.stages[id.0].plan.timeout_ms });
+        out.push(Command::SetTimer { timer: Timer::StageTimeout(id), ms: self.stages[id.0].left_ms() });
         self.go_on(id, fresh, out);
     }
 
@@ -365,7 +378,7 @@ impl Machine {
 
     pub(super) fn start_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) {
         let attempt = self.begin_step(id, step, out);
-        out.push(Command::StartStep { stage: id, attempt });
+        self.launch(id, attempt, out);
     }
 
     pub(super) fn begin_step(&mut self, id: StageId, step: usize, out: &mut Vec<Command>) -> Attempt {
@@ -444,6 +457,7 @@ impl Machine {
     pub(super) fn timer_fired(&mut self, timer: Timer, out: &mut Vec<Command>) {
         match timer {
             Timer::Retry(id, attempt) => self.retry_now(id, attempt, out),
+            Timer::Slice(id, attempt) => self.slice_used(id, attempt, out),
             Timer::Grace(id, attempt) if self.stages[id.0].running() == Some(attempt) => {
                 out.push(Command::KillStep { stage: id, attempt });
             }

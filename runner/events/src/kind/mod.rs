@@ -96,6 +96,18 @@ pub enum EventKind {
         /// Where in the pipeline it stands.
         at: Option<Place>,
     },
+    /// How much of a step's and its stage's time is used: told while the step runs, so that a run that is killed within
+    /// it goes on with the time that was left.
+    TimeUsed {
+        /// The stage.
+        stage: String,
+        /// The step.
+        step: String,
+        /// Of this try, in milliseconds, with what it used before an interruption.
+        step_ms: u64,
+        /// Of the stage, in milliseconds, with what it used before an interruption.
+        stage_ms: u64,
+    },
     /// A line that a step printed, after the redactor.
     Log {
         /// The stage.
@@ -457,6 +469,7 @@ impl EventKind {
             | Self::EffectProbed { stage, .. }
             | Self::SwitchIntent { stage, .. }
             | Self::StepStarted { stage, .. }
+            | Self::TimeUsed { stage, .. }
             | Self::Log { stage, .. }
             | Self::Group { stage, .. }
             | Self::Annotation { stage, .. }
