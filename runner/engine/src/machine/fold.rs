@@ -113,7 +113,7 @@ impl Machine {
             EventKind::StepFinished { .. } => self.take_step_end(id, step, kind),
             EventKind::TimeUsed { step_ms, stage_ms, .. } => self.stages[id.0].take_time(step, *step_ms, *stage_ms),
             EventKind::Waiting { waiting: Waiting::Retry { ms }, .. } => {
-                time::waits(&mut self.stages[id.0].steps[step], *ms)
+                time::waits(&mut self.stages[id.0].steps[step], *ms);
             }
             EventKind::Skipped { .. } => self.stages[id.0].settle(step, Conclusion::Skipped, Conclusion::Skipped),
             _ => {}
