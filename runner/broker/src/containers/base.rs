@@ -2,7 +2,8 @@
 //!
 //! BuildKit takes an image that the engine has, and otherwise goes to the registry by itself, with rules of
 //! its own: that of engine 20.10 does not heed `insecure-registries`, and hides a refused login behind its try
-//! with TLS. The engine's own pull has one set of rules for builds, services, and stages, and clear errors.
+//! with TLS. The engine's own pull has one set of rules for builds, services, and stages, and clear errors. Whether it is done
+//! again is the build's to say.
 
 use sealock_contract::seam::{Build, Refusal};
 
@@ -31,9 +32,9 @@ pub(super) async fn have(
     for (image, at) in dockerfile::bases(&dockerfile::instructions(&file.text), &build.args) {
         let had = async {
             if build.pull {
-                return pull::pull(engine, &reference::parse(&image)?, logins, tell).await;
+                return pull::pull_once(engine, &reference::parse(&image)?, logins, tell).await;
             }
-            pull::have(engine, &image, logins, tell).await.map(|_| ())
+            pull::have_once(engine, &image, logins, tell).await.map(|_| ())
         };
         had.await.map_err(|refusal| Refusal {
             message: format!("{}, line {}: {}", file.path, at.line, refusal.message),

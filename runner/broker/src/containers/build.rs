@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bollard::models::BuildInfoAux;
 use http::Method;
@@ -20,7 +21,7 @@ use super::registry::{Failure, classify};
 use super::session::{Offers, Session};
 use super::trace::Trace;
 use super::wire::{self, Answer, Body, error_of, query};
-use super::{base, filesync, label, reference, tarball};
+use super::{again, base, filesync, label, reference, tarball};
 use crate::output::OutputPump;
 use crate::step::Step;
 
@@ -29,7 +30,8 @@ const DOING: &str = "build the image";
 /// Arguments and labels go in the request's line, and engines and clients take so much there.
 const REQUEST_LINE_BYTES: usize = 60 << 10;
 
-/// Builds what `build` asks for and gives the image's id. Dropping the future stops the build.
+/// Builds what `build` asks for and gives the image's id; once more when the engine went away in the middle. Dropping the
+/// future stops the build.
 ///
 /// # Errors
 ///
@@ -37,16 +39,32 @@ const REQUEST_LINE_BYTES: usize = 60 << 10;
 /// [`BuildContext::read`] refuses.
 pub(super) async fn build(engine: &Engine, run: &str, step: &Arc<Step>, build: Build) -> Result<String, Refusal> {
     check(&build)?;
+    let log = StepLog::new(step)?;
+    let tell = |line: String| log.tell(&line);
+    let is_first = AtomicBool::new(true);
+    again::once_more(engine, &tell, || async {
+        if !is_first.swap(false, Ordering::Relaxed) {
+            let orphans = again::remove_orphans(engine, run, step.name()).await?;
+            if orphans > 0 {
+                tell(format!("removed what the build had left: {orphans} of its containers"));
+            }
+        }
+        build_once(engine, run, step, &build).await
+    })
+    .await
+}
+
+async fn build_once(engine: &Engine, run: &str, step: &Arc<Step>, build: &Build) -> Result<String, Refusal> {
     let logins = Logins::of(step, &build.credentials)?;
-    let secrets = secrets(step, &build)?;
+    let secrets = secrets(step, build)?;
     let has_buildkit = engine.known().await?.has_buildkit;
-    check_engine(has_buildkit, &build)?;
-    let context = read_context(step, &build).await?;
-    let mut pairs = parameters(run, step, &build);
+    check_engine(has_buildkit, build)?;
+    let context = read_context(step, build).await?;
+    let mut pairs = parameters(run, step, build);
     let telling = Telling { pump: OutputPump::new(step, &Stdio::Log)?, step: step.clone(), context: context.clone() };
     if has_buildkit {
         let log = StepLog::new(step)?;
-        base::have(engine, &build, &context.dockerfile, &logins, &|line| log.tell(&line)).await?;
+        base::have(engine, build, &context.dockerfile, &logins, &|line| log.tell(&line)).await?;
         drop(log);
         let shared_key =
             Digest::of(format!("{}\0{}", step.workspace().path().display(), build.context).as_bytes()).hex();

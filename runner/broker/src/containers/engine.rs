@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
@@ -14,6 +15,8 @@ use tokio::sync::OnceCell;
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 /// Until the engine answers a question; what takes longer is a stream.
 const ANSWER_SECONDS: u64 = 120;
+/// Until an engine that went away is back: a restart of Docker takes a few seconds, one with many containers half a minute.
+const BACK_SECONDS: u64 = 60;
 /// The first API with BuildKit sessions.
 const BUILDKIT_API: (usize, usize) = (1, 39);
 
@@ -24,6 +27,8 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     host: Host,
     allows_buildkit: bool,
+    /// How long it may be away in the middle of what can be done again.
+    patience: Duration,
     known: OnceCell<Known>,
 }
 
@@ -53,7 +58,7 @@ impl Engine {
     /// `E-DOCKER-HOST` when `host` is of another kind. Whether anybody listens there shows later.
     pub fn connect(host: Option<&str>) -> Result<Self, Refusal> {
         let host = parse(host.unwrap_or(DEFAULT_SOCKET))?;
-        Ok(Self(Arc::new(Inner { host, allows_buildkit: true, known: OnceCell::new() })))
+        Ok(Self::fresh(host, true, Duration::from_secs(BACK_SECONDS)))
     }
 
     /// The socket that it listens at, when that is a file: no step may reach it.
@@ -67,7 +72,17 @@ impl Engine {
     /// The same engine, building with its first builder even where it has BuildKit.
     #[must_use]
     pub fn without_buildkit(&self) -> Self {
-        Self(Arc::new(Inner { host: self.0.host.clone(), allows_buildkit: false, known: OnceCell::new() }))
+        Self::fresh(self.0.host.clone(), false, self.0.patience)
+    }
+
+    /// The same engine, which may be away for so long in the middle of a build, a pull, or a push.
+    #[must_use]
+    pub fn with_patience(&self, patience: Duration) -> Self {
+        Self::fresh(self.0.host.clone(), self.0.allows_buildkit, patience)
+    }
+
+    fn fresh(host: Host, allows_buildkit: bool, patience: Duration) -> Self {
+        Self(Arc::new(Inner { host, allows_buildkit, patience, known: OnceCell::new() }))
     }
 
     /// Asks whether the engine is there, and what it is.
@@ -85,8 +100,12 @@ impl Engine {
 
     /// The same engine, to be asked from another runtime.
     pub(super) fn apart(&self) -> Self {
-        let Inner { host, allows_buildkit, .. } = &*self.0;
-        Self(Arc::new(Inner { host: host.clone(), allows_buildkit: *allows_buildkit, known: OnceCell::new() }))
+        let Inner { host, allows_buildkit, patience, .. } = &*self.0;
+        Self::fresh(host.clone(), *allows_buildkit, *patience)
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.0.patience
     }
 
     pub(super) async fn known(&self) -> Result<&Known, Refusal> {

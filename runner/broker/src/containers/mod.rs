@@ -20,6 +20,7 @@
 //!   a log, a label, an image, or an error.
 //! - Nothing reads the environment: the engine's address is given.
 
+mod again;
 mod base;
 mod build;
 mod context;

@@ -5,25 +5,40 @@ use http::request::Builder;
 use sealock_contract::seam::Refusal;
 use serde_json::Value;
 
-use super::Tell;
 use super::engine::{Engine, is_missing};
 use super::login::Logins;
 use super::reference::{self, ImageName};
 use super::registry::{classify, refusal};
 use super::wire::{empty, error_of, query};
+use super::{Tell, again};
 
-/// Has `image` (a reference, or an id) in the engine, pulled when it is not there. Gives its id.
+/// Has `image` (a reference, or an id) in the engine, pulled when it is not there, and once more when the engine went away
+/// in the middle. Gives its id.
 ///
 /// # Errors
 ///
 /// `E-IMAGE-NAME`, `E-IMAGE-MISSING`, `E-REGISTRY-…`, `E-DOCKER-…`.
 pub(super) async fn have(engine: &Engine, image: &str, logins: &Logins, tell: Tell<'_>) -> Result<String, Refusal> {
+    // What is there costs no question more.
+    if let Some(id) = find(engine, &reference::parse_local(image)?).await? {
+        return Ok(id);
+    }
+    again::once_more(engine, tell, || have_once(engine, image, logins, tell)).await
+}
+
+/// The same, without a second try.
+pub(super) async fn have_once(
+    engine: &Engine,
+    image: &str,
+    logins: &Logins,
+    tell: Tell<'_>,
+) -> Result<String, Refusal> {
     let local = reference::parse_local(image)?;
     if let Some(id) = find(engine, &local).await? {
         return Ok(id);
     }
     let name = reference::parse(image)?;
-    pull(engine, &name, logins, tell).await?;
+    pull_once(engine, &name, logins, tell).await?;
     let missing = || {
         refusal(super::registry::Failure::Missing, "pull", image, name.registry(), false, "it was pulled and is gone")
     };
@@ -40,7 +55,12 @@ pub(super) async fn find(engine: &Engine, local: &str) -> Result<Option<String>,
 }
 
 /// Pulls `name`, whether or not the engine has it.
-pub(super) async fn pull(engine: &Engine, name: &ImageName, logins: &Logins, tell: Tell<'_>) -> Result<(), Refusal> {
+pub(super) async fn pull_once(
+    engine: &Engine,
+    name: &ImageName,
+    logins: &Logins,
+    tell: Tell<'_>,
+) -> Result<(), Refusal> {
     let version = name.digest().map_or_else(|| name.tag_or_latest().to_owned(), ToString::to_string);
     let path = query(&[("fromImage", name.repository().to_owned()), ("tag", version)]);
     let builder = Builder::new().method(Method::POST).header("X-Registry-Auth", logins.header(name.registry()));

@@ -14,12 +14,12 @@ use sealock_contract::seam::Refusal;
 use sealock_contract::{Digest, ErrorKind, StepError};
 use serde_json::Value;
 
-use super::Tell;
 use super::engine::{Engine, is_missing};
 use super::login::Logins;
 use super::reference::ImageName;
 use super::registry::{Failure, classify, refusal};
 use super::wire::{empty, encoded, error_of, query};
+use super::{Tell, again};
 
 /// How often a registry is asked that is out of order.
 const ATTEMPTS: u32 = 4;
@@ -41,7 +41,8 @@ pub(super) async fn push(
     let mut agreed: Option<Digest> = None;
     for name in to {
         tag(engine, image, name).await?;
-        let digest = with_patience(tell, || push_once(engine, name, logins, tell)).await?;
+        let pushing = || with_patience(tell, || push_once(engine, name, logins, tell));
+        let digest = again::once_more(engine, tell, pushing).await?;
         check_is_ours(engine, image, name, &digest).await?;
         let there = with_patience(tell, || look_up(engine, name, logins)).await?;
         if there != digest {

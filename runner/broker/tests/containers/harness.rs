@@ -104,6 +104,11 @@ impl Bench {
         Self::granted(Engine::connect(Some(host)).expect("a place"))
     }
 
+    /// By this way to an engine.
+    pub(crate) fn asking(engine: Engine) -> Self {
+        Self::granted(engine)
+    }
+
     /// At the rig's, with its first builder.
     pub(crate) fn without_buildkit() -> Self {
         Self::granted(Engine::connect(Some(&Rig::find().host)).expect("a place").without_buildkit())

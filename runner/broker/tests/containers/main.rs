@@ -7,3 +7,4 @@ mod pushing;
 mod running;
 mod services;
 mod stages;
+mod torn;
