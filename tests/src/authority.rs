@@ -1,5 +1,7 @@
 //! A service of our own that gives out signing certificates, with a log of its own.
 
+mod server;
+
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -12,6 +14,8 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::depot::digest;
+
+pub use server::SecureServer;
 
 /// Where a certificate says who knew the signer.
 const ISSUER_EXTENSION: &[u64] = &[1, 3, 6, 1, 4, 1, 57264, 1, 8];

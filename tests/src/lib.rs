@@ -15,7 +15,6 @@ pub mod registry;
 pub mod repository;
 pub mod rig;
 pub mod sealock;
-pub mod secure;
 pub mod target;
 pub mod workflow;
 
@@ -29,6 +28,5 @@ pub use registry::Registry;
 pub use repository::Repository;
 pub use rig::Rig;
 pub use sealock::{Running, Sealock};
-pub use secure::SecureServer;
 pub use target::Target;
 pub use workflow::Workflow;

@@ -1,6 +1,6 @@
 //! Handshakes with servers whose certificates are good, over, or too early.
 
-use e2e::SecureServer;
+use e2e::authority::SecureServer;
 use sealock_tls::{TlsError, Trust};
 use tokio::net::TcpStream;
 

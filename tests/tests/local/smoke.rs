@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use e2e::SecureServer;
+use e2e::authority::SecureServer;
 
 use super::support::{Scene, Told, text};
 

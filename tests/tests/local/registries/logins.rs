@@ -6,8 +6,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
+use e2e::Depot;
+use e2e::authority::SecureServer;
 use e2e::depot::{Asked, Reply};
-use e2e::{Depot, SecureServer};
 
 use super::super::guests::guest;
 use super::super::support::{Told, finish};
