@@ -4,6 +4,8 @@
 mod all_at_once;
 mod blue_green;
 mod canary;
+#[cfg(test)]
+mod replicas;
 mod rolling;
 
 use sealock_rollout::Fleet;
