@@ -65,6 +65,27 @@ fn what_a_step_tells_comes_back() {
 }
 
 #[test]
+fn what_a_step_did_to_files_comes_back() {
+    fn tidy(wanted: Wanted, _: &mut Step) -> Result<(), Error> {
+        let notes = std::fs::read_to_string(&wanted.file)?;
+        let out = sealock_sdk::workspace().join("out");
+        std::fs::create_dir_all(&out)?;
+        std::fs::write(out.join("report.txt"), format!("{} bytes\n", notes.len()))?;
+        std::fs::write(out.join("kept.txt"), "as it was")?;
+        std::fs::write(sealock_sdk::temporary().join("scratch"), "x")?;
+        Ok(std::fs::remove_file(&wanted.file)?)
+    }
+    let mut kit = kit();
+    kit.file("out/kept.txt", "as it was").file("out/report.txt", "an old one");
+    let ended = kit.run(tidy);
+    assert_eq!(ended.outcome(), &Outcome::Success);
+    assert_eq!(ended.wrote("out/report.txt").as_deref(), Some("8 bytes\n"));
+    assert_eq!(ended.written.keys().collect::<Vec<_>>(), ["out/report.txt"]);
+    assert_eq!(ended.removed, ["a/notes.txt"]);
+    assert_eq!(ended.wrote("out/kept.txt"), None);
+}
+
+#[test]
 fn an_error_of_the_file_system_is_the_steps_error() {
     let ended = Kit::new().input("file", "missing").run(count);
     assert_eq!(ended.error().kind(), ErrorKind::NotFound);

@@ -1,5 +1,6 @@
 //! What came of a call.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::{Error, Level, Outcome, Value};
@@ -32,6 +33,10 @@ pub struct Ended<T = Outcome> {
     pub groups: Vec<String>,
     /// How far it said that it is: done, of so much, what.
     pub progress: Vec<(u64, Option<u64>, String)>,
+    /// Files of the workspace that are new, or have another content than before the call, with what is in them.
+    pub written: BTreeMap<String, Vec<u8>>,
+    /// Files of the workspace that were there before the call and are not any more.
+    pub removed: Vec<String>,
     /// What it added to the run's summary.
     pub summary: String,
     /// What it produced.
@@ -69,6 +74,11 @@ impl<T> Ended<T> {
     /// The output called `name`.
     pub fn output(&self, name: &str) -> Option<&Value> {
         self.outputs.get(name)
+    }
+
+    /// The text of a file that it wrote; bytes that are no UTF-8 show as `\u{fffd}`.
+    pub fn wrote(&self, path: &str) -> Option<Cow<'_, str>> {
+        self.written.get(path).map(|bytes| String::from_utf8_lossy(bytes))
     }
 
     /// Whether a line of the log has this part.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::targets::Release;
-use crate::testing::given;
 use crate::testing::state::{self, Facts, Machine, Served, State};
 use crate::testing::{Ended, Reply};
+use crate::testing::{files, given};
 use crate::{EffectState, Error, Inputs, IntoOutcome, Outcome, Outputs, Step, Value};
 
 /// The folder that a step finds as its temporary one.
@@ -246,9 +246,10 @@ impl Kit {
 
     #[track_caller]
     fn call<I: Inputs, T>(&mut self, call: impl FnOnce() -> Result<T, Error>) -> Ended<T> {
-        let before = self.state::<I>();
+        let (before, files_before) = (self.state::<I>(), files::all(&self.workspace));
         state::with(|state| *state = before);
         let result = call();
+        let (written, removed) = files::changed(&files_before, files::all(&self.workspace));
         let after = state::with(std::mem::take);
         Ended {
             result,
@@ -257,6 +258,8 @@ impl Kit {
             log: after.log,
             groups: after.groups,
             progress: after.progress,
+            written,
+            removed,
             summary: after.summary,
             produced: after.produced,
             masked: after.masked,

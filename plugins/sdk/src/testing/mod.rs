@@ -15,6 +15,8 @@
 //! kit.answer("https://hooks.example.com/", 204, "");
 //! let ended = kit.run(run);
 //! assert_eq!(ended.outcome(), &Outcome::Success);
+//! assert_eq!(ended.wrote("out/report.txt").as_deref(), Some("2 lines\n"));
+//! assert_eq!(ended.progress, [(2, Some(2), "all of it".to_owned())]);
 //! ```
 //!
 //! # What is different from the real host
@@ -25,6 +27,7 @@
 
 mod ended;
 pub(crate) mod fake;
+mod files;
 mod given;
 mod kit;
 mod reply;
