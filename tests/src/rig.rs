@@ -113,7 +113,11 @@ pub fn search_path() -> String {
     variable("PATH").unwrap_or_default()
 }
 
-pub(crate) fn build_folder() -> PathBuf {
+/// Where this test was built.
+///
+/// # Panics
+/// When it was put elsewhere since.
+pub fn build_folder() -> PathBuf {
     let this = std::env::current_exe().expect("a test knows its own file");
     this.ancestors().nth(2).expect("a test is built into a folder of a folder").to_path_buf()
 }

@@ -138,7 +138,7 @@ fn a_large_plan_makes_no_commit_slower_but_the_first() {
         journal.commit(&[started("01A", seq)]).unwrap();
     }
     let later = start.elapsed();
-    assert!(later < first * 3, "the first commit took {first:?}, 99 more took {later:?}");
+    assert!(later < first * 10, "the first commit took {first:?}, 99 more took {later:?}");
 }
 
 #[test]

@@ -66,7 +66,7 @@ async fn killed_dropped_or_out_of_time_it_is_gone() {
     bench.start(run(long())).await;
     let closing = Instant::now();
     bench.desk.close().await;
-    assert!(closing.elapsed() < Duration::from_secs(5));
+    assert!(closing.elapsed() < Duration::from_secs(30));
     assert_eq!(bench.left_over(), "");
 }
 

@@ -122,7 +122,7 @@ async fn nothing_that_a_command_started_outlives_it() {
     let began = Instant::now();
     let (exit, out, _) = stage.run(script(&format!("{FORKS} sleep 0.2; exit 0"))).await;
     assert_eq!((exit, out.as_str()), (Exit::Code(0), "begun\n"));
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     stage.assert_nothing_lives();
 
     let running = stage.bench.start(Request::Start(script(&format!("{FORKS} wait")))).await;
