@@ -33,11 +33,17 @@ network_mtu() {
   cat "/sys/class/net/${link:-lo}/mtu"
 }
 
+# Whether there is a namespace behind this name: the name alone stays when somebody unmounts it.
+namespace_lives() { ip -netns "$1" link show lo >/dev/null 2>&1; }
+
 # Gives target $1 a network namespace and a cable to the host.
 cable_plug() {
   local name=$1 namespace cable
   namespace=$(cable_namespace "$name") cable=$(cable_link "$name")
-  [[ -e /run/netns/$namespace ]] || ip netns add "$namespace"
+  if ! namespace_lives "$namespace"; then
+    rm -f "/run/netns/$namespace"
+    ip netns add "$namespace"
+  fi
   if ! link_exists "$cable"; then
     ip link add "$cable" type veth peer name host0 netns "$namespace"
     ip address add "$(target_gateway "$name")/24" dev "$cable"
@@ -53,7 +59,7 @@ cable_plug() {
 links_forget() {
   local namespace link
   namespace=$(cable_namespace "$1")
-  [[ -e /run/netns/$namespace ]] || return 0
+  namespace_lives "$namespace" || return 0
   for link in $(ip -netns "$namespace" -oneline link show | sed -n 's/^[0-9]*: \([^@:]*\).*/\1/p'); do
     # A pair of links goes at once: the other end is gone already.
     [[ $link == lo || $link == host0 ]] || ip -netns "$namespace" link delete "$link" 2>/dev/null || true
@@ -63,11 +69,17 @@ links_forget() {
 cable_unplug() {
   local name=$1
   ! link_exists "$(cable_link "$name")" || ip link delete "$(cable_link "$name")"
-  [[ ! -e /run/netns/$(cable_namespace "$name") ]] || ip netns delete "$(cable_namespace "$name")"
+  if namespace_lives "$(cable_namespace "$name")"; then
+    ip netns delete "$(cable_namespace "$name")"
+  else
+    rm -f "/run/netns/$(cable_namespace "$name")"
+  fi
 }
 
 # The cable comes out at the target's end: open connections fall silent, new ones find no host.
-cable_cut() { ip -netns "$(cable_namespace "$1")" link set host0 down; }
+cable_cut() {
+  ! namespace_lives "$(cable_namespace "$1")" || ip -netns "$(cable_namespace "$1")" link set host0 down
+}
 
 cable_mend() {
   local namespace
