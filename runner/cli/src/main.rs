@@ -7,13 +7,13 @@
 //! - Only this crate reads the environment and ends the process.
 
 mod args;
+mod at_commit;
 mod audit;
 mod catalogue;
 mod changes;
 mod commands;
 mod compiling;
 mod content;
-mod die_at;
 mod environment;
 mod event;
 mod exit_code;

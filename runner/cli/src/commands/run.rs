@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use rustix::process::Signal;
 use sealock_broker::containers::Engine;
 use sealock_broker::http::Origin;
 use sealock_engine::{Past, RunEnd, RunSpec, Settings};
@@ -16,8 +17,8 @@ use sealock_secrets::Vault;
 use sealock_workspace::{Checkout, Repository as Git, RunFolder, Uncommitted, View};
 
 use super::runs::tell_unfinished;
+use crate::at_commit::AtCommit;
 use crate::catalogue::Plugins;
-use crate::die_at::DieAt;
 use crate::environment::Process;
 use crate::failure::{Failure, chain};
 use crate::native::Native;
@@ -100,7 +101,10 @@ pub(crate) struct RunArgs {
     locked: bool,
     /// End this process and its group by SIGKILL at its n-th commit to the journal: what `cargo xtask crash` does
     #[arg(long, value_name = "N:before|N:after", hide = true)]
-    die_at: Option<DieAt>,
+    die_at: Option<AtCommit>,
+    /// Stop this process and its group by SIGSTOP there instead: what `cargo xtask crash --faults` does
+    #[arg(long, value_name = "N:before|N:after", hide = true, conflicts_with = "die_at")]
+    stop_at: Option<AtCommit>,
     /// Answer every request of a component from this file, and reach no server: what `sealock plugin test` does
     #[arg(long, value_name = "FILE", hide = true)]
     rehearsal: Option<PathBuf>,
@@ -176,6 +180,7 @@ impl RunArgs {
             locked: false,
             docker_host,
             die_at: None,
+            stop_at: None,
             rehearsal: None,
         }
     }
@@ -241,8 +246,9 @@ impl RunArgs {
             Goal::RollBack { to } => (begin(shell, &state, repository.root(), &plan)?, Some(to)),
         };
         let Begun { folder, mut journal, past } = begun;
-        if let Some(at) = self.die_at {
-            journal.observe(at.observer());
+        let died = self.die_at.map(|at| (at, Signal::KILL));
+        if let Some((at, signal)) = died.or(self.stop_at.map(|at| (at, Signal::STOP))) {
+            journal.observe(at.observer(signal));
         }
         let checkout = check_out(shell, &git, &folder, (past.as_ref(), uncommitted), &state)?;
         let run = folder.run().to_owned();

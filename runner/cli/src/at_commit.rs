@@ -1,20 +1,21 @@
-//! `--die-at N:before|N:after`: the process ends itself at a commit, so that a sweep can kill a run at each of them.
+//! `--die-at` and `--stop-at N:before|N:after`: a signal that the process gives itself at a commit, so that a sweep can kill a run at
+//! each of them, or hold it there while something happens to its targets.
 //!
-//! It is in every binary, hidden: what is swept is what is shipped. Whoever can give the option can send the signal too.
+//! They are in every binary, hidden: what is swept is what is shipped. Whoever can give the options can send the signals too.
 
 use std::str::FromStr;
 
 use rustix::process::{Signal, getpgrp, kill_process_group};
 use sealock_journal::Moment;
 
-/// At which commit of this process, and on which side of its sync.
+/// A commit of this process, and a side of its sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct DieAt {
+pub(crate) struct AtCommit {
     commit: u64,
     moment: Moment,
 }
 
-impl FromStr for DieAt {
+impl FromStr for AtCommit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -29,14 +30,14 @@ impl FromStr for DieAt {
     }
 }
 
-impl DieAt {
-    /// Counts commits, and ends the process with its group at its own.
-    pub(crate) fn observer(self) -> impl FnMut(Moment) + Send + 'static {
+impl AtCommit {
+    /// Counts commits, and gives the process with its group the signal at this one.
+    pub(crate) fn observer(self, signal: Signal) -> impl FnMut(Moment) + Send + 'static {
         let mut count = 0;
         move |moment| {
             count += u64::from(moment == Moment::BeforeSync);
             if count == self.commit && moment == self.moment {
-                let _ = kill_process_group(getpgrp(), Signal::KILL);
+                let _ = kill_process_group(getpgrp(), signal);
             }
         }
     }
