@@ -15,6 +15,7 @@ pub mod registry;
 pub mod repository;
 pub mod rig;
 pub mod sealock;
+pub mod service;
 pub mod target;
 pub mod workflow;
 
@@ -28,5 +29,6 @@ pub use registry::Registry;
 pub use repository::Repository;
 pub use rig::Rig;
 pub use sealock::{Running, Sealock};
+pub use service::Killed;
 pub use target::Target;
 pub use workflow::Workflow;

@@ -173,6 +173,23 @@ impl Running<'_> {
         self.child.try_wait().expect("a child can be asked").is_some()
     }
 
+    /// Comes back when it has stopped itself; false when it has ended instead.
+    ///
+    /// # Panics
+    /// When it does neither for ten minutes.
+    pub fn waits(&mut self) -> bool {
+        let start = Instant::now();
+        while !self.has_ended() {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+            if stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T')) {
+                return true;
+            }
+            assert!(start.elapsed().as_secs() < RUN_SECONDS, "it hangs; so far: {}", self.text());
+            sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
     /// Sends it what Ctrl-C sends.
     ///
     /// # Panics

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -59,6 +61,18 @@ impl Target<'_> {
         ssh.args(["-o", "LogLevel=ERROR", "-i", &self.rig.setting("SSH_KEY")]);
         ssh.arg(format!("{user}@{}", self.address)).arg(script);
         ssh
+    }
+
+    /// Waits until it takes connections: a cable that was just plugged in carries nothing yet.
+    ///
+    /// # Panics
+    /// When it does not within two minutes.
+    pub fn wait_to_be_reached(&self) {
+        let start = Instant::now();
+        while !self.try_sh("true").good {
+            assert!(start.elapsed() < Duration::from_mins(2), "{} is not reached", self.name);
+            sleep(Duration::from_millis(100));
+        }
     }
 
     /// Waits, over there, until a shell command succeeds.

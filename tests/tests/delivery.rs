@@ -9,9 +9,12 @@ mod delivery {
     mod faults;
     mod good;
     mod held;
+    mod kills;
     mod ludeng;
     mod outside;
+    mod phases;
     mod strategies;
     mod support;
+    mod sweep;
     mod workflow;
 }

@@ -1,7 +1,8 @@
 //! `cargo xtask crash`: kills runs at their commits to the journal, on either side of the sync, and sometimes once more while
 //! they are resumed; then resumes them to their end. The scenario itself checks that nothing that was told is lost, that every
 //! effect happened once, and that the record says so once. `--delivery` does that to a delivery to the rig's two targets, at every commit
-//! that it makes, or at as many points as are asked for.
+//! that it makes, or at as many points as are asked for; `--faults` stops such a delivery at its commits instead, and has something happen
+//! to its targets, its registry, or its engine there.
 
 use std::time::Instant;
 
@@ -10,29 +11,43 @@ use crate::failure::Failure;
 use crate::program;
 use crate::rig::Rig;
 
-/// Points of a sweep that takes some minutes.
+/// Points of a sweep of a local run that takes some minutes.
 const POINTS: u64 = 1_000;
+/// Faults of a sweep that takes half an hour.
+const FAULTS: u64 = 96;
+
+/// What is swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// A local run, killed.
+    Local,
+    /// A delivery, killed.
+    Delivery,
+    /// A delivery with faults of what is around it.
+    Faults,
+}
 
 /// Which points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sweep {
     points: Option<u64>,
     seed: u64,
-    is_delivery: bool,
+    what: What,
 }
 
 impl Sweep {
-    /// Of `--points N` and `--seed S`, both of which may be left out, and `--delivery`, which has all points where none are asked for.
+    /// Of `--points N` and `--seed S`, both of which may be left out, and `--delivery`, which has all points where none are asked for, or
+    /// `--faults`.
     ///
     /// # Errors
     ///
     /// When something else stands there.
     pub(crate) fn asked(mut options: &[&str]) -> Result<Self, Failure> {
-        let mut sweep = Self { points: None, seed: 1, is_delivery: false };
+        let mut sweep = Self { points: None, seed: 1, what: What::Local };
         while let [name, rest @ ..] = options {
             options = rest;
-            if *name == "--delivery" {
-                sweep.is_delivery = true;
+            if let "--delivery" | "--faults" = *name {
+                sweep.what = if *name == "--faults" { What::Faults } else { What::Delivery };
                 continue;
             }
             let [value, rest @ ..] = rest else { return Err(Failure::usage(format!("`{name}` has no value"))) };
@@ -55,7 +70,7 @@ impl Sweep {
     pub(crate) fn run(self, checkout: &Checkout) -> Result<(), Failure> {
         let started = Instant::now();
         program::run(&mut checkout.cargo(&["build", "--locked", "--package", "sealock-cli"]))?;
-        if self.is_delivery {
+        if self.what != What::Local {
             return self.deliver(checkout, started);
         }
         let points = self.points.unwrap_or(POINTS);
@@ -70,15 +85,18 @@ impl Sweep {
     fn deliver(self, checkout: &Checkout, started: Instant) -> Result<(), Failure> {
         let rig = Rig::up(checkout)?;
         let mut test = checkout.cargo(&["test", "--locked", "--package", "e2e", "--test", "delivery"]);
-        test.args(["--", "killed_at_its_commits", "--nocapture"]);
-        let what = match self.points {
+        let is_faults = self.what == What::Faults;
+        let scenario = if is_faults { "struck_at_its_commits" } else { "killed_at_its_commits" };
+        test.args(["--", scenario, "--nocapture"]);
+        let what = match self.points.or(is_faults.then_some(FAULTS)) {
             None => {
                 test.env("SEALOCK_DELIVERY_POINTS", "all");
                 "every commit of a delivery".to_owned()
             }
             Some(points) => {
-                test.env("SEALOCK_DELIVERY_COUNT", points.to_string());
-                test.env("SEALOCK_DELIVERY_SEED", self.seed.to_string());
+                let name = if is_faults { "FAULT" } else { "DELIVERY" };
+                test.env(format!("SEALOCK_{name}_COUNT"), points.to_string());
+                test.env(format!("SEALOCK_{name}_SEED"), self.seed.to_string());
                 format!("seed {}: {points} points of deliveries", self.seed)
             }
         };
@@ -95,11 +113,15 @@ mod tests {
 
     #[test]
     fn points_and_seed_may_be_left_out() {
-        let sweep = |points, seed, is_delivery| Some(Sweep { points, seed, is_delivery });
-        assert_eq!(Sweep::asked(&[]).ok(), sweep(None, 1, false));
-        assert_eq!(Sweep::asked(&["--seed", "7", "--points", "3"]).ok(), sweep(Some(3), 7, false));
-        assert_eq!(Sweep::asked(&["--delivery"]).ok(), sweep(None, 1, true));
-        assert_eq!(Sweep::asked(&["--delivery", "--points", "3", "--seed", "7"]).ok(), sweep(Some(3), 7, true));
+        let sweep = |points, seed, what| Some(Sweep { points, seed, what });
+        assert_eq!(Sweep::asked(&[]).ok(), sweep(None, 1, What::Local));
+        assert_eq!(Sweep::asked(&["--seed", "7", "--points", "3"]).ok(), sweep(Some(3), 7, What::Local));
+        assert_eq!(Sweep::asked(&["--delivery"]).ok(), sweep(None, 1, What::Delivery));
+        assert_eq!(
+            Sweep::asked(&["--delivery", "--points", "3", "--seed", "7"]).ok(),
+            sweep(Some(3), 7, What::Delivery)
+        );
+        assert_eq!(Sweep::asked(&["--faults"]).ok(), sweep(None, 1, What::Faults));
         assert!(Sweep::asked(&["--points"]).is_err());
         assert!(Sweep::asked(&["--speed", "7"]).is_err());
     }

@@ -40,6 +40,8 @@ usage: cargo xtask COMMAND
                     kill runs at their commits to the journal, resume them, and check what happened
   crash --delivery [--points N] [--seed S]
                     the same with a delivery to the rig's targets; at every commit without --points
+  crash --faults [--points N] [--seed S]
+                    machines, cables, engines, and the registry that fail at the commits of such a delivery
   bench [--quick]   run the benches and write their figures to docs/benchmarks.md
 ";
 

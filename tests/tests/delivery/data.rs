@@ -2,10 +2,10 @@
 
 use e2e::{Repository, Rig, Sealock, Target};
 
-const DATA: &str = "/opt/data";
+pub(crate) const DATA: &str = "/opt/data";
 
 /// What the database on the target answers.
-fn ask(target: &Target<'_>, sql: &str) -> String {
+pub(crate) fn ask(target: &Target<'_>, sql: &str) -> String {
     let container = "$(docker ps --quiet --filter label=com.docker.compose.service=postgres)";
     let psql = format!("docker exec {container} psql --quiet --tuples-only --no-align --username blog --dbname blog");
     target.sh(&format!("{psql} --command \"{sql}\"")).trim().to_owned()

@@ -1,18 +1,17 @@
 //! A delivery with every kind of effect that is killed, and what the targets, their database, and the registry say once it has been
 //! resumed: each effect happened once or was taken back, and both targets are on one release.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use e2e::{Dice, Ended, Repository, Rig, Running, Sealock, Target};
+use e2e::{Ended, Repository, Rig, Running, Sealock, Target};
 
 use super::support::{SMALL, assert_runs, end_leases};
+use super::sweep::{Points, killed_and_resumed};
 
 /// Commits at which it is killed in every test run: around the push, the migration, the script, the switches, and the end.
 const SAMPLE: [&str; 6] = ["4:before", "11:after", "14:before", "17:after", "21:before", "26:after"];
 /// The script has begun there, and has not ended.
 const BEGUN: &str = "test $(grep -c begin /opt/small/shared/effects) -gt $(grep -c end /opt/small/shared/effects)";
-/// No delivery makes so many commits.
-const COMMITS_MAX: u64 = 200;
 
 /// What `--input` is given, in turn.
 fn inputs(assignments: &[&str]) -> Vec<String> {
@@ -101,114 +100,13 @@ impl<'rig> Scene<'rig> {
         assert_eq!(rows, self.rows, "{said}: rows of migrations");
     }
 
-    /// Runs `word`, killed at this commit, then resumes it, perhaps killed `again`, to its end: nothing that was told is lost. False
-    /// when it made no such commit.
+    /// Runs `word`, killed at this commit, and resumed, perhaps killed `again`, to its end. False when it made no such commit.
     fn point(&mut self, word: &str, at: &str, again: Option<&str>) -> bool {
         let assignment = inputs(&[&format!("release={word}")]);
         let run = [&["run"], &assignment.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat();
-        let killed = self.sealock.events(&[&run[..], &["--die-at", at]].concat());
-        if killed.code != -1 {
-            self.judge(word, &killed, at);
-            return false;
-        }
-        let mut told = vec![killed];
-        let resumed = again.map(|again| self.sealock.events(&["resume", "--die-at", again]));
-        // There may be no run yet.
-        told.extend(resumed.filter(|ended| ended.code != 2));
-        let code = match told.last() {
-            Some(Ended { code: code @ (0 | 10), .. }) => *code,
-            _ => self.finish(&run, &mut told),
-        };
-        let said = format!("{at}, then {again:?}");
-        let shown = self.sealock.events(&["show"]);
-        let kept: HashSet<&str> = shown.events().collect();
-        for line in told.iter().flat_map(Ended::events) {
-            assert!(kept.contains(line), "{said}: lost {line}");
-        }
-        let text = told.pop().map(|last| last.text).unwrap_or_default();
-        self.judge(word, &Ended { code, text }, &said);
-        true
-    }
-
-    /// Resumes what was killed, or runs it anew where nothing was told of it, and gives how it ended.
-    fn finish(&self, run: &[&str], told: &mut Vec<Ended>) -> i32 {
-        let is_told = told.iter().any(|ended| ended.events().next().is_some());
-        let mut ended = self.sealock.events(&["resume"]);
-        if ended.code == 2 {
-            assert!(ended.text.contains("E-RUN-UNKNOWN"), "{}", ended.text);
-            if is_told {
-                // Its end was in the record already.
-                let shown = self.sealock.events(&["show"]);
-                let last = shown.events().last().unwrap_or_default();
-                assert!(last.contains(r#""run-finished""#) && last.contains(r#""success""#), "it was lost: {last}");
-                return 0;
-            }
-            ended = self.sealock.events(run);
-        }
-        let code = ended.code;
-        told.push(ended);
-        code
-    }
-}
-
-/// The points of a sweep that the environment asks for.
-enum Points {
-    /// These, in turn, until the delivery makes no such commit.
-    Listed(Vec<String>),
-    /// So many that this seed draws; of those every second is killed again while it is resumed.
-    Drawn { count: u64, seed: u64 },
-}
-
-impl Points {
-    #[expect(clippy::disallowed_methods, reason = "the sweep is asked for by its environment")]
-    fn asked() -> Self {
-        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-        if let Some(count) = number("SEALOCK_DELIVERY_COUNT") {
-            return Self::Drawn { count, seed: number("SEALOCK_DELIVERY_SEED").unwrap_or(1) };
-        }
-        Self::Listed(match std::env::var("SEALOCK_DELIVERY_POINTS").ok().as_deref() {
-            None => SAMPLE.map(str::to_owned).to_vec(),
-            Some("all") => (1..COMMITS_MAX).flat_map(|n| [format!("{n}:before"), format!("{n}:after")]).collect(),
-            Some(listed) => listed.split(',').map(str::to_owned).collect(),
-        })
-    }
-
-    /// So many of them are commits, unless something is wrong with the sweep.
-    fn least(&self) -> u64 {
-        match self {
-            Self::Listed(_) => 4,
-            Self::Drawn { count, .. } => count / 2,
-        }
-    }
-
-    /// Sweeps over them; gives how many were commits.
-    fn sweep(self, scene: &mut Scene<'_>) -> u64 {
-        let mut killed = 0;
-        match self {
-            Self::Listed(points) => {
-                for at in points {
-                    if !scene.point(&format!("k{killed}"), &at, None) {
-                        break;
-                    }
-                    killed += 1;
-                }
-            }
-            Self::Drawn { count, seed } => {
-                let mut dice = Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-                // As many as a delivery makes at most; that is found out when one goes through.
-                let mut most = 40;
-                for number in 0..count {
-                    let at = dice.point(most);
-                    let again = (dice.below(2) == 0).then(|| dice.point(most));
-                    if scene.point(&format!("k{number}"), &at, again.as_deref()) {
-                        killed += 1;
-                    } else {
-                        most = at.split(':').next().and_then(|n| n.parse().ok()).map_or(most, |n: u64| n - 1);
-                    }
-                }
-            }
-        }
-        killed
+        let swept = killed_and_resumed(&self.sealock, &run, at, again);
+        self.judge(word, &swept.ended, &format!("{at}, then {again:?}"));
+        swept.is_killed
     }
 }
 
@@ -217,11 +115,8 @@ impl Points {
 fn killed_at_its_commits_a_delivery_ends_on_one_release_with_every_effect_once() {
     let rig = Rig::take();
     let mut scene = Scene::new(&rig);
-    let points = Points::asked();
-    let least = points.least();
-    let killed = points.sweep(&mut scene);
+    let killed = Points::asked(&SAMPLE).sweep(|number, at, again| scene.point(&format!("k{number}"), at, again));
     println!("{killed} points over a delivery to two targets: nothing told is lost, nothing doubled, nothing between");
-    assert!(killed >= least, "only {killed} points were commits");
 }
 
 /// Kills a run when `moment` has come on a target, and resumes it.

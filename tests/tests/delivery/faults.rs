@@ -1,9 +1,7 @@
 //! Machines and programs that go away in the middle of a deployment: the plug, a restart, the engine, the registry, and the runner itself,
 //! asleep for longer than its lease. Wherever it happens, both targets end on one release.
 
-use std::process::Command;
-
-use e2e::{Ended, Rig, Sealock, Target};
+use e2e::{Ended, Killed, Rig, Sealock, Target};
 
 use super::support::{SMALL, assert_nothing_deployed, assert_runs, release, small};
 
@@ -98,38 +96,6 @@ fn a_machine_without_power_is_left_out_and_put_right_by_the_next_deployment() {
     assert_put_right(&rig, &sealock);
 }
 
-/// The registry of the rig, which is killed and started again: by its own recorded command.
-struct Registry {
-    words: Vec<String>,
-    record: std::path::PathBuf,
-}
-
-impl Registry {
-    fn kill(rig: &Rig) -> Self {
-        let record = std::path::Path::new(&rig.setting("STATE")).join("run/registry-login");
-        let line = std::fs::read_to_string(&record).expect("the rig records its processes");
-        let pid = line.split(' ').next().expect("a pid").to_owned();
-        let words = std::fs::read(format!("/proc/{pid}/cmdline")).expect("the registry runs");
-        let words = words.split(|byte| *byte == 0).filter(|word| !word.is_empty());
-        let words = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-        let killed = Command::new("kill").args(["-s", "KILL", &pid]).status().expect("kill runs");
-        assert!(killed.success(), "the registry could not be killed");
-        Self { words, record }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // The rig's own way to start a program, so that it is found and stopped like any other.
-        let folder = e2e::rig::tests_folder().join("rig");
-        let script = "RIG=$1; source \"$RIG/lib/rig.sh\"; shift; process_start registry-login \"$@\"; \
-                      process_wait 10 registry-login registry_listens \"$REGISTRY_LOGIN\"";
-        let started = Command::new("bash").args(["-c", script, "bash"]).arg(folder).args(&self.words).status();
-        let is_up = started.is_ok_and(|status| status.success());
-        assert!(is_up || std::thread::panicking(), "it was not started again; its record is {}", self.record.display());
-    }
-}
-
 #[test]
 fn a_registry_that_is_lost_after_the_push_changes_nothing() {
     let rig = Rig::take();
@@ -137,7 +103,7 @@ fn a_registry_that_is_lost_after_the_push_changes_nothing() {
     let (_repository, sealock) = small(&rig);
     let running = sealock.start(&["small", "--input", "release=one", "--input", "pause=4"]);
     rig.target("web2").wait_for("test -e /opt/small/.sealock/lease");
-    let registry = Registry::kill(&rig);
+    let registry = Killed::registry(&rig);
     let ended = running.end();
     drop(registry);
     ended.expect(6).saying("E-TARGET-PULL");

@@ -2,10 +2,10 @@
 
 use e2e::{Repository, Rig, Sealock, Target};
 
-const LUDENG: &str = "/opt/ludeng";
+pub(crate) const LUDENG: &str = "/opt/ludeng";
 
 /// What an administrator does once on each host: the application's README.
-fn set_up(target: &Target<'_>) {
+pub(crate) fn set_up(target: &Target<'_>) {
     let folder = e2e::rig::tests_folder().join("apps/ludeng/server");
     for (file, mode, path) in [
         ("ludeng@.service", "0644", "/etc/systemd/system/ludeng@.service"),
@@ -19,7 +19,7 @@ fn set_up(target: &Target<'_>) {
 }
 
 /// ludeng's pipeline with its application, as one repository.
-fn ludeng() -> Repository {
+pub(crate) fn ludeng() -> Repository {
     let repository = Repository::of("apps/ludeng");
     let pipeline = e2e::rig::tests_folder().join("../pipelines/ludeng.yml");
     repository.write("pipelines/ludeng.yml", &std::fs::read_to_string(pipeline).expect("the pipeline"));
@@ -29,7 +29,7 @@ fn ludeng() -> Repository {
 
 /// What one target says about ludeng, from inside and from outside.
 #[track_caller]
-fn assert_runs(target: &Target<'_>, id: &str, release: &str) {
+pub(crate) fn assert_runs(target: &Target<'_>, id: &str, release: &str) {
     assert_eq!(target.current(LUDENG).as_deref(), Some(id), "{}", target.name);
     let mut ports = std::collections::BTreeSet::new();
     for _ in 0..8 {
