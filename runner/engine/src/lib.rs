@@ -43,5 +43,5 @@ mod wanted;
 pub use deployments::targets;
 pub use past::Past;
 pub use retention::{RetentionError, prune};
-pub use run::{RunEnd, RunSpec, resume, roll_back, run};
+pub use run::{LastLook, RunEnd, RunSpec, resume, roll_back, run};
 pub use shared::Settings;

@@ -130,8 +130,11 @@ impl Room {
         Ok(room)
     }
 
-    /// Ends container and services.
+    /// Ends container and services, after a last look at the workspace where one is wanted.
     pub(crate) async fn close(mut self, shared: &Shared) {
+        if let Some(look) = &shared.last_look {
+            look(self.view.path());
+        }
         let services = self.services.take();
         for service in services.iter().flat_map(Services::services) {
             shared.recorder.tell(service_event(&self.stage, &service.name, ServiceState::Stopped, None));

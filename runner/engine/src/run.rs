@@ -1,6 +1,7 @@
 //! A run, from its acceptance to its last event.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -57,6 +58,8 @@ pub struct RunSpec {
     pub extra_roots: Vec<u8>,
     /// What answers the requests of steps in place of every server, in a test of a plugin.
     pub origin: Option<Arc<dyn Origin>>,
+    /// Sees each stage's workspace when its steps have ended, in a test of a plugin.
+    pub last_look: Option<LastLook>,
     /// What native commands are given: search path, tool chains.
     pub host_env: Vec<(String, String)>,
     /// What it is for.
@@ -66,6 +69,9 @@ pub struct RunSpec {
     /// How many stages run at once.
     pub jobs: usize,
 }
+
+/// Looks at a workspace before it is gone.
+pub type LastLook = Arc<dyn Fn(&Path) + Send + Sync>;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -199,6 +205,7 @@ async fn within(
         engine,
         targets,
         host_env: spec.host_env,
+        last_look: spec.last_look,
         settings: spec.settings,
         epochs: AtomicU64::new(1),
         opened: Mutex::default(),

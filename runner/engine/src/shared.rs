@@ -19,6 +19,7 @@ use serde_json::{Map, Value as Json};
 use crate::machine::StageId;
 use crate::recorder::{RecordError, Recorder};
 use crate::room::Room;
+use crate::run::LastLook;
 use crate::telling::Teller;
 
 /// What a run is given once and shares.
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) targets: Arc<TargetsHandler>,
     /// What native commands of the host are given: search path, tool chains.
     pub(crate) host_env: Vec<(String, String)>,
+    /// Sees each stage's workspace when its steps have ended.
+    pub(crate) last_look: Option<LastLook>,
     pub(crate) settings: Settings,
     /// Every desk of the run has another one.
     pub(crate) epochs: AtomicU64,

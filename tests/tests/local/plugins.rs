@@ -176,6 +176,74 @@ fn a_scenario_answers_for_the_servers_and_reaches_no_network() {
 }
 
 #[test]
+fn a_scenario_looks_at_the_files_that_a_step_left() {
+    let scene = repository();
+    scene.write("g/p.wasm", fs::read(guest("guest_hostile.wasm")).expect("it is built"));
+    let scenario = |name: &str, rest: &str| {
+        let given = "[with]\nattack = \"write\"\nat = \"out/new.txt\"\n[allow]\nfiles.write = [\"out/**\"]\n";
+        scene.write(&format!("g/scenarios/{name}/workspace/out/kept.txt"), "one\ntwo\n");
+        scene.write(
+            &format!("g/scenarios/{name}/scenario.toml"),
+            format!("{given}[expect]\noutcome = \"success\"\n{rest}"),
+        );
+    };
+    let file = |path: &str, rest: &str| format!("[[expect.files]]\npath = \"out/{path}\"\n{rest}\n");
+    let good = [
+        file("new.txt", "content = \"written\""),
+        file("new.txt", "contains = [\"writ\", \"ten\"]"),
+        file("kept.txt", "content = \"one\\ntwo\\n\""),
+        file("no.txt", "absent = true"),
+    ];
+    let bad = [
+        file("new.txt", "content = \"kept\""),
+        file("new.txt", "absent = true"),
+        file("no.txt", "contains = [\"x\"]"),
+        file("kept.txt", "content = \"one\\ntoo\\n\""),
+    ];
+    scenario("good", &good.concat());
+    scenario("bad", &bad.concat());
+    let (exit, out, err) = plugin(&scene, &["test", "g", "--component", "g/p.wasm"]);
+    assert_eq!(exit, 1, "{out}{err}");
+    for line in [
+        "pass  good",
+        "FAIL  bad",
+        "scenario.toml:8: the file out/new.txt, line 1: expected \"kept\", found \"written\"",
+        "scenario.toml:11: the file out/new.txt: expected no such file, found \"written\"",
+        "scenario.toml:14: the file out/no.txt: expected a part \"x\", found no such file",
+        "scenario.toml:17: the file out/kept.txt, line 2: expected \"too\\n\", found \"two\\n\"",
+    ] {
+        assert!(out.contains(line), "no `{line}` in {out}");
+    }
+
+    scenario("bad", "[[expect.files]]\npath = \"../../notes.txt\"\n");
+    let (exit, _, err) = plugin(&scene, &["test", "g", "--component", "g/p.wasm"]);
+    assert_eq!(exit, 2, "{err}");
+    assert!(err.contains("E-PLUGIN-SCENARIO") && err.contains("../../notes.txt"), "{err}");
+}
+
+#[test]
+fn a_scenario_looks_at_how_far_a_step_said_that_it_was() {
+    let scene = repository();
+    scene.write("g/p.wasm", fs::read(guest("guest_polite.wasm")).expect("it is built"));
+    let scenario = |name: &str, progress: &str| {
+        let given = "[with]\ngreeting = \"hello\"\nnames = [\"Ada\"]\n[expect]\noutcome = \"success\"\n";
+        scene.write(&format!("g/scenarios/{name}/scenario.toml"), format!("{given}{progress}"));
+    };
+    scenario("good", "[[expect.progress]]\ndone = 1\ntotal = 2\nmessage = \"hal\"\n");
+    scenario("none", "progress = []\n");
+    scenario("other", "[[expect.progress]]\ndone = 2\n");
+    let (exit, out, err) = plugin(&scene, &["test", "g", "--component", "g/p.wasm"]);
+    assert_eq!(exit, 1, "{out}{err}");
+    for line in [
+        "pass  good",
+        "scenario.toml:6: the progress: expected 0 times, found [\"1 of 2: half\"]",
+        "scenario.toml:6: progress 1: its done: expected 2, found 1",
+    ] {
+        assert!(out.contains(line), "no `{line}` in {out}");
+    }
+}
+
+#[test]
 fn a_manifest_is_put_into_a_component_that_brings_none() {
     let scene = repository();
     let program = fs::read(guest("guest-program.wasm")).expect("it is built");

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use rustix::process::Signal;
 use sealock_broker::containers::Engine;
 use sealock_broker::http::Origin;
-use sealock_engine::{Past, RunEnd, RunSpec, Settings};
+use sealock_engine::{LastLook, Past, RunEnd, RunSpec, Settings};
 use sealock_events::{FanOut, Goal as Purpose};
 use sealock_journal::{FullDisk, Journal, RunHead, RunLog};
 use sealock_plan::{Keep, Plan};
@@ -23,7 +23,7 @@ use crate::environment::Process;
 use crate::failure::{Failure, chain};
 use crate::native::Native;
 use crate::planning::{PlanArgs, Prepared, Repository};
-use crate::scenario::Servers;
+use crate::scenario;
 use crate::secrets::SecretArgs;
 use crate::shell::Shell;
 use crate::usage::Usage;
@@ -55,6 +55,9 @@ pub(crate) enum Goal {
     /// Go on with a run where its record ends.
     Resume(Box<Begun>),
 }
+
+/// What answers in place of servers, and what looks at the files that a step left: in a test of a plugin.
+type Rehearsed = (Arc<dyn Origin>, LastLook);
 
 /// A run that is begun in the state directory.
 pub(crate) struct Begun {
@@ -105,7 +108,8 @@ pub(crate) struct RunArgs {
     /// Stop this process and its group by SIGSTOP there instead: what `cargo xtask crash --faults` does
     #[arg(long, value_name = "N:before|N:after", hide = true, conflicts_with = "die_at")]
     stop_at: Option<AtCommit>,
-    /// Answer every request of a component from this file, and reach no server: what `sealock plugin test` does
+    /// Answer every request of a component from this file, reach no server, and keep what became of the files that it
+    /// names: what `sealock plugin test` does
     #[arg(long, value_name = "FILE", hide = true)]
     rehearsal: Option<PathBuf>,
     /// Where the Docker engine listens
@@ -255,6 +259,7 @@ impl RunArgs {
         let log = RunLog::open(&state, &run).map_err(|error| in_state(error.code(), &error, &state))?;
 
         let native = Native::from(|name| process.variable(name));
+        let (origin, last_look) = self.rehearse(shell)?.unzip();
         let engine = self.engine()?;
         let host = process.host(&native, &checkout, engine.socket());
         let spec = RunSpec {
@@ -271,7 +276,8 @@ impl RunArgs {
             host: Arc::new(host),
             engine,
             extra_roots: process.extra_roots(),
-            origin: self.origin(shell)?,
+            origin,
+            last_look,
             host_env: native.env,
             goal: purpose,
             settings: self.settings(&process, past.as_ref(), uncommitted),
@@ -295,12 +301,13 @@ impl RunArgs {
         Ok(vault)
     }
 
-    fn origin(&self, shell: &Shell) -> Result<Option<Arc<dyn Origin>>, Failure> {
+    fn rehearse(&self, shell: &Shell) -> Result<Option<Rehearsed>, Failure> {
         let Some(file) = self.rehearsal.as_deref().map(|file| shell.path(file)) else { return Ok(None) };
         // A scenario ends with whoever waits for it, however that ends.
         let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
         let unread = |error| Failure::new("E-FILE-READ", format!("{}: {error}", file.display()));
-        Ok(Some(Arc::new(Servers::open(&file).map_err(unread)?)))
+        let (servers, last_look) = scenario::rehearse(&file).map_err(unread)?;
+        Ok(Some((Arc::new(servers), last_look)))
     }
 
     fn engine(&self) -> Result<Engine, Failure> {

@@ -1,7 +1,11 @@
 //! What a run told of its one step, gathered from its events.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use serde_json::{Map, Value};
 
+use super::files::Found;
 use super::served::Made;
 
 /// What was heard of the step.
@@ -23,6 +27,10 @@ pub(crate) struct Heard {
     pub denied: Vec<String>,
     /// The requests that it made.
     pub requests: Vec<Made>,
+    /// What became of the files that were looked at; none of them when the step never ran.
+    pub files: BTreeMap<PathBuf, Found>,
+    /// How far it said that it was.
+    pub progress: Vec<Value>,
     /// Its log.
     pub log: Vec<String>,
     /// Its summary.
@@ -56,6 +64,7 @@ impl Heard {
             "output" => {
                 self.outputs.insert(text("name").unwrap_or_default(), event["value"].clone());
             }
+            "progress" => self.progress.push(event),
             "annotation" => self.annotations.push(event),
             "step-finished" => self.end(&event),
             _ => {}

@@ -9,6 +9,7 @@
 //! real ones, and what is compared is what the run told as events. Only servers are not real: what they answer is written
 //! in the scenario.
 
+mod files;
 mod heard;
 mod served;
 mod told;
@@ -26,10 +27,11 @@ use serde_json::{Map, Value};
 use crate::content;
 use crate::failure::{Failure, toml_problem};
 use crate::project::line_in;
-use served::{Request, Served};
+use files::ExpectedFile;
+use sealock_engine::LastLook;
+use served::{Rehearsal, Request, Served, Servers};
 
 pub(crate) use heard::Heard;
-pub(crate) use served::Servers;
 pub(crate) use trial::Trial;
 pub(crate) use watch::Interrupt;
 
@@ -51,6 +53,16 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
+    /// Everything that is not as expected, one line each, with its place in `scenario.toml`.
+    pub(crate) fn differences(&self, heard: &Heard) -> Vec<String> {
+        let place = |at: Vec<String>| {
+            let path = [vec!["expect".to_owned()], at].concat();
+            line_in(&self.text, &path).unwrap_or(1)
+        };
+        let differences = self.script.expect.differences(heard).into_iter();
+        differences.map(|found| format!("{FILE}:{}: {}", place(found.at), found.text)).collect()
+    }
+
     /// Inputs that the plugin does not have, with their place in `scenario.toml`.
     pub(crate) fn unknown_inputs(&self, manifest: &Manifest) -> Vec<String> {
         let known = || manifest.inputs.keys().map(String::as_str);
@@ -118,6 +130,11 @@ pub(crate) struct Expected {
     pub groups: Option<Vec<String>>,
     /// The requests that were made, all of them, in order.
     pub requests: Option<Vec<Request>>,
+    /// Files of the workspace, as the step left them; others are not looked at.
+    #[serde(default)]
+    pub files: Vec<ExpectedFile>,
+    /// How far it said that it was, all of it, in order.
+    pub progress: Option<Vec<Progress>>,
 }
 
 /// How a step ends.
@@ -136,7 +153,8 @@ impl Script {
     /// Checks what the form of the file does not say.
     fn settle(&mut self) -> Result<(), String> {
         self.http.iter_mut().try_for_each(Served::settle)?;
-        self.expect.requests.iter_mut().flatten().try_for_each(Request::settle)
+        self.expect.requests.iter_mut().flatten().try_for_each(Request::settle)?;
+        self.expect.files.iter().try_for_each(ExpectedFile::check)
     }
 }
 
@@ -165,6 +183,28 @@ pub(crate) struct Annotation {
     pub file: Option<String>,
     /// From 1.
     pub line: Option<u64>,
+}
+
+/// What a step must have said of how far it is; of what is left out nothing is expected.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Progress {
+    /// So much is done.
+    pub done: Option<u64>,
+    /// Of so much.
+    pub total: Option<u64>,
+    /// Part of what it says.
+    pub message: Option<String>,
+}
+
+/// What a scenario's run needs of the file that `plugin test` wrote: servers, and who looks at the files.
+///
+/// # Errors
+///
+/// When the file is not one, or requests cannot be recorded.
+pub(crate) fn rehearse(file: &Path) -> std::io::Result<(Servers, LastLook)> {
+    let stage = Rehearsal::read(file)?;
+    Ok((Servers::of(&stage)?, files::last_look(stage)))
 }
 
 /// Every scenario below `folder`, by name; only the one called `only`, when there is one to be.

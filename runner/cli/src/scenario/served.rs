@@ -151,9 +151,22 @@ pub(crate) struct Rehearsal {
     pub answers: Vec<Served>,
     /// Where requests are recorded, a line each.
     pub asked: PathBuf,
+    /// The files to look at when the step has ended.
+    pub looked_at: Vec<PathBuf>,
+    /// Where it is recorded what became of them.
+    pub seen: PathBuf,
 }
 
 impl Rehearsal {
+    /// From a file that `plugin test` wrote.
+    ///
+    /// # Errors
+    ///
+    /// When the file is not one.
+    pub(crate) fn read(file: &Path) -> std::io::Result<Self> {
+        Ok(serde_json::from_slice(&std::fs::read(file)?)?)
+    }
+
     /// The requests that were recorded.
     pub(crate) fn made(&self) -> Vec<Made> {
         let lines = std::fs::read_to_string(&self.asked).unwrap_or_default();
@@ -178,15 +191,14 @@ struct Told {
 }
 
 impl Servers {
-    /// From a file that `plugin test` wrote.
+    /// Those of a rehearsal.
     ///
     /// # Errors
     ///
-    /// When the file is not one, or requests cannot be recorded.
-    pub(crate) fn open(file: &Path) -> std::io::Result<Self> {
-        let stage: Rehearsal = serde_json::from_slice(&std::fs::read(file)?)?;
+    /// When requests cannot be recorded.
+    pub(crate) fn of(stage: &Rehearsal) -> std::io::Result<Self> {
         let told = Told { record: File::create(&stage.asked)?, count: 0, times: HashMap::new() };
-        Ok(Self { answers: stage.answers, told: Mutex::new(told) })
+        Ok(Self { answers: stage.answers.clone(), told: Mutex::new(told) })
     }
 
     fn find(&self, asked: &Asked<'_>, time: usize) -> Option<&Served> {
@@ -241,10 +253,11 @@ mod tests {
 
     fn servers(folder: &Path, answers: &str) -> Servers {
         let answers: Vec<Served> = serde_json::from_str(answers).expect("good answers");
-        let stage = Rehearsal { answers, asked: folder.join("asked") };
-        let file = folder.join("stage.json");
-        std::fs::write(&file, serde_json::to_string(&stage).expect("it prints")).expect("the folder is ours");
-        Servers::open(&file).expect("it was written")
+        Servers::of(&stage(folder, answers)).expect("the folder is ours")
+    }
+
+    fn stage(folder: &Path, answers: Vec<Served>) -> Rehearsal {
+        Rehearsal { answers, asked: folder.join("asked"), looked_at: Vec::new(), seen: folder.join("seen") }
     }
 
     fn get(url: &str) -> Asked<'_> {
@@ -260,8 +273,7 @@ mod tests {
         let found = [status("http://a/"), status("http://b/"), status("http://a/"), status("http://a/")];
         assert_eq!(found, [Ok(503), Err("E-HTTP-DNS".to_owned()), Ok(200), Ok(200)]);
         assert_eq!(status("http://c/"), Err("E-SCENARIO-REQUEST".to_owned()));
-        let stage = Rehearsal { answers: Vec::new(), asked: folder.path().join("asked") };
-        assert_eq!(stage.made().len(), 5, "what has no answer was asked all the same");
+        assert_eq!(stage(folder.path(), Vec::new()).made().len(), 5, "what has no answer was asked all the same");
     }
 
     #[test]

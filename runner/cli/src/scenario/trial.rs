@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::served::Rehearsal;
 use super::watch::{Ended, Interrupt, watch};
-use super::{Heard, Scenario};
+use super::{Heard, Scenario, files};
 use crate::failure::Failure;
 use crate::shell::Shell;
 
@@ -48,7 +48,12 @@ impl Trial {
         let folder = tempfile::tempdir().map_err(broken)?;
         let repository = folder.path().join("repository");
         furnish(&repository, scenario, component).map_err(broken)?;
-        let stage = Rehearsal { answers: scenario.script.http.clone(), asked: folder.path().join("asked.jsonl") };
+        let stage = Rehearsal {
+            answers: scenario.script.http.clone(),
+            asked: folder.path().join("asked.jsonl"),
+            looked_at: scenario.script.expect.files.iter().map(|file| file.path.clone()).collect(),
+            seen: folder.path().join("seen.json"),
+        };
         let rehearsal = folder.path().join("rehearsal.json");
         std::fs::write(&rehearsal, json!(stage).to_string()).map_err(broken)?;
         let mut run = command(shell, folder.path(), &repository)?;
@@ -71,10 +76,11 @@ impl Trial {
         };
         let mut heard = Heard::from_lines(&out);
         heard.requests = stage.made();
+        heard.files = files::seen(&stage);
         let mut log = heard.log.clone();
         log.extend(heard.denied.iter().cloned());
         log.extend(err.lines().map(str::to_owned));
-        let mut differences = scenario.script.expect.differences(&heard);
+        let mut differences = scenario.differences(&heard);
         if is_late {
             differences.insert(0, "the scenario took too long, and was ended".to_owned());
         }
