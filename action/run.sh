@@ -84,6 +84,12 @@ give another \`version\`, \`version: source\`, or a \`binary\` that is there alr
 arguments_read() {
   local line words
   arguments=(run --format github --triggered)
+  case ${INPUT_RESUME:-false} in
+    true) arguments+=(--resume) ;;
+    false) ;;
+    *) fail 2 "\`resume\`: $INPUT_RESUME is neither true nor false" ;;
+  esac
+  [[ -z ${INPUT_STATE:-} ]] || arguments+=("--state=$INPUT_STATE")
   [[ -z ${INPUT_STAGE:-} ]] || arguments+=("--stage=$INPUT_STAGE")
   while IFS= read -r line; do
     line=${line#"${line%%[![:space:]]*}"}
@@ -111,7 +117,7 @@ main() {
   arguments_read
   cd "${INPUT_WORKING_DIRECTORY:-.}" 2>/dev/null || fail 2 "\`working-directory\`: $INPUT_WORKING_DIRECTORY is not there"
   [[ -z ${GITHUB_OUTPUT:-} ]] || printf 'binary=%s\n' "$binary" >>"$GITHUB_OUTPUT"
-  unset INPUT_PIPELINE INPUT_STAGE INPUT_INPUTS INPUT_VERSION INPUT_BINARY INPUT_WORKING_DIRECTORY INPUT_ARGS
+  unset INPUT_PIPELINE INPUT_STAGE INPUT_INPUTS INPUT_VERSION INPUT_BINARY INPUT_WORKING_DIRECTORY INPUT_RESUME INPUT_STATE INPUT_ARGS
   [[ -z ${SEALOCK_SECRETS:-} ]] || export SEALOCK_SECRETS
   exec "$binary" "${arguments[@]}"
 }

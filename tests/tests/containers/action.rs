@@ -113,6 +113,28 @@ fn a_pipeline_whose_on_does_not_take_the_event_is_not_started() {
     }
 }
 
+/// The first job dies as one does whose machine is taken away: nothing of its run is told to end.
+#[test]
+fn the_next_job_goes_on_with_what_a_killed_one_left() {
+    let workflow = workflow();
+    let binary = workflow.binary().trim_end().to_owned() + " ${{ vars.ALSO }}\n";
+    // A runner of one's own has its checkout where it was; this workflow runner does not.
+    let folder = workflow.repository().path().display().to_string();
+    let state = workflow.folder().join("state").display().to_string();
+    workflow.write(
+        &format!(
+            "{binary}working-directory: {folder}\nstate: {state}\nresume: ${{{{ vars.RESUME }}}}\nsecrets: KEY=${{{{ secrets.KEY }}}}\n"
+        ),
+        ECHO,
+    );
+    let killed = workflow.run(&["push", "--var", "ALSO=--die-at 6:after", "--var", "RESUME=false"]).expect(1);
+    assert_eq!(killed.value("read-result="), "failure");
+    let told = workflow.run(&["push", "--var", "RESUME=true"]).expect(0).saying("goes on with run 01");
+    assert_eq!(told.value("read-result="), "success");
+    assert_eq!(told.value("read-outputs="), r#"{"greet":{"greeting":"hello nobody"}}"#);
+    told.not_saying(SECRET);
+}
+
 #[test]
 fn a_pipeline_that_is_wrong_fails_before_anything_runs() {
     let workflow = workflow();
@@ -297,8 +319,10 @@ fn script(inputs: &[(&str, &str)]) -> (Option<i32>, String) {
 
 #[test]
 fn what_the_workflow_gives_becomes_words_of_the_command_and_nothing_else() {
-    let words: [(&[(&str, &str)], &str); 5] = [
+    let words: [(&[(&str, &str)], &str); 7] = [
         (&[], ""),
+        (&[("INPUT_RESUME", "true"), ("INPUT_STATE", "-a b")], " --resume --state=-a b"),
+        (&[("INPUT_RESUME", "false")], ""),
         (&[("INPUT_STAGE", "build"), ("INPUT_PIPELINE", "-x")], " --stage=build -- -x"),
         (&[("INPUT_INPUTS", "  a=1 2\r\n\n b=$(id)\n")], " --input=a=1 2 --input=b=$(id)"),
         (&[("INPUT_ARGS", "--jobs 2 --cache 'a  b' \"$HOME\"")], " --jobs 2 --cache a  b $HOME"),
@@ -314,6 +338,7 @@ fn what_the_workflow_gives_becomes_words_of_the_command_and_nothing_else() {
 fn an_input_that_cannot_be_used_is_one_line_and_nothing_is_run() {
     let refused = [
         ("INPUT_ARGS", "--cache 'a", "`args`: a quote is not closed"),
+        ("INPUT_RESUME", "yes", "`resume`: yes is neither true nor false"),
         ("INPUT_BINARY", "/nowhere/sealock", "`binary`: /nowhere/sealock is not there, or is no program"),
         ("INPUT_BINARY", "/etc/passwd", "`binary`: /etc/passwd is not there, or is no program"),
         ("INPUT_WORKING_DIRECTORY", "no%where\n::x", "`working-directory`: no%25where%0A::x is not there"),

@@ -97,6 +97,83 @@ fn the_next_run_says_that_one_was_interrupted() {
 }
 
 #[test]
+fn a_run_that_is_to_go_on_does_and_else_begins() {
+    let scene = killed(&unique("run-resume"));
+    let first = run_of(&scene);
+    // Another pipeline is another request; the one that was killed is told all the same.
+    scene.write("pipelines/other.yml", "name: other\nstages: { s: { steps: [{ run: 'true' }] } }\n");
+    let line = format!("run {first} of three was interrupted: sealock resume {first}");
+    let told = scene.call(&["run", "other", "--resume", "--format", "jsonl"]);
+    told.exits(0).says(&line);
+    assert_eq!(told.of("run-started").len(), 1, "{}", told.stdout);
+
+    let told = going_on(&scene, &[]);
+    told.exits(0).says(&format!("goes on with run {first} of three"));
+    assert_eq!((told.log("first"), told.log("second")), (list(&["a", "b", "b", "half"]), list(&["hello, world"])));
+    assert_eq!(text(&told.of("run-resumed")[0]["run"]), first);
+}
+
+fn going_on(scene: &Scene, arguments: &[&str]) -> Told {
+    scene.call(&[&["run", "--resume", "--format", "jsonl"], arguments].concat())
+}
+
+fn list(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+#[test]
+fn a_run_that_is_to_go_on_is_refused_where_its_file_has_changed() {
+    let scene = killed(&unique("run-resume-changed"));
+    let before = std::fs::read_to_string(scene.repo().join("pipelines/main.yml")).expect("it is there");
+    scene.write("pipelines/main.yml", before.replace("$WORD, world", "$WORD, moon"));
+    going_on(&scene, &[]).exits(2).says("E-RUN-CHANGED").says("stages[second].steps[1]").says("moon");
+    scene.write("pipelines/main.yml", before);
+    // Nothing was made of it: it is there to be gone on with.
+    going_on(&scene, &[]).exits(0).says("goes on with run");
+}
+
+/// A stage that hangs for one input, unless the workspace says otherwise.
+fn hangs_for_ada(marker: &str) -> String {
+    let (start, end) = marker.split_at(4);
+    format!(
+        r#"
+name: asked
+inputs: {{ who: {{ default: nobody }} }}
+stages:
+  s:
+    steps:
+      - env: {{ WHO: "${{{{ inputs.who }}}}" }}
+        run: if [ "$WHO" = Ada ] && [ ! -e again ]; then sh -c 'while :; do sleep 0.1; done' {start}''{end}; fi
+"#
+    )
+}
+
+#[test]
+fn a_run_that_was_asked_for_otherwise_is_another_one() {
+    let marker = unique("run-resume-asked");
+    let scene = Scene::new(&hangs_for_ada(&marker));
+    let mut child = hung(&scene, &marker, &["run", "--input", "who=Ada", "--format", "jsonl"]);
+    child.kill().and_then(|()| child.wait()).expect("it is ours");
+    until("its processes to be dead", || processes_with(&marker).is_empty());
+    let first = run_of(&scene);
+    let begins = |told: &Told| {
+        told.exits(0);
+        assert_ne!(text(&told.of("run-started")[0]["run"]), first, "{}", told.stdout);
+    };
+    begins(&scene.run(&["--resume"]));
+    begins(&scene.run(&["--resume", "--input", "who=Bob"]));
+    // Of another commit it is another request too.
+    scene.write("again", "");
+    scene.commit();
+    begins(&scene.run(&["--resume", "--input", "who=Ada"]));
+    scene.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    // A younger one that is over stands in its place.
+    scene.write("again", "");
+    begins(&scene.run(&["--input", "who=Ada"]));
+    begins(&scene.run(&["--resume", "--input", "who=Ada"]));
+}
+
+#[test]
 fn a_state_directory_of_another_machine_is_noticed() {
     let scene = killed(&unique("of-another-machine"));
     let run = run_of(&scene);
@@ -106,7 +183,8 @@ fn a_state_directory_of_another_machine_is_noticed() {
     std::fs::write(&note, another).expect("written");
     let refused = scene.call(&["resume"]);
     refused.exits(2).says("E-RUN-ELSEWHERE").says("build-7").says(&format!("sealock resume {run} --elsewhere"));
-    resumed(&scene, &["--elsewhere"]).exits(0);
+    going_on(&scene, &[]).exits(2).says("E-RUN-ELSEWHERE");
+    going_on(&scene, &["--elsewhere"]).exits(0);
     assert_eq!(std::fs::read_to_string(&note).expect("noted anew"), here);
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod status;
+mod unfinished;
 pub(crate) mod unlock;
 pub(crate) mod update;
 pub(crate) mod version;

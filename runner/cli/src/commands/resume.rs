@@ -28,6 +28,17 @@ use crate::{output, policy};
 pub(crate) struct Resume {
     /// A run's id, or its beginning
     run: Option<String>,
+    /// What of it.
+    #[command(flatten)]
+    going_on: GoingOn,
+    /// How to run it.
+    #[command(flatten)]
+    how: RunArgs,
+}
+
+/// What to make of a run that goes on.
+#[derive(Debug, Args)]
+pub(crate) struct GoingOn {
     /// Run this stage again from its first step, effects too, and what is behind it
     #[arg(long, value_name = "STAGE")]
     from: Vec<String>,
@@ -37,9 +48,6 @@ pub(crate) struct Resume {
     /// Go on though it began on another machine: nothing of it runs there any more
     #[arg(long)]
     elsewhere: bool,
-    /// How to run it.
-    #[command(flatten)]
-    how: RunArgs,
 }
 
 /// Reads `stage/step=applied`.
@@ -65,30 +73,10 @@ impl Resume {
     pub(crate) fn run(&self, shell: &mut Shell, process: Process) -> Result<u8, Failure> {
         output::begin(shell, self.how.format);
         let state = state_folder(shell)?;
-        let mut journal = open_journal(&state)?;
+        let journal = open_journal(&state)?;
         let repository = Repository::at(shell);
         let found = self.find(&journal, repository.root())?;
-        // From here on nobody else takes the run up.
-        let folder = RunFolder::create(&state, &found.run).map_err(|error| in_state(error.code(), &error, &state))?;
-        let found = journal.run(&found.run).map_err(unread)?;
-        self.check_result(&found)?;
-        self.check_place(&state, &found, repository.root())?;
-        let plan = stored_plan(&journal, &found)?;
-        journal.go_on(&found.run).map_err(unread)?;
-        let past = self.past(&journal, &found, &plan)?;
-        policy::load(shell)?.check(&plan)?;
-        let plugins = Plugins::of_event(shell, &repository, plan.trust, &plan.github);
-        for (name, plugin) in &plan.plugins {
-            plugins.hold(name, plugin).map_err(Failure::catalogue)?;
-        }
-        changes::refuse(shell, &repository, &found, &plan)?;
-        machine::note(&folder, repository.root())?;
-        folder.clear_steps().map_err(|error| Failure::new("E-DISK", error.to_string()))?;
-        let git = repository.git(shell, found.commit.as_deref())?;
-        let prepared = Prepared { plan, git, uncommitted: Uncommitted::default(), not_due: None };
-        self.how.refuse(&prepared)?;
-        let begun = Begun { folder, journal, past: Some(past) };
-        self.how.start(shell, &repository, prepared, process, Goal::Resume(Box::new(begun)))
+        self.going_on.go_on(&self.how, shell, process, (repository, journal, found))
     }
 
     /// The run that is named, else the newest of this repository that is not over. A rollback by hand is made again instead.
@@ -110,6 +98,49 @@ impl Resume {
         let help = "`sealock runs` lists all runs; a failed one is resumed by its id";
         Err(Failure::new("E-RUN-UNKNOWN", "no run of this repository was interrupted")
             .help(format!("{help}{}", also.unwrap_or_default())))
+    }
+}
+
+impl GoingOn {
+    /// From where the record ends; on another machine when `elsewhere`.
+    pub(super) fn where_it_ended(elsewhere: bool) -> Self {
+        Self { from: Vec::new(), settle: Vec::new(), elsewhere }
+    }
+
+    /// Goes on with the run `found`.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way; what happens after that is told by the run.
+    pub(super) fn go_on(
+        &self,
+        how: &RunArgs,
+        shell: &mut Shell,
+        process: Process,
+        (repository, mut journal, found): (Repository, Journal, RunSummary),
+    ) -> Result<u8, Failure> {
+        let state = state_folder(shell)?;
+        // From here on nobody else takes the run up.
+        let folder = RunFolder::create(&state, &found.run).map_err(|error| in_state(error.code(), &error, &state))?;
+        let found = journal.run(&found.run).map_err(unread)?;
+        self.check_result(&found)?;
+        self.check_place(&state, &found, repository.root())?;
+        let plan = stored_plan(&journal, &found)?;
+        journal.go_on(&found.run).map_err(unread)?;
+        let past = self.past(&journal, &found, &plan)?;
+        policy::load(shell)?.check(&plan)?;
+        let plugins = Plugins::of_event(shell, &repository, plan.trust, &plan.github);
+        for (name, plugin) in &plan.plugins {
+            plugins.hold(name, plugin).map_err(Failure::catalogue)?;
+        }
+        changes::refuse(shell, &repository, &found, &plan)?;
+        machine::note(&folder, repository.root())?;
+        folder.clear_steps().map_err(|error| Failure::new("E-DISK", error.to_string()))?;
+        let git = repository.git(shell, found.commit.as_deref())?;
+        let prepared = Prepared { plan, git, uncommitted: Uncommitted::default(), not_due: None };
+        how.refuse(&prepared)?;
+        let begun = Begun { folder, journal, past: Some(past) };
+        how.start(shell, &repository, prepared, process, Goal::Resume(Box::new(begun)))
     }
 
     fn check_result(&self, found: &RunSummary) -> Result<(), Failure> {
@@ -166,7 +197,7 @@ impl Resume {
 }
 
 /// The plan that the run began with, word for word.
-fn stored_plan(journal: &Journal, found: &RunSummary) -> Result<Plan, Failure> {
+pub(super) fn stored_plan(journal: &Journal, found: &RunSummary) -> Result<Plan, Failure> {
     let text = journal.plan(&found.run).map_err(unread)?;
     let changed = |why: String| {
         Failure::new("E-RUN-VERSION", format!("the plan of run {} cannot be used by this version: {why}", found.run))

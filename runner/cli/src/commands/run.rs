@@ -8,15 +8,18 @@ use clap::{Args, ValueEnum};
 use rustix::process::Signal;
 use sealock_broker::containers::Engine;
 use sealock_broker::http::Origin;
+use sealock_diagnostics::escape;
 use sealock_engine::{LastLook, Past, RunEnd, RunSpec, Settings};
 use sealock_events::{FanOut, Goal as Purpose};
-use sealock_journal::{FullDisk, Journal, RunHead, RunLog};
+use sealock_journal::{FullDisk, Journal, RunHead, RunLog, RunSummary};
 use sealock_plan::{Keep, Plan};
 use sealock_sandbox::Sandbox;
 use sealock_secrets::Vault;
 use sealock_workspace::{Checkout, Repository as Git, RunFolder, Uncommitted, View};
 
+use super::resume::GoingOn;
 use super::runs::tell_unfinished;
+use super::unfinished;
 use crate::at_commit::AtCommit;
 use crate::catalogue::Plugins;
 use crate::environment::Process;
@@ -41,6 +44,13 @@ pub(crate) struct Run {
     /// Start only when the pipeline's `on` takes the event, as the GitHub Action does; else tell why not, and succeed
     #[arg(long, env = "SEALOCK_TRIGGERED", hide_env = true)]
     triggered: bool,
+    /// Go on with the newest run that was asked for alike (pipeline, commit, event, inputs) when it was interrupted, else
+    /// begin one
+    #[arg(long, env = "SEALOCK_RESUME", hide_env = true)]
+    resume: bool,
+    /// Go on though it began on another machine: nothing of it runs there any more
+    #[arg(long, requires = "resume")]
+    elsewhere: bool,
 }
 
 /// What to do with a plan.
@@ -159,12 +169,31 @@ impl Run {
             output::skipped(shell);
             return Ok(exit_code::SUCCESS);
         }
+        if let Some((journal, found)) = self.unfinished(shell, &repository, &prepared)? {
+            shell.tell(&format!("goes on with run {} of {}, which was not over\n", found.run, escape(&found.pipeline)));
+            let going_on = GoingOn::where_it_ended(self.elsewhere);
+            return going_on.go_on(&self.how, shell, process, (repository, journal, found));
+        }
         refusals::withheld(&prepared.plan, self.plan.stage.as_deref()).map_or(Ok(()), Err)?;
         self.how.refuse(&prepared)?;
         for stage in refusals::left_out(&prepared.plan) {
             shell.tell(&stage.warning());
         }
         self.how.start(shell, &repository, prepared, process, Goal::Run)
+    }
+
+    /// The run to go on with, where that is wanted.
+    fn unfinished(
+        &self,
+        shell: &mut Shell,
+        repository: &Repository,
+        prepared: &Prepared,
+    ) -> Result<Option<(Journal, RunSummary)>, Failure> {
+        if !self.resume {
+            return Ok(None);
+        }
+        let journal = open_journal(&state_folder(shell)?)?;
+        Ok(unfinished::same(&journal, repository.root(), prepared)?.map(|found| (journal, found)))
     }
 }
 
