@@ -20,15 +20,20 @@ pub const MARGIN_SECONDS: u64 = 20;
 /// Between two looks at a lock that somebody else holds.
 const LOOK_SECONDS: u64 = 1;
 
+/// For telling a target that nobody waits any more; the place is lost by itself soon after.
+const LEAVING: Duration = Duration::from_secs(3);
+
 /// What happens while locks are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockEvent {
-    /// Somebody else holds the target; told when it begins and when the holder changes.
+    /// Somebody else holds the target; told when it begins, and when the holder or the place changes.
     Waiting {
         /// The target.
         target: String,
         /// Who holds it.
         holder: Holder,
+        /// The place among those who wait.
+        place: Option<QueuePlace>,
     },
     /// The lock is ours.
     Taken {
@@ -55,10 +60,22 @@ pub enum LockEvent {
     },
 }
 
+/// A place among the runs that wait for a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuePlace {
+    /// From 1.
+    pub position: u32,
+    /// How many wait.
+    pub of: u32,
+    /// The run right before this one, when one is.
+    pub behind: Option<String>,
+}
+
 /// What a target answered to the wish to lock it.
 pub(crate) enum LockAnswer {
     Ours(Box<Locked>, LockEvent),
-    Theirs(Holder),
+    /// Somebody else has it, or is to have it first.
+    Theirs(Holder, Option<QueuePlace>),
 }
 
 /// Until when a target is certainly ours, counted from before the request was sent.
@@ -83,11 +100,27 @@ impl Lease {
     }
 }
 
-/// Asks for the lock once. The target's fence must not be below `epoch`, with which the run has held it before.
-pub(crate) async fn ask(link: &Link, facts: &RunFacts, token: &str, epoch: u64) -> Result<LockAnswer, TargetError> {
+/// Whether who does not get the lock waits for it, in the order of coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Takes its place, and comes again.
+    Wait,
+    /// Asks once, whoever waits.
+    Once,
+}
+
+/// Asks for the lock. The target's fence must not be below `epoch`, with which the run has held it before.
+pub(crate) async fn ask(
+    link: &Link,
+    facts: &RunFacts,
+    token: &str,
+    epoch: u64,
+    turn: Turn,
+) -> Result<LockAnswer, TargetError> {
+    let turn = if turn == Turn::Wait { "wait" } else { "once" };
     let sent = Instant::now();
     let who: String = facts.who.chars().filter(|c| !c.is_control()).collect();
-    let words = ["lock", &facts.run, token, &LEASE_SECONDS.to_string(), &who, &epoch.to_string()];
+    let words = ["lock", &facts.run, token, &LEASE_SECONDS.to_string(), &who, &epoch.to_string(), turn];
     let reply = link.ask(&words, Bytes::new()).await?;
     let state = match TargetState::read(&link.name, &reply) {
         Ok(state) => state,
@@ -98,9 +131,25 @@ pub(crate) async fn ask(link: &Link, facts: &RunFacts, token: &str, epoch: u64) 
     };
     match reply.status.as_str() {
         "ok" => ours(link, &reply, state, sent),
-        "held" => Ok(LockAnswer::Theirs(state.holder.unwrap_or_default())),
+        "held" => Ok(LockAnswer::Theirs(state.holder.unwrap_or_default(), place(&reply).map(|(place, _)| place))),
+        "queued" => {
+            let (place, first) = place(&reply).ok_or_else(|| link.refusal("damaged", "a place that cannot be read"))?;
+            Ok(LockAnswer::Theirs(first, Some(place)))
+        }
         other => Err(link.refusal(other, &reply.text)),
     }
+}
+
+/// From `POSITION OF BEHIND SINCE WHO`: the place, and who stands before it.
+fn place(reply: &Reply) -> Option<(QueuePlace, Holder)> {
+    let (_, text) = reply.lines.iter().find(|(name, _)| name == "place")?;
+    let mut words = text.splitn(5, ' ');
+    let (position, of) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let (run, since) = (words.next()?, words.next()?.parse().ok()?);
+    let who = words.next().unwrap_or_default().to_owned();
+    let behind = (run != "-").then(|| run.to_owned());
+    let before = Holder { run: run.to_owned(), who, since, ..Holder::default() };
+    Some((QueuePlace { position, of, behind }, before))
 }
 
 /// Nothing can be done with a target whose state cannot be read: nobody has to wait for it.
@@ -147,31 +196,50 @@ pub(crate) struct Wish<'a> {
     pub(crate) cancelled: &'a CancellationToken,
 }
 
-/// Waits for the lock until it is ours, the patience is over, or `cancelled` fires. There is no queue: among several that
-/// wait, whoever looks first after the holder let go gets it.
+/// Waits for the lock until it is ours, the patience is over, or `cancelled` fires. Among several that wait it goes to who
+/// came first, by the ticket that each keeps on the target for as long as it looks.
 pub(crate) async fn wait(
+    link: &Link,
+    wish: &Wish<'_>,
+    tell: &(dyn Fn(LockEvent) + Send + Sync),
+) -> Result<Locked, TargetError> {
+    let waited = wait_in_turn(link, wish, tell).await;
+    if matches!(waited, Err(TargetError::Cancelled { .. } | TargetError::Locked { .. })) {
+        let words = ["leave", &wish.facts.run, &wish.token];
+        let leaving = link.tell(&words, Bytes::new());
+        if !matches!(tokio::time::timeout(LEAVING, leaving).await, Ok(Ok(_))) {
+            tracing::warn!(target = link.name, "a target was not told that nobody waits for it any more");
+        }
+    }
+    waited
+}
+
+async fn wait_in_turn(
     link: &Link,
     wish: &Wish<'_>,
     tell: &(dyn Fn(LockEvent) + Send + Sync),
 ) -> Result<Locked, TargetError> {
     let Wish { facts, token, until, cancelled, fences } = wish;
     let before = fences.iter().find(|(name, _)| *name == link.name).map_or(0, |(_, epoch)| *epoch);
-    let mut told: Option<(String, u64)> = None;
+    let mut told = None;
     loop {
-        let asked = cancelled.run_until_cancelled(ask(link, facts, token, before)).await;
+        let asked = cancelled.run_until_cancelled(ask(link, facts, token, before, Turn::Wait)).await;
         match asked.ok_or_else(|| TargetError::Cancelled { target: link.name.clone() })?? {
             LockAnswer::Ours(locked, event) => {
                 tell(event);
                 return Ok(*locked);
             }
-            LockAnswer::Theirs(holder) => {
+            LockAnswer::Theirs(holder, place) => {
                 if Instant::now() >= *until {
                     return Err(locked(link, holder));
                 }
-                let seen = Some((holder.run.clone(), holder.epoch));
-                if told != seen {
+                // Who joins behind changes nothing for this one.
+                let position = place.as_ref().map(|place| (place.position, place.behind.clone()));
+                let seen = Some((holder.run.clone(), holder.epoch, position));
+                // A target that is free for a moment is held by nobody worth a line.
+                if told != seen && holder.left_seconds.is_some() {
                     told = seen;
-                    tell(LockEvent::Waiting { target: link.name.clone(), holder });
+                    tell(LockEvent::Waiting { target: link.name.clone(), holder, place });
                 }
             }
         }

@@ -40,7 +40,7 @@ pub use deployment::{Deployment, DeploymentSpec};
 pub use environment::{RunFacts, TargetSpec};
 pub use error::TargetError;
 pub use handler::{Chronicle, TargetsHandler, Verify};
-pub use lease::{LEASE_SECONDS, LockEvent, MARGIN_SECONDS, RENEW_SECONDS};
+pub use lease::{LEASE_SECONDS, LockEvent, MARGIN_SECONDS, QueuePlace, RENEW_SECONDS};
 pub use ledger::{Ledger, LedgerError, Outcome, RECORD_VERSION, Record, Verifier};
 pub use state::{Holder, TargetState};
 pub use status::{Drift, LiveStatus, TargetStatus, status, unlock};

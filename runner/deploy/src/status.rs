@@ -7,7 +7,7 @@ use sealock_contract::seam::{Release, ReleaseState};
 
 use crate::environment::{RunFacts, TargetSpec};
 use crate::error::TargetError;
-use crate::lease::{self, LockAnswer, LockEvent};
+use crate::lease::{self, LockAnswer, LockEvent, Turn};
 use crate::ledger::Outcome;
 use crate::link::nonce;
 use crate::state::{Holder, TargetState};
@@ -170,12 +170,12 @@ pub async fn unlock(
     for spec in targets {
         let link = spec.link(limits)?;
         link.client.connect().await?;
-        match lease::ask(&link, facts, &token, 0).await? {
+        match lease::ask(&link, facts, &token, 0, Turn::Once).await? {
             LockAnswer::Ours(locked, event) => {
                 tell(event);
                 link.tell(&["unlock", &locked.epoch.to_string(), &facts.run, "remove"], Bytes::new()).await?;
             }
-            LockAnswer::Theirs(holder) => return Err(lease::locked(&link, holder)),
+            LockAnswer::Theirs(holder, _) => return Err(lease::locked(&link, holder)),
         }
     }
     Ok(())

@@ -33,6 +33,8 @@ SETTLE_SECONDS=5
 FLOCK_SECONDS=20
 # Between asking what a script started to end, and ending it.
 KILL_SECONDS=5
+# How long who waits keeps a place without looking again: a dead one holds the others up for no longer.
+TICKET_SECONDS=20
 # How long answers stay for a runner that asks again, and what was cut off while it was written.
 RESULT_DAYS=1
 # How long what became of a script stays for the run that started it: longer than a run that is not over is kept.
@@ -217,11 +219,74 @@ need_tools() {
   done
 }
 
+# --- Who waits -------------------------------------------------------------------------------------------
+# A ticket is a file of a run that waits for the lock. It is about order alone: nothing is allowed by it, and one that
+# is lost, damaged, or too old costs a place and no more. All of this happens under the state's lock.
+
+read_ticket() { # FILE
+  t_run='' t_boot='' t_until=0 t_number=0 t_since=0 t_who=''
+  while IFS='=' read -r name value; do
+    case $name in
+      run) t_run=$value ;;
+      boot) t_boot=$value ;;
+      until) t_until=$value ;;
+      number) t_number=$value ;;
+      since) t_since=$value ;;
+      who) t_who=$value ;;
+    esac
+  done <"$1"
+  case $t_run in *' '*) t_run='' ;; esac
+  for value in "$t_until" "$t_number" "$t_since"; do
+    case $value in '' | *[!0-9]* | 0?* | ????????????*) t_run='' ;; esac
+  done
+}
+
+# One that ends later than any that is written now is no ticket either.
+ticket_lives() {
+  [ -n "$t_run" ] && [ "$t_boot" = "$boot" ] && [ "$up" -lt "$t_until" ] && [ "$t_until" -le "$((up + TICKET_SECONDS))" ]
+}
+
+# Finds the place of a run: its number, who stands before it, and how many wait with it.
+find_place() { # RUN
+  own=0 since=$(date +%s) ahead=0 waiting=1 last=0 before=0
+  b_run='' b_since=0 b_who=''
+  if [ -f "$s/waiting/$1" ]; then
+    read_ticket "$s/waiting/$1"
+    if ticket_lives; then own=$t_number since=$t_since; fi
+  fi
+  for ticket in "$s"/waiting/*; do
+    [ -f "$ticket" ] && [ "$ticket" != "$s/waiting/$1" ] || continue
+    read_ticket "$ticket"
+    if ! ticket_lives; then
+      rm -f "$ticket"
+      continue
+    fi
+    waiting=$((waiting + 1))
+    [ "$t_number" -le "$last" ] || last=$t_number
+    if [ "$own" -eq 0 ] || [ "$t_number" -lt "$own" ]; then
+      ahead=$((ahead + 1))
+      if [ "$t_number" -gt "$before" ]; then
+        before=$t_number b_run=$t_run b_since=$t_since b_who=$t_who
+      fi
+    fi
+  done
+  [ "$own" -ne 0 ] || own=$((last + 1))
+}
+
+# Keeps the place, and tells it: without room for a ticket it is one at the end.
+keep_place() { # RUN HOLDER WHO
+  mkdir -p "$s/waiting" 2>/dev/null
+  printf 'run=%s\nholder=%s\nboot=%s\nuntil=%s\nnumber=%s\nsince=%s\nwho=%s\n' \
+    "$1" "$2" "$boot" "$((up + TICKET_SECONDS))" "$own" "$since" "$3" 2>/dev/null >"$s/tmp/ticket.$$"
+  mv -f "$s/tmp/ticket.$$" "$s/waiting/$1" 2>/dev/null
+  printf 'l place %s %s %s %s %s\n' "$((ahead + 1))" "$waiting" "${b_run:--}" "$b_since" "$b_who"
+}
+
 # --- Commands -------------------------------------------------------------------------------------------
 
 # Takes the lock when it is free, ours, or stale, with a higher epoch each time its holder changes. A target whose fence
-# is below an epoch that the run has held it with was put back to an older state.
-command_lock() { # RUN HOLDER SECONDS WHO EPOCH
+# is below an epoch that the run has held it with was put back to an older state. Who waits is served in the order of coming.
+command_lock() { # RUN HOLDER SECONDS WHO EPOCH wait|once
   need_tools
   make_state
   take_flock
@@ -231,17 +296,24 @@ command_lock() { # RUN HOLDER SECONDS WHO EPOCH
   read_lease
   how=free
   epoch=$((fence + 1))
-  since=$(date +%s)
+  find_place "$1"
   if [ "$l_run" = "$1" ] && [ "$l_holder" = "$2" ] && [ "$l_epoch" -eq "$fence" ]; then
     how=again epoch=$fence since=$l_since
   elif [ "$l_run" = "$1" ]; then
     how=resumed
   elif lease_lives; then
+    [ "${6-once}" = once ] || keep_place "$1" "$2" "$4"
     tell_state
     finish held "$((l_until - up))"
+  elif [ "$ahead" -gt 0 ] && [ "${6-once}" = wait ]; then
+    keep_place "$1" "$2" "$4"
+    tell_state
+    finish queued
   elif [ -n "$l_run" ]; then
     how=stale
   fi
+  rm -f "$s/waiting/$1"
+  [ "$how" = again ] || since=$(date +%s)
   sed 's/^/l before /' "$s/lease" 2>/dev/null
   printf '%s\n' "$epoch" | put "$s/fence" || exit
   write_lease "$1" "$2" "$epoch" "$3" "$since" "$4"
@@ -249,6 +321,14 @@ command_lock() { # RUN HOLDER SECONDS WHO EPOCH
   remove_older "$ACTION_DAYS" "$1" "$s/actions"
   tell_state
   finish ok "$epoch $how"
+}
+
+# Who does not wait any more gives its place up.
+command_leave() { # RUN HOLDER
+  [ -f "$s/waiting/$1" ] || finish ok
+  take_flock
+  if grep -qs "^holder=$2\$" "$s/waiting/$1"; then rm -f "$s/waiting/$1"; fi
+  finish ok
 }
 
 command_renew() { # EPOCH RUN SECONDS
@@ -644,6 +724,7 @@ main() { # DIRECTORY NONCE COMMAND [ARGUMENT…]
   shift 3
   case $command in
     lock) command_lock "$@" ;;
+    leave) command_leave "$@" ;;
     renew) command_renew "$@" ;;
     unlock) command_unlock "$@" ;;
     status) command_status ;;

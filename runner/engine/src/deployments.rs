@@ -219,11 +219,18 @@ fn refuse(shared: &Shared, environment: &PlannedEnvironment) -> Result<(), Cause
 }
 
 fn tell_lock(shared: &Shared, stage: &str, event: LockEvent) {
-    if let LockEvent::Waiting { target, holder } = event {
+    if let LockEvent::Waiting { target, holder, place } = event {
         let since =
             sealock_events::Timestamp::from_unix_ms(i64::try_from(holder.since).unwrap_or(0).saturating_mul(1000));
-        let waiting =
-            Waiting::Lock { target, holder: format!("{} ({})", holder.run, holder.who), since: since.to_string() };
+        let (position, of) = (place.as_ref().map(|place| place.position), place.as_ref().map(|place| place.of));
+        let waiting = Waiting::Lock {
+            target,
+            holder: format!("{} ({})", holder.run, holder.who),
+            since: since.to_string(),
+            position,
+            of,
+            behind: place.and_then(|place| place.behind),
+        };
         shared.recorder.tell(EventKind::Waiting { stage: Some(stage.to_owned()), step: None, waiting });
     } else if let LockEvent::TakenOver { target, before, .. } = event {
         let message = format!("took over the stale lock of {target}, which {} ({}) held", before.run, before.who);

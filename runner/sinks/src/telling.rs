@@ -59,7 +59,12 @@ pub(crate) fn waits_for(waiting: &Waiting) -> String {
     match waiting {
         Waiting::Jobs => "waits for a place among the stages that run at once".to_owned(),
         Waiting::Concurrency { group } => format!("waits for another stage of {group}"),
-        Waiting::Lock { target, holder, since } => format!("waits for {target}, which {holder} holds since {since}"),
+        Waiting::Lock { target, holder, since, position, of, behind } => {
+            let place = position.zip(*of).filter(|&(_, of)| of > 1);
+            let place = place.map(|(position, of)| format!("; position {position} of {of}")).unwrap_or_default();
+            let behind = behind.as_ref().map(|run| format!(", behind run {run}")).unwrap_or_default();
+            format!("waits for {target}, which {holder} holds since {since}{place}{behind}")
+        }
         Waiting::Retry { ms } => format!("is tried again in {}", duration(*ms)),
         Waiting::Port { port } => format!("waits for port {port} of this machine, which another stage's service has"),
     }
@@ -177,5 +182,29 @@ pub(crate) fn deployment(story: &Story, kind: &EventKind) -> Vec<Line> {
             vec![Line::of(Tone::Plain, &format!("rollback ended after {}", duration(*duration_ms)))]
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_among_several_that_wait_is_told() {
+        let told = |position: Option<u32>, of: Option<u32>, behind: Option<&str>| {
+            waits_for(&Waiting::Lock {
+                target: "web1".into(),
+                holder: "run1 (ci@m)".into(),
+                since: "noon".into(),
+                position,
+                of,
+                behind: behind.map(str::to_owned),
+            })
+        };
+        let alone = "waits for web1, which run1 (ci@m) holds since noon";
+        assert_eq!(told(None, None, None), alone);
+        assert_eq!(told(Some(1), Some(1), None), alone);
+        assert_eq!(told(Some(1), Some(3), None), format!("{alone}; position 1 of 3"));
+        assert_eq!(told(Some(2), Some(3), Some("run7")), format!("{alone}; position 2 of 3, behind run run7"));
     }
 }

@@ -54,6 +54,6 @@ fn line(event: &LockEvent) -> String {
             )
         }
         LockEvent::Taken { target, .. } | LockEvent::Resumed { target, .. } => format!("{target}: was not locked"),
-        LockEvent::Waiting { target, holder } => format!("{target}: run {} ({}) holds it", holder.run, holder.who),
+        LockEvent::Waiting { target, holder, .. } => format!("{target}: run {} ({}) holds it", holder.run, holder.who),
     }
 }

@@ -11,6 +11,7 @@ mod hostile;
 mod killed;
 mod locks;
 mod proxy;
+mod queue;
 mod releases;
 mod scripted;
 mod scripts;

@@ -170,6 +170,15 @@ pub enum Waiting {
         holder: String,
         /// Since when, as the target says.
         since: String,
+        /// The place among those who wait, from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
+        /// How many wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<u32>,
+        /// The run right before this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        behind: Option<String>,
     },
     /// The time between two attempts.
     Retry {
