@@ -7,16 +7,22 @@ use std::fs::Permissions;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
 
+use super::system::{self, Mounts};
+
+pub(super) const DEVICES_FOLDER: &str = "/dev";
 /// Devices without state of the machine's.
 pub(super) const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
 /// Where the terminals that a program makes for itself are. Only with an own mount namespace: the machine's
 /// hold the operator's screen and keyboard.
 pub(super) const TERMINALS: &str = "/dev/pts";
+/// Memory that processes share, which is writable.
+pub(super) const MEMORY: &str = "/dev/shm";
+const MEMORY_MODE: u32 = 0o1777;
 const LINKS: &[(&str, &str)] = &[
     ("/dev/fd", "/proc/self/fd"),
     ("/dev/stdin", "/proc/self/fd/0"),
@@ -37,39 +43,56 @@ impl Devices {
 
     /// Mounts a `/dev` with these and nothing else of the machine's, over that of `blank`, which is used up.
     pub(super) fn furnish(self, blank: &Blank) -> io::Result<()> {
-        put(&blank.folder()?, Path::new("/dev"))?;
+        put(&blank.folder()?, Path::new(DEVICES_FOLDER))?;
         for (path, device) in self.0 {
             rustix::fs::open(path, OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR)?;
             put(&device, Path::new(path))?;
+            system::set_tree(&device, Mounts::Device)?;
         }
         for (link, target) in LINKS {
             symlink(target, link)?;
         }
-        std::fs::create_dir("/dev/shm")?;
-        std::fs::set_permissions("/dev/shm", Permissions::from_mode(0o1777))?;
-        std::fs::create_dir(TERMINALS)?;
-        let terminals = MountFlags::NOSUID | MountFlags::NOEXEC;
-        Ok(mount("devpts", TERMINALS, "devpts", terminals, Some(c"newinstance,ptmxmode=0666,mode=0620"))?)
+        std::fs::create_dir(MEMORY)?;
+        std::fs::set_permissions(MEMORY, Permissions::from_mode(MEMORY_MODE))?;
+        std::fs::create_dir(TERMINALS)
     }
 }
 
+/// Mounts terminals that nobody else has.
+pub(super) fn mount_terminals() -> io::Result<()> {
+    let terminals = MountFlags::NOSUID | MountFlags::NOEXEC;
+    Ok(mount("devpts", TERMINALS, "devpts", terminals, Some(c"newinstance,ptmxmode=0666,mode=0620"))?)
+}
+
 /// Memory that empty folders are made of: one file system for all of them, because each costs more than the
-/// rest of a folder. It lies at `/dev` until the devices are put there.
-pub(super) struct Blank(Cell<u32>);
+/// rest of a folder.
+pub(super) struct Blank {
+    /// Where it lies, until one of its folders is put there.
+    at: &'static str,
+    folders: Cell<u32>,
+}
 
 impl Blank {
-    pub(super) fn mount() -> io::Result<Self> {
+    /// Mounts it at `at`.
+    pub(super) fn mount(at: &'static str) -> io::Result<Self> {
         let quiet = MountFlags::NOSUID | MountFlags::NODEV;
-        mount("blank", "/dev", "tmpfs", quiet, Some(c"mode=0755,size=50%"))?;
-        Ok(Self(Cell::new(0)))
+        mount("blank", at, "tmpfs", quiet, Some(c"mode=0755,size=50%"))?;
+        Ok(Self { at, folders: Cell::new(0) })
     }
 
     /// Another empty folder, not mounted anywhere.
     pub(super) fn folder(&self) -> io::Result<OwnedFd> {
-        let number = self.0.replace(self.0.get() + 1);
-        let path = PathBuf::from(format!("/dev/{number}"));
+        let number = self.folders.replace(self.folders.get() + 1);
+        let path = Path::new(self.at).join(number.to_string());
         std::fs::create_dir(&path)?;
         take(&path, false)
+    }
+
+    /// Puts a folder that everybody may write over all others, which cannot be reached by paths any more.
+    pub(super) fn become_memory(self) -> io::Result<()> {
+        let folder = self.folder()?;
+        put(&folder, Path::new(self.at))?;
+        std::fs::set_permissions(self.at, Permissions::from_mode(MEMORY_MODE))
     }
 }
 

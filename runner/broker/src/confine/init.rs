@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
+use super::ground::Ground;
 use super::order::{End, KILL, Order, Report, SetupStage, TERMINATE, read_order, tell};
 use super::wall::Namespaces;
 use super::{prison, rights, system};
@@ -34,9 +35,9 @@ pub(super) struct Errand {
 type Failure = (SetupStage, io::Error);
 
 /// Runs one program to its end. Never returns into the zygote's code.
-pub(super) fn run(errand: Errand, system_rights: &rights::System) -> ! {
+pub(super) fn run(errand: Errand, system_rights: &rights::System, ground: Option<&Ground>) -> ! {
     let mut control = UnixStream::from(errand.control);
-    let init = Init { namespaces: errand.namespaces, rights: system_rights };
+    let init = Init { namespaces: errand.namespaces, rights: system_rights, ground };
     let started = init.start(errand.order, errand.folder, errand.streams, errand.user, errand.group);
     match started {
         Err((stage, error)) => {
@@ -56,6 +57,7 @@ pub(super) fn run(errand: Errand, system_rights: &rights::System) -> ! {
 struct Init<'a> {
     namespaces: Namespaces,
     rights: &'a rights::System,
+    ground: Option<&'a Ground>,
 }
 
 impl Init<'_> {
@@ -73,7 +75,7 @@ impl Init<'_> {
             .map_err(|error| (SetupStage::Limits, error.into()))?;
         prison::settle(self.namespaces, user, group).map_err(at(SetupStage::Namespaces))?;
         let order = read_order(File::from(order)).map_err(at(SetupStage::Order))?;
-        prison::furnish(self.namespaces, &order.wall).map_err(at(SetupStage::Namespaces))?;
+        prison::furnish(self.namespaces, self.ground, &order.wall).map_err(at(SetupStage::Namespaces))?;
         if self.namespaces == Namespaces::None {
             let own = rustix::process::getpid();
             rustix::process::set_child_subreaper(Some(own)).map_err(|error| (SetupStage::Limits, error.into()))?;
@@ -185,7 +187,7 @@ impl Init<'_> {
             system::set_stream(stream.as_raw_fd(), number).map_err(at(SetupStage::Streams))?;
         }
         system::close_on_execute(3);
-        rights::limit(&order.wall).map_err(at(SetupStage::Limits))?;
+        rights::limit(&order.wall, self.namespaces).map_err(at(SetupStage::Limits))?;
         rights::confine(self.rights, &order.wall, self.namespaces).map_err(at(SetupStage::Landlock))?;
         system::reset_signals();
         rights::limit_memory(&order.wall).map_err(at(SetupStage::Limits))

@@ -10,6 +10,9 @@
 //!    ◀───────────────── one socket per program ──────┘
 //! ```
 //!
+//! With the runner's privileges the zygote keeps the mounts that every program of a run gets, laid once (`ground.rs`);
+//! the init moves into a copy of them and adds what is the program's own.
+//!
 //! # Invariants
 //!
 //! - No secret is ever in the zygote: an order with its environment is read by the init.
@@ -26,7 +29,9 @@
 //! before Linux 7.1 (Landlock 9), connecting to any socket in the file system that the runner's user may connect
 //! to. [`Wall`] says which parts stand.
 
+mod descriptors;
 mod devices;
+mod ground;
 mod init;
 mod order;
 mod prison;
@@ -41,4 +46,4 @@ pub use rights::SYSTEM_FOLDERS;
 pub use wall::{Namespaces, Wall};
 pub use zygote::{Channel, Streams, Zygote, ZygoteError};
 
-pub use order::{Order, WallSpec};
+pub use order::{HostSpec, Order, WallSpec};

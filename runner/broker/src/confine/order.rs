@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,20 +22,45 @@ pub struct Order {
     pub wall: WallSpec,
 }
 
+/// What all programs of a run may touch, beyond the system; workspaces, homes, and temporary folders are each
+/// program's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSpec {
+    /// Folders to read and execute: homes of tool chains.
+    pub readable: Vec<PathBuf>,
+    /// Folders to write, for the steps of every stage: caches.
+    pub writable: Vec<PathBuf>,
+    /// Sockets that nobody may reach, such as the container engine's, and folders where the operator's are: nothing is
+    /// left of those but what is readable or writable, beside those that are emptied for everybody. Needs a mount
+    /// namespace.
+    pub hidden: Vec<PathBuf>,
+}
+
 /// What a program may touch of the file system, and use up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallSpec {
-    /// Folders that it may read and execute, such as the system's and those of tool chains.
+    /// What it shares with the others of its run.
+    pub host: HostSpec,
+    /// Folders of its own that it may read and execute.
     pub readable: Vec<PathBuf>,
-    /// Folders that it may also write.
+    /// Folders of its own that it may also write.
     pub writable: Vec<PathBuf>,
-    /// Sockets that it must not reach, such as the container engine's, and folders of which it must see nothing
-    /// but what it was given, beside those that are emptied for everybody. Needs a mount namespace.
-    pub hidden: Vec<PathBuf>,
     /// Most bytes of one file that it writes.
     pub file_bytes_max: u64,
     /// Most bytes of memory of its own that it, or one process that it starts, takes.
     pub memory_bytes_max: Option<u64>,
+}
+
+impl WallSpec {
+    /// Everything that it may read and not write, beyond the system.
+    pub(super) fn all_readable(&self) -> impl Iterator<Item = &Path> {
+        self.host.readable.iter().chain(&self.readable).map(PathBuf::as_path)
+    }
+
+    /// Everything that it may write.
+    pub(super) fn all_writable(&self) -> impl Iterator<Item = &Path> {
+        self.host.writable.iter().chain(&self.writable).map(PathBuf::as_path)
+    }
 }
 
 /// How a program ended.

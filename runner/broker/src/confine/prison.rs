@@ -1,19 +1,23 @@
 //! Namespaces, and the mounts that belong to them.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, mount, mount_bind_recursive};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use super::devices::{Blank, Devices};
-use super::order::WallSpec;
+use super::devices::{self, Blank, DEVICES_FOLDER, Devices, MEMORY};
+use super::ground::Ground;
+use super::order::{HostSpec, WallSpec};
+use super::system;
+use super::system::Mounts;
+use super::veil::{self, Own};
 use super::wall::Namespaces;
-use super::{system, veil};
 
-/// The `clone` flags for `namespaces`.
-pub(super) fn flags(namespaces: Namespaces) -> libc::c_int {
+/// The `clone` flags for `namespaces`. On a `ground`, the mounts come later.
+pub(super) fn flags(namespaces: Namespaces, ground: Option<&Ground>) -> libc::c_int {
     match namespaces {
+        Namespaces::Privileged if ground.is_some() => libc::CLONE_NEWPID | libc::CLONE_NEWIPC,
         Namespaces::Privileged => libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC,
         Namespaces::User => libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC,
         Namespaces::None => 0,
@@ -24,9 +28,9 @@ pub(super) fn flags(namespaces: Namespaces) -> libc::c_int {
 pub(super) fn available(most: Namespaces) -> Namespaces {
     let works = |&kind: &Namespaces| {
         let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-        match system::fork(flags(kind)) {
+        match system::fork(flags(kind, None)) {
             Ok(system::Fork::Child) => {
-                let made = settle(kind, user, group).and_then(|()| furnish(kind, &WallSpec::default()));
+                let made = settle(kind, user, group).and_then(|()| furnish(kind, None, &WallSpec::default()));
                 system::exit(i32::from(made.is_err()))
             }
             Ok(system::Fork::Parent(child)) => {
@@ -47,21 +51,59 @@ pub(super) fn available(most: Namespaces) -> Namespaces {
 /// Makes new namespaces habitable, from inside: own `/proc`, `/dev`, and terminals, folders of sockets emptied,
 /// and nothing writable but the folders of `writable`. Landlock alone would leave modes, owners, and times
 /// of every file open to change.
-pub(super) fn furnish(kind: Namespaces, wall: &WallSpec) -> io::Result<()> {
-    if kind == Namespaces::None {
-        return Ok(());
+pub(super) fn furnish(kind: Namespaces, ground: Option<&Ground>, wall: &WallSpec) -> io::Result<()> {
+    match (kind, ground) {
+        (Namespaces::None, _) => return Ok(()),
+        (_, None) => furnish_bare(wall)?,
+        (_, Some(ground)) => furnish_on(ground, wall)?,
     }
-    let devices = Devices::take()?;
-    system::set_mounts(Path::new("/"), false)?;
-    let blank = Blank::mount()?;
-    veil::empty_folders(wall, &blank)?;
-    devices.furnish(&blank)?;
-    veil::cover_sockets(wall)?;
-    for folder in wall.writable.iter().filter(|path| path.exists()) {
-        mount_bind_recursive(folder, folder)?;
-        system::set_mounts(folder, true)?;
-    }
+    devices::mount_terminals()?;
     Ok(mount("proc", "/proc", "proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)?)
+}
+
+/// Everything, where there are the machine's mounts.
+fn furnish_bare(wall: &WallSpec) -> io::Result<()> {
+    let devices = Devices::take()?;
+    system::set_mounts(Path::new("/"), Mounts::ReadOnly)?;
+    let blank = Blank::mount(DEVICES_FOLDER)?;
+    veil::empty_folders(&wall.host, &veil::kept(wall.all_readable().chain(wall.all_writable())), &blank)?;
+    devices.furnish(&blank)?;
+    veil::cover_sockets(&wall.host)?;
+    make_writable(wall.all_writable())
+}
+
+/// What the programs of a run share, where there are the machine's mounts.
+pub(super) fn lay(host: &HostSpec) -> io::Result<()> {
+    let devices = Devices::take()?;
+    system::set_mounts(Path::new("/"), Mounts::ReadOnly)?;
+    let kept = veil::kept(host.readable.iter().chain(&host.writable).map(PathBuf::as_path));
+    veil::let_go(host, &kept)?;
+    let blank = Blank::mount(DEVICES_FOLDER)?;
+    veil::empty_folders(host, &kept, &blank)?;
+    devices.furnish(&blank)
+}
+
+/// The rest, in a copy of `ground`. What is to be put there is taken from the machine's mounts as they are now.
+fn furnish_on(ground: &Ground, wall: &WallSpec) -> io::Result<()> {
+    let own = Own::take(wall)?;
+    ground.enter()?;
+    // Also what has been mounted on the machine since, and appears here by itself.
+    system::set_mounts(Path::new("/"), Mounts::ReadOnly)?;
+    system::set_mounts(Path::new(DEVICES_FOLDER), Mounts::WithDevices)?;
+    let blank = Blank::mount(MEMORY)?;
+    veil::make_room(&wall.host, &own, &blank)?;
+    blank.become_memory()?;
+    own.iter().try_for_each(Own::put)?;
+    veil::cover_sockets(&wall.host)?;
+    make_writable(wall.host.writable.iter().map(PathBuf::as_path))
+}
+
+fn make_writable<'a>(folders: impl Iterator<Item = &'a Path>) -> io::Result<()> {
+    for folder in folders.filter(|path| path.exists()) {
+        mount_bind_recursive(folder, folder)?;
+        system::set_mounts(folder, Mounts::Writable)?;
+    }
+    Ok(())
 }
 
 /// Makes a new user namespace that of `user` and `group`, as outside; other kinds have none. To be called before

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
 
-use super::devices::{DEVICES, TERMINALS};
+use super::devices::{DEVICES, MEMORY, TERMINALS};
 use super::order::WallSpec;
 use super::veil::NAME_SERVERS;
 use super::wall::Namespaces;
@@ -67,8 +67,8 @@ pub(super) fn limit_for_good() -> io::Result<()> {
     Ok(())
 }
 
-/// Takes capabilities from what is executed. Every new user namespace has them all again.
-fn drop_capabilities() {
+/// Takes capabilities from what is executed by this process and by those that come from it.
+pub(super) fn drop_capabilities() {
     for capability in CapabilitySet::all().difference(KEPT).iter() {
         // Without CAP_SETPCAP there is nothing to drop, and this says so.
         let _ = rustix::thread::remove_capability_from_bounding_set(capability);
@@ -81,9 +81,12 @@ fn at_most(resource: Resource, most: u64) -> io::Result<()> {
 }
 
 /// Limits of this program, no capabilities that matter, and no way to get them.
-pub(super) fn limit(spec: &WallSpec) -> io::Result<()> {
+pub(super) fn limit(spec: &WallSpec, namespaces: Namespaces) -> io::Result<()> {
     at_most(Resource::Fsize, spec.file_bytes_max)?;
-    drop_capabilities();
+    // The zygote has dropped them, but every new user namespace has them all again.
+    if namespaces == Namespaces::User {
+        drop_capabilities();
+    }
     Ok(rustix::thread::set_no_new_privs(true)?)
 }
 
@@ -101,8 +104,14 @@ impl System {
         let read = SYSTEM_FOLDERS.iter().map(|folder| (*folder, AccessFs::from_read(ABI::V1)));
         let devices = DEVICES.iter().map(|device| (*device, device_rights()));
         let mut opened = Vec::new();
+        let mut places: Vec<PathBuf> = Vec::new();
         for (path, rights) in read.chain(devices) {
-            opened.extend(open(Path::new(path), rights)?);
+            // On most machines `/bin` and its like lead into `/usr`.
+            let Ok(place) = Path::new(path).canonicalize() else { continue };
+            if !places.iter().any(|known| place.starts_with(known)) {
+                opened.extend(open(&place, rights)?);
+                places.push(place);
+            }
         }
         Ok(Self(opened))
     }
@@ -126,20 +135,20 @@ pub(super) fn confine(system: &System, spec: &WallSpec, namespaces: Namespaces) 
         rules = rules.add_rule(PathBeneath::new(opened, *rights)).map_err(io::Error::other)?;
     }
     // These are mounted anew for each program.
-    rules = allow_all(rules, &["/proc", NAME_SERVERS], read)?;
-    rules = allow_all(rules, &["/dev"], AccessFs::ReadDir.into())?;
+    rules = allow_all(rules, ["/proc", NAME_SERVERS], read)?;
+    rules = allow_all(rules, ["/dev"], AccessFs::ReadDir.into())?;
     if namespaces != Namespaces::None {
-        rules = allow_all(rules, &[TERMINALS], device_rights())?;
+        rules = allow_all(rules, [TERMINALS], device_rights())?;
     }
-    rules = allow_all(rules, &["/dev/shm"], all)?;
-    rules = allow_all(rules, &spec.readable, read)?;
-    rules = allow_all(rules, &spec.writable, all)?;
+    rules = allow_all(rules, [MEMORY], all)?;
+    rules = allow_all(rules, spec.all_readable(), read)?;
+    rules = allow_all(rules, spec.all_writable(), all)?;
     rules.restrict_self().map(drop).map_err(io::Error::other)
 }
 
 fn allow_all(
     mut rules: RulesetCreated,
-    paths: &[impl AsRef<Path>],
+    paths: impl IntoIterator<Item = impl AsRef<Path>>,
     rights: BitFlags<AccessFs>,
 ) -> io::Result<RulesetCreated> {
     for path in paths {

@@ -1,9 +1,9 @@
 //! The system calls that have no safe form. One call a function, with why it is sound.
 #![expect(unsafe_code, reason = "fork, exec, and the environment's memory are unsafe by nature")]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use rustix::process::Pid;
@@ -65,22 +65,52 @@ pub(super) fn close_on_execute(first: RawFd) {
     unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
 }
 
-/// Makes every mount below `path` read-only and deaf to setuid bits and devices, or, with `writable`, writable again; in
-/// both cases hidden from the namespaces that they were copied from.
-pub(super) fn set_mounts(path: &Path, writable: bool) -> io::Result<()> {
-    let path = CString::new(path.as_os_str().as_encoded_bytes())?;
-    let attributes = libc::mount_attr {
-        attr_set: if writable { 0 } else { libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV },
-        attr_clr: if writable { libc::MOUNT_ATTR_RDONLY } else { 0 },
-        propagation: libc::MS_SLAVE,
-        userns_fd: 0,
+/// What may be done through mounts.
+#[derive(Clone, Copy)]
+pub(super) enum Mounts {
+    /// Nothing is written; setuid bits and devices are not heeded.
+    ReadOnly,
+    /// Setuid bits and devices are not heeded.
+    Writable,
+    /// Devices are heeded; the rest stays as it is.
+    WithDevices,
+    /// Mode, owner, and times stay as they are; a device is heeded, and written.
+    Device,
+}
+
+/// Sets `mounts` for every mount below `path`, and hides them from the namespaces that they were copied from.
+pub(super) fn set_mounts(path: &Path, mounts: Mounts) -> io::Result<()> {
+    set_mounts_at(libc::AT_FDCWD, &CString::new(path.as_os_str().as_encoded_bytes())?, 0, mounts)
+}
+
+/// As [`set_mounts`], for what `tree` is the top of.
+pub(super) fn set_tree(tree: &OwnedFd, mounts: Mounts) -> io::Result<()> {
+    set_mounts_at(tree.as_raw_fd(), c"", libc::AT_EMPTY_PATH, mounts)
+}
+
+fn set_mounts_at(folder: RawFd, path: &CStr, flags: libc::c_int, mounts: Mounts) -> io::Result<()> {
+    let deaf = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    let (attr_set, attr_clr) = match mounts {
+        Mounts::ReadOnly => (libc::MOUNT_ATTR_RDONLY | deaf, 0),
+        Mounts::Writable => (deaf, libc::MOUNT_ATTR_RDONLY),
+        Mounts::WithDevices => (0, libc::MOUNT_ATTR_NODEV),
+        Mounts::Device => (libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID, 0),
     };
-    let (size, flags) = (size_of_val(&attributes), libc::AT_RECURSIVE);
+    let attributes = libc::mount_attr { attr_set, attr_clr, propagation: libc::MS_SLAVE, userns_fd: 0 };
+    let (size, flags) = (size_of_val(&attributes), libc::AT_RECURSIVE | flags);
     // SAFETY: the path and the attributes are read and outlive the call; the size is theirs.
-    let set = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, path.as_ptr(), flags, &raw const attributes, size)
-    };
+    let set =
+        unsafe { libc::syscall(libc::SYS_mount_setattr, folder, path.as_ptr(), flags, &raw const attributes, size) };
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives this process a copy of the mounts that it has.
+pub(super) fn copy_mounts() -> io::Result<()> {
+    // SAFETY: touches neither memory nor descriptors; this process has one thread.
+    match unsafe { libc::unshare(libc::CLONE_NEWNS) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
 
 /// Sends `signal` to every process that this one may signal, except itself; only meant in an own PID

@@ -1,27 +1,26 @@
 //! The process that all native programs come from.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::OnceLock;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 use rustix::process::{DumpableBehavior, Signal, WaitOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use super::ground::{Grounds, Wanted};
 use super::init::{self, Errand};
-use super::order::{End, KILL, LaunchFailure, Order, REPORT_BYTES, Report, SetupStage, TERMINATE};
+use super::order::{End, HostSpec, KILL, LaunchFailure, Order, REPORT_BYTES, Report, SetupStage, TERMINATE};
 use super::wall::{Namespaces, Wall};
-use super::{prison, rights, system};
+use super::{descriptors, prison, rights, system};
 
-/// Descriptors of one order: itself, the control socket, the folder, three streams.
-const DESCRIPTORS: usize = 6;
+/// An order's words without a ground.
+const NO_GROUND: &[u8] = b"o";
+/// Most bytes of the words beside an order. A message of the kernel's holds more; what is longer goes without.
+const WORDS_BYTES_MAX: usize = 64 << 10;
 
 /// The process that all native programs come from: forked before the runner had threads and secrets.
 ///
@@ -118,8 +117,9 @@ impl Zygote {
         let (here, there) = StdUnixStream::pair().map_err(failed(SetupStage::Streams))?;
         here.set_nonblocking(true).map_err(failed(SetupStage::Streams))?;
         let here = UnixStream::from_std(here).map_err(failed(SetupStage::Streams))?;
+        let words = self.words(&order.wall.host);
         let order = write_order(order).map_err(failed(SetupStage::Order))?;
-        let descriptors = [
+        let streams_and_all = [
             order.as_fd(),
             there.as_fd(),
             folder,
@@ -127,10 +127,24 @@ impl Zygote {
             streams.stdout.as_fd(),
             streams.stderr.as_fd(),
         ];
-        send(&self.socket, &descriptors).map_err(failed(SetupStage::Order))?;
+        descriptors::send(&self.socket, &words, &streams_and_all).map_err(failed(SetupStage::Order))?;
         // The ends that the program has must not stay open here.
         drop((there, streams));
         Channel { socket: here }.until_started().await
+    }
+
+    /// Has what the programs of a run share made, beside what the runner does until the first of them: it is not waited
+    /// for.
+    pub fn prepare(&self, host: &HostSpec) {
+        // Whoever starts a program is told what is wrong.
+        let _ = descriptors::send(&self.socket, &self.words(host), &[]);
+    }
+
+    /// What is said beside an order: the ground that its wall stands on.
+    fn words(&self, host: &HostSpec) -> Vec<u8> {
+        let has_ground = self.wall().namespaces == Namespaces::Privileged;
+        let wanted = has_ground.then(|| postcard::to_stdvec(&Wanted::now(host)).ok()).flatten();
+        wanted.filter(|words| words.len() <= WORDS_BYTES_MAX).unwrap_or_else(|| NO_GROUND.to_vec())
     }
 }
 
@@ -143,14 +157,6 @@ fn write_order(order: &Order) -> io::Result<OwnedFd> {
         written += rustix::io::pwrite(&file, &bytes[written..], written as u64)?;
     }
     Ok(file)
-}
-
-fn send(socket: &OwnedFd, descriptors: &[BorrowedFd<'_>; DESCRIPTORS]) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    control.push(SendAncillaryMessage::ScmRights(descriptors));
-    sendmsg(socket, &[IoSlice::new(b"o")], &mut control, SendFlags::NOSIGNAL)?;
-    Ok(())
 }
 
 /// The runner's end of one program.
@@ -208,10 +214,20 @@ fn serve(socket: &OwnedFd, most: Namespaces) -> io::Result<()> {
         Namespaces::None => b'n',
     };
     rustix::net::send(socket, &[word], SendFlags::NOSIGNAL)?;
-    while let Some([order, control, folder, stdin, stdout, stderr]) = receive(socket)? {
+    if namespaces != Namespaces::User {
+        rights::drop_capabilities();
+    }
+    let (mut words, mut grounds) = (vec![0; WORDS_BYTES_MAX], Grounds::default());
+    while let Some((length, descriptors)) = descriptors::receive(socket, &mut words)? {
+        let words = Some(&words[..length]).filter(|words| *words != NO_GROUND);
+        let ground = words.and_then(|words| grounds.of(words));
+        if descriptors.is_empty() {
+            continue;
+        }
+        let [order, control, folder, stdin, stdout, stderr] = descriptors::exactly(descriptors)?;
         let errand = Errand { order, control, folder, streams: [stdin, stdout, stderr], namespaces, user, group };
-        match system::fork(prison::flags(namespaces)) {
-            Ok(system::Fork::Child) => init::run(errand, &rights),
+        match system::fork(prison::flags(namespaces, ground)) {
+            Ok(system::Fork::Child) => init::run(errand, &rights, ground),
             Ok(system::Fork::Parent(_)) => {}
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
@@ -237,27 +253,4 @@ fn settle() -> io::Result<()> {
         system::set_stream(std::os::fd::AsRawFd::as_raw_fd(&nowhere), stream)?;
     }
     Ok(())
-}
-
-/// The next order; `None` when the runner is gone.
-fn receive(socket: &OwnedFd) -> io::Result<Option<[OwnedFd; DESCRIPTORS]>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut word = [0];
-    let received = loop {
-        match recvmsg(socket, &mut [IoSliceMut::new(&mut word)], &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Err(rustix::io::Errno::INTR) => {}
-            received => break received?,
-        }
-    };
-    if received.bytes == 0 {
-        return Ok(None);
-    }
-    let mut descriptors = Vec::with_capacity(DESCRIPTORS);
-    for message in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(some) = message {
-            descriptors.extend(some);
-        }
-    }
-    descriptors.try_into().map(Some).map_err(|_| io::Error::other("an order without its descriptors"))
 }

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
 
-use crate::confine::{Channel, End, LaunchFailure, Order, SetupStage, Streams, Wall, WallSpec, Zygote};
+use crate::confine::{Channel, End, HostSpec, LaunchFailure, Order, SetupStage, Streams, Wall, WallSpec, Zygote};
 use crate::output::OutputPump;
 use crate::place::{Launch, Place, Program, Stdin};
 use crate::running::{Running, Started};
@@ -23,37 +23,28 @@ use crate::step::Step;
 /// ignores it must not hold the run.
 pub const KILL_GRACE_MS: u64 = 2_000;
 
-/// What the programs of a stage may touch, beyond the system, the workspace, and the step's own temporary
-/// folder.
-#[derive(Clone, Debug, Default)]
-pub struct HostSpec {
-    /// Folders to read and execute: homes of tool chains.
-    pub readable: Vec<PathBuf>,
-    /// Folders to write, for the steps of every stage: caches.
-    pub writable: Vec<PathBuf>,
-    /// Sockets that nobody may reach, such as the container engine's, and folders where the operator's are:
-    /// nothing is left of those but what is readable or writable.
-    pub hidden: Vec<PathBuf>,
-}
-
 /// This machine.
 pub struct Host {
     zygote: Arc<Zygote>,
     spec: HostSpec,
+    home: Option<PathBuf>,
 }
 
 impl Host {
     /// Programs are started by `zygote`.
     pub fn new(zygote: Arc<Zygote>, spec: HostSpec) -> Self {
-        Self { zygote, spec }
+        Self { zygote, spec, home: None }
+    }
+
+    /// Has what all its programs share made, without waiting for it.
+    pub fn prepare(&self) {
+        self.zygote.prepare(&self.spec);
     }
 
     /// This machine for the programs of one stage, which may write `home`, too.
     #[must_use]
     pub fn at_home(&self, home: PathBuf) -> Self {
-        let mut own = Self::new(self.zygote.clone(), self.spec.clone());
-        own.spec.writable.push(home);
-        own
+        Self { zygote: self.zygote.clone(), spec: self.spec.clone(), home: Some(home) }
     }
 
     /// The wall that they run behind.
@@ -72,14 +63,12 @@ impl Host {
         if !env.iter().any(|(name, _)| name == "TMPDIR") {
             env.push(("TMPDIR".to_owned(), step.temporary().as_os_str().as_encoded_bytes().to_vec()));
         }
-        let mut writable = self.spec.writable.clone();
-        writable.push(step.temporary().to_owned());
-        let mut readable = self.spec.readable.clone();
+        let (mut readable, mut writable) = (Vec::new(), vec![step.temporary().to_owned()]);
+        writable.extend(self.home.clone());
         // Where the grant is narrower than the workspace, a native program may at least not write it.
         if step.grant().files.writes_all() { &mut writable } else { &mut readable }.push(workspace.to_owned());
-        let hidden = self.spec.hidden.clone();
         let (file_bytes_max, memory_bytes_max) = (step.limits().written_bytes, step.limits().process_memory_bytes);
-        let wall = WallSpec { readable, writable, hidden, file_bytes_max, memory_bytes_max };
+        let wall = WallSpec { host: self.spec.clone(), readable, writable, file_bytes_max, memory_bytes_max };
         Order { program, args, env, folder, wall }
     }
 

@@ -15,7 +15,8 @@ use crate::output::OutputPump;
 use crate::place::{Launch, Program, Stdin};
 use crate::step::Step;
 
-pub use host::{Host, HostSpec, KILL_GRACE_MS};
+pub use crate::confine::HostSpec;
+pub use host::{Host, KILL_GRACE_MS};
 
 /// Starts native programs for steps.
 pub(crate) struct Processes;

@@ -2,6 +2,7 @@
 //! lie.
 
 mod files;
+mod ground;
 mod http;
 mod liar;
 mod process;

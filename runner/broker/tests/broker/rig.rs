@@ -13,9 +13,11 @@ use sealock_contract::seam::{Command, Desk, Exit, Handle, Note, Refusal, Request
 use sealock_contract::{Grant, GrantTable, SecretText, StepLimits, StepName};
 use sealock_secrets::{SecretBytes, Vault};
 
-/// What every zygote of these tests is: one for each kind of wall, and one that a test lets go.
+/// What every zygote of these tests is: one for each kind of wall, one for tests of what programs share, which take
+/// turns, and one that a test lets go.
 pub(crate) struct Zygotes {
     kinds: [Arc<Zygote>; 3],
+    pub(crate) in_turn: tokio::sync::Mutex<Arc<Zygote>>,
     pub(crate) to_drop: Mutex<Option<Arc<Zygote>>>,
 }
 
@@ -29,8 +31,9 @@ static BEFORE_MAIN: extern "C" fn() = {
     extern "C" fn start() {
         let most = |most| Arc::new(Zygote::start_at_most(most).expect("a fork"));
         let kinds = [most(Namespaces::Privileged), most(Namespaces::User), most(Namespaces::None)];
+        let in_turn = tokio::sync::Mutex::new(most(Namespaces::Privileged));
         let to_drop = Mutex::new(Some(most(Namespaces::Privileged)));
-        let _ = ZYGOTES.set(Zygotes { kinds, to_drop });
+        let _ = ZYGOTES.set(Zygotes { kinds, in_turn, to_drop });
     }
     start
 };
