@@ -48,6 +48,12 @@ impl StepDesk {
         self.step.end_log();
     }
 
+    /// After [`Self::close`]: whether it is certain that every native program of the step, with everything that it started,
+    /// is dead. It is not where a request was cut off, a program failed to start, or one was lost.
+    pub fn has_accounted(&self) -> bool {
+        self.step.has_accounted()
+    }
+
     /// Takes nothing more, and has what runs stopped without waiting for it.
     pub(crate) fn shut(&self) -> Vec<Arc<dyn Running>> {
         self.step.closed().cancel();
@@ -78,9 +84,11 @@ impl StepDesk {
                 Ok(Response::Done)
             }
             Request::Drop { handle } => {
+                self.step.lose_account();
                 if let Object::Running(running) = self.step.handles().remove(handle)? {
                     running.kill().await;
                 }
+                self.step.account();
                 Ok(Response::Done)
             }
             Request::Produce { path } => produce::digest(&self.step, path).await.map(Response::Digest),

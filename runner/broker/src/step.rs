@@ -92,6 +92,8 @@ pub struct Step {
     outputs: AtomicU64,
     written_bytes: AtomicU64,
     masks: AtomicU64,
+    /// What was begun to be started or let go of, and what became of it is not known.
+    unaccounted: AtomicU64,
     used: Mutex<Used>,
 }
 
@@ -123,6 +125,7 @@ impl Step {
             outputs: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
             masks: AtomicU64::new(0),
+            unaccounted: AtomicU64::new(0),
             used: Mutex::default(),
         }
     }
@@ -327,6 +330,20 @@ impl Step {
         let told = log.take(notes);
         // Told under the lock, so that two batches do not change places.
         let _ = self.tell(told);
+    }
+
+    /// To be said before a program is started or let go of, and [`Self::account`] when it is known what became of it:
+    /// a request that is cut off in between leaves something that nobody waits for.
+    pub(crate) fn lose_account(&self) {
+        self.unaccounted.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn account(&self) {
+        self.unaccounted.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_accounted(&self) -> bool {
+        self.unaccounted.load(Ordering::SeqCst) == 0
     }
 
     /// Gives out what the redactor still held of the step's own log.

@@ -1,9 +1,8 @@
 //! One try of a step: desk, sandbox, and what it left behind.
 
-use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sealock_broker::{EnvText, StepDesk, StepDeskSpec};
@@ -21,6 +20,7 @@ use crate::prepare::Prepared;
 use crate::room::Room;
 use crate::scripts::{self, Handover, Taken};
 use crate::shared::Shared;
+use crate::try_folder::TryFolder;
 
 /// The input of a plain program that is its arguments: a list, or one text.
 pub(crate) const ARGUMENTS_INPUT: &str = "args";
@@ -74,17 +74,17 @@ impl Attempt {
         self.manifest.as_ref().is_some_and(|manifest| manifest.effect)
     }
 
-    fn is_hermetic(&self) -> bool {
+    pub(crate) fn is_hermetic(&self) -> bool {
         self.manifest.as_ref().is_some_and(Manifest::is_hermetic)
     }
 
     /// A plain `wasi:cli` program, with a manifest or without.
-    fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.program.kind() == ProgramKind::Command
     }
 
     /// Whether it may start native commands, which hand on through files.
-    fn runs_commands(&self) -> bool {
+    pub(crate) fn runs_commands(&self) -> bool {
         !self.grant.exec.is_empty()
     }
 }
@@ -126,10 +126,8 @@ async fn perform(
     if may_write(&attempt.grant) {
         room.before_writing(shared, &attempt.name.step, attempt.number)?;
     }
-    let folder = TryFolder::make(shared, room, &attempt).map_err(|error| disk(&error))?;
-    let handover =
-        attempt.runs_commands().then(|| Handover::make(&folder.path)).transpose().map_err(|error| disk(&error))?;
-    let desk = desk(shared, room, &attempt, &folder, handover.as_ref());
+    let mut folder = TryFolder::make(shared, room, &attempt, attempt.runs_commands()).map_err(|error| disk(&error))?;
+    let desk = desk(shared, room, &attempt, &folder);
     if attempt.is_effect() && attempt.entry == Entry::Run {
         intend(shared, room, &attempt).await?;
     }
@@ -143,7 +141,8 @@ async fn perform(
         }
     };
     desk.close().await;
-    let taken = settle(shared, room, &attempt, desk.as_ref(), &outcome, handover.as_ref());
+    let taken = settle(shared, room, &attempt, desk.as_ref(), &outcome, folder.handover());
+    folder.is_left(outcome == Outcome::Success && desk.has_accounted());
     if attempt.is_effect() && attempt.entry == Entry::Run {
         done(shared, &attempt, &outcome).await?;
     }
@@ -160,16 +159,12 @@ fn may_write(grant: &Grant) -> bool {
     !grant.files.write.is_empty() || !grant.exec.is_empty() || !grant.containers.run.is_empty()
 }
 
-pub(crate) fn desk(
-    shared: &Shared,
-    room: &Room,
-    attempt: &Attempt,
-    folder: &TryFolder<'_>,
-    handover: Option<&Handover>,
-) -> Arc<StepDesk> {
+pub(crate) fn desk(shared: &Shared, room: &Room, attempt: &Attempt, folder: &TryFolder<'_>) -> Arc<StepDesk> {
     let mut env = room.base_env(shared);
-    env.extend(handover.into_iter().flat_map(Handover::env).map(|(name, value)| (name, EnvText::Plain(value))));
-    env.push(("TMPDIR".to_owned(), EnvText::Plain(folder.path.display().to_string())));
+    env.extend(
+        folder.handover().into_iter().flat_map(Handover::env).map(|(name, value)| (name, EnvText::Plain(value))),
+    );
+    env.push(("TMPDIR".to_owned(), EnvText::Plain(folder.path().display().to_string())));
     env.extend(attempt.prepared.env.iter().cloned());
     shared.broker.desk(StepDeskSpec {
         name: attempt.name.clone(),
@@ -177,7 +172,7 @@ pub(crate) fn desk(
         action: attempt.action.clone(),
         limits: attempt.limits,
         workspace: room.workspace(),
-        temporary: folder.path.clone(),
+        temporary: folder.path().to_owned(),
         env,
         secret_inputs: attempt.prepared.secrets.clone(),
         place: room.place.clone(),
@@ -212,8 +207,8 @@ pub(crate) fn call(
         limits: attempt.limits,
         hermetic: attempt.is_hermetic(),
         workspace,
-        tmp: Some(open(&folder.path.join("tmp")).map_err(|error| disk(&error))?),
-        step_out: is_plain.then(|| open(&folder.path.join("out"))).transpose().map_err(|error| disk(&error))?,
+        tmp: Some(open(&folder.path().join("tmp")).map_err(|error| disk(&error))?),
+        step_out: is_plain.then(|| open(&folder.path().join("out"))).transpose().map_err(|error| disk(&error))?,
         args: if is_plain { arguments(attempt) } else { Vec::new() },
         env: if is_plain { input_variables(&attempt.prepared.inputs) } else { Vec::new() },
         ..StepCall::default()
@@ -315,73 +310,6 @@ async fn done(shared: &Shared, attempt: &Attempt, outcome: &Outcome) -> Result<(
         applied: *outcome == Outcome::Success,
     };
     shared.commit(kind).await
-}
-
-/// The folder of one try. It is removed with everything in it at the try's end, beside what comes next; what is left when
-/// the run ends goes with the run's folder.
-///
-/// Making and removing folders is half of what a hermetic step costs: one that such a step left empty is kept for
-/// the next step of its stage. Nothing but the step itself, through `/tmp`, could write there.
-pub(crate) struct TryFolder<'room> {
-    path: PathBuf,
-    /// Where it may go when it is empty.
-    spare: Option<&'room SpareFolders>,
-}
-
-impl<'room> TryFolder<'room> {
-    pub(crate) fn make(shared: &Shared, room: &'room Room, attempt: &Attempt) -> std::io::Result<Self> {
-        let spare = (attempt.is_hermetic() && !attempt.runs_commands()).then_some(&room.spare_folders);
-        if let Some(path) = spare.and_then(SpareFolders::take) {
-            return Ok(Self { path, spare });
-        }
-        let path = shared.temporary(&attempt.name, attempt.epoch);
-        fs::create_dir_all(path.parent().unwrap_or(&path))?;
-        // A step in a container could have made what it guesses: nothing that is there already is used.
-        fs::create_dir(&path)?;
-        fs::create_dir(path.join("tmp"))?;
-        if attempt.is_plain() {
-            fs::create_dir(path.join("out"))?;
-        }
-        Ok(Self { path, spare })
-    }
-
-    fn is_empty(&self) -> bool {
-        let is_empty = |mut entries: fs::ReadDir| entries.next().is_none();
-        fs::read_dir(self.path.join("tmp")).is_ok_and(is_empty)
-    }
-}
-
-impl Drop for TryFolder<'_> {
-    fn drop(&mut self) {
-        let is_reusable = self.spare.is_some() && self.is_empty();
-        let path = std::mem::take(&mut self.path);
-        match self.spare.filter(|_| is_reusable) {
-            Some(spare) => spare.give(path),
-            None => drop(tokio::task::spawn_blocking(move || fs::remove_dir_all(path))),
-        }
-    }
-}
-
-/// Folders of tries that are over, empty, for the next ones; removed with the stage.
-#[derive(Default)]
-pub(crate) struct SpareFolders(Mutex<Vec<PathBuf>>);
-
-impl SpareFolders {
-    fn take(&self) -> Option<PathBuf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    fn give(&self, path: PathBuf) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(path);
-    }
-}
-
-impl Drop for SpareFolders {
-    fn drop(&mut self) {
-        while let Some(path) = self.take() {
-            let _ = fs::remove_dir_all(path);
-        }
-    }
 }
 
 pub(crate) fn open(path: &Path) -> std::io::Result<OwnedFd> {

@@ -37,6 +37,7 @@ mod scripts;
 mod shared;
 mod stage_spec;
 mod telling;
+mod try_folder;
 mod verifying;
 mod wanted;
 

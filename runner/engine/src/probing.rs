@@ -8,11 +8,12 @@ use sealock_events::{Cause, EventKind, ProbeState};
 use sealock_sandbox::CancellationToken;
 use serde_json::{Map, Value as Json};
 
-use crate::attempt::{self, Attempt, TryFolder};
+use crate::attempt::{self, Attempt};
 use crate::driver::EffectKey;
 use crate::outcome;
 use crate::room::Room;
 use crate::shared::Shared;
+use crate::try_folder::TryFolder;
 
 /// What a probe came to.
 pub(crate) struct Answer {
@@ -62,8 +63,8 @@ async fn probe(
     attempt: Attempt,
     stop: &CancellationToken,
 ) -> Result<EffectState, Cause> {
-    let folder = TryFolder::make(shared, room, &attempt).map_err(|error| attempt::disk(&error))?;
-    let desk = attempt::desk(shared, room, &attempt, &folder, None);
+    let folder = TryFolder::make(shared, room, &attempt, false).map_err(|error| attempt::disk(&error))?;
+    let desk = attempt::desk(shared, room, &attempt, &folder);
     let (call, _selection) = attempt::call(shared, room, &attempt, &folder)?;
     let answer = shared.sandbox.probe(&attempt.program, call, desk.clone(), stop).await;
     desk.close().await;

@@ -22,13 +22,14 @@ use sealock_workspace::{FOLDER_DEPTH_MAX, LinkRules, Selection, View};
 use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc;
 
-use crate::attempt::{self, SpareFolders, disk};
+use crate::attempt::{self, disk};
 use crate::groups::Held;
 use crate::known::Files;
 use crate::machine::{Input, StageId};
 use crate::scripts::Taken;
 use crate::shared::Shared;
 use crate::stage_spec::StageSpec;
+use crate::try_folder::SpareFolders;
 use crate::verifying::Ready;
 
 /// A stage's own things. Dropped, all of them end.
@@ -192,6 +193,16 @@ impl Room {
 
     pub(crate) fn limits_of(&self, step: &str) -> StepLimits {
         self.plan.steps.iter().find(|own| own.key == step).map(|own| own.limits).unwrap_or_default()
+    }
+
+    /// Whether native commands of its steps run on this machine itself.
+    pub(crate) fn is_on_host(&self) -> bool {
+        !self.in_container
+    }
+
+    /// Whether a step is planned behind `step`.
+    pub(crate) fn has_step_after(&self, step: &str) -> bool {
+        self.plan.steps.last().is_some_and(|last| last.key != step)
     }
 
     /// The stage's step called `step` when it is one of `plugin`, else its first step that is.

@@ -79,3 +79,39 @@ fn a_malformed_line_fails_the_step_and_is_shown() {
         told.says(line.split('<').next().expect("a line has a start"));
     }
 }
+
+#[test]
+fn a_step_finds_the_files_as_empty_as_if_they_had_just_been_made_whatever_the_one_before_did() {
+    let scene = Scene::new(
+        r#"
+name: handover
+stages:
+  only:
+    steps:
+      - run: "true"
+      - run: &look |
+          find "$TMPDIR" -mindepth 1 '(' -type d -printf '%P %m\n' ')' -o -printf '%P %m %s %n\n' | sort
+      - run: |
+          echo left > "$TMPDIR/left"; echo left > "$TMPDIR/tmp/left"; mkdir "$SEALOCK_OUTPUTS/.left.d" && rmdir "$SEALOCK_OUTPUTS/.left.d"
+          (setsid sh -c "while sleep 0.01; do echo late >> '$SEALOCK_SUMMARY'; done" &)
+      - run: *look
+      - run: chmod 600 "$GITHUB_ENV"; chmod 700 "$TMPDIR/tmp"
+      - run: *look
+      - run: mv "$TMPDIR/handover" "$TMPDIR/away" && mkdir "$TMPDIR/handover"
+        allow-failure: true
+      - run: *look
+"#,
+    );
+    let told = scene.run(&[]);
+    told.exits(0);
+    let fresh = [
+        "handover 755",
+        "handover/github-env 644 0 1",
+        "handover/github-output 644 0 1",
+        "handover/github-path 644 0 1",
+        "handover/outputs 755",
+        "handover/summary 644 0 1",
+        "tmp 755",
+    ];
+    assert_eq!(told.log("only"), [fresh; 4].concat());
+}

@@ -23,6 +23,9 @@ use crate::step::Step;
 /// ignores it must not hold the run.
 pub const KILL_GRACE_MS: u64 = 2_000;
 
+/// The process that kept a program's processes together is gone, which the kernel has them follow.
+const LOST: &str = "E-PROCESS-LOST";
+
 /// This machine.
 pub struct Host {
     zygote: Arc<Zygote>,
@@ -84,7 +87,14 @@ impl Host {
         let channel = spawned.map_err(|failure| not_started(&order.program, &failure))?;
         let (captured_out, captured_err) = (launch.stdout.capture(), launch.stderr.capture());
         let outputs = [(launch.stdout, out), (launch.stderr, err)];
-        let follow = |asked, stop| follow(channel, feed, outputs, asked, stop);
+        let step = step.clone();
+        let follow = |asked, stop| async move {
+            let ended = follow(channel, feed, outputs, asked, stop).await;
+            if ended.as_ref().is_err_and(|refusal| refusal.code == LOST) {
+                step.lose_account();
+            }
+            ended
+        };
         Ok(Started::spawn_listening(launch.timeout, captured_out, captured_err, follow))
     }
 }
@@ -169,7 +179,7 @@ async fn follow(
     match end {
         Some(End::Code(code)) => Ok(Exit::Code(code)),
         Some(End::Signal(signal)) => Ok(Exit::Signal(signal)),
-        None => Err(StepError::new(ErrorKind::Other, "E-PROCESS-LOST", "the process that held the program is gone")),
+        None => Err(StepError::new(ErrorKind::Other, LOST, "the process that held the program is gone")),
     }
 }
 

@@ -36,9 +36,12 @@ async fn start(step: &Arc<Step>, command: Command) -> Result<Response, Refusal> 
     step.grant().check_exec(&command.program)?;
     step.acts_on(Capability::Exec, &command.program);
     let launch = check(step, command)?;
+    step.lose_account();
     let running = step.place().start(step, launch).await?;
     // A step that has no room for the handle drops `running` here, and that kills it.
-    step.handles().insert(Object::Running(running)).map(Response::Running)
+    let handle = step.handles().insert(Object::Running(running))?;
+    step.account();
+    Ok(Response::Running(handle))
 }
 
 fn check(step: &Arc<Step>, command: Command) -> Result<Launch, Refusal> {

@@ -418,3 +418,32 @@ async fn many_processes_that_fork_on_are_all_dead_afterwards() {
         assert_eq!(alive("4646.00"), 0);
     }
 }
+
+#[tokio::test]
+async fn a_closed_desk_knows_whether_everything_has_ended_for_certain() {
+    let rig = RigSpec::default().build();
+    assert_eq!(rig.sh("exit 0").await.0, Exit::Code(0));
+    rig.start(sh("sleep 4647.001")).await.expect("started");
+    rig.desk.close().await;
+    assert!(rig.desk.has_accounted());
+
+    let rig = RigSpec::default().build();
+    tokio::select! {
+        biased;
+        _ = rig.start(sh("sleep 4647.002")) => panic!("a program does not start in a moment"),
+        () = tokio::task::yield_now() => {}
+    }
+    rig.desk.close().await;
+    assert!(!rig.desk.has_accounted());
+
+    let rig = RigSpec::default().build();
+    let running = rig.start(sh("sleep 4647.003")).await.expect("started");
+    tokio::select! {
+        biased;
+        _ = rig.desk.call(Request::Drop { handle: running }) => panic!("a program does not end in a moment"),
+        () = tokio::task::yield_now() => {}
+    }
+    rig.desk.close().await;
+    assert!(!rig.desk.has_accounted());
+    assert_eq!(alive("4647.001"), 0);
+}
