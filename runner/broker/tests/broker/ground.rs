@@ -29,12 +29,12 @@ async fn what_a_program_does_to_shared_folders_and_devices_is_not_there_for_the_
     for rig in rigs {
         let before = rig.sh(LOOK).await;
         assert_eq!(before.0, Exit::Code(0), "{}", before.2);
+        // It hurts no machine whose wall is broken: files of a name of their own, and mounts only where none of the machine's are.
         let vandal = "for d in /tmp /var/tmp /run /home /root /dev; do
-            chmod 700 $d; touch $d/left; mkdir $d/left.d; mkdir -p $d/.tmp.d; ln -s /etc/shadow $d/left.l; mkfifo $d/left.p
-            mount -o remount,rw $d; mount -t tmpfs none $d; umount -l $d; mv $d $d.away; rmdir $d; done
-            echo left > /dev/shm/left; chmod 700 /dev/shm; umount -l /dev/shm /dev/pts /proc; rm -f /dev/null /dev/fd
-            unshare -m sh -c 'mount -o remount,rw /tmp; touch /tmp/left'
-            unshare -Urm sh -c 'mount -o remount,bind,rw /tmp; touch /tmp/left; umount -l /run; chmod 700 /tmp'
+            l=$d/sealock-left; touch $l; mkdir $l.d; ln -s /etc/shadow $l.l; mkfifo $l.p
+            unshare -m sh -c \"mount -o remount,bind,rw $d; touch $l\"; unshare -m mount -t tmpfs none $d
+            unshare -Urm sh -c \"mount -o remount,bind,rw $d; touch $l; umount -l $d\"; done
+            unshare -m umount -l /dev/shm; unshare -m umount -l /proc; echo left > /dev/shm/left
             (exec 3<>/dev/ptmx; sleep 1) & script -qec true /dev/null; exit 0";
         assert_eq!(rig.sh(vandal).await.0, Exit::Code(0));
         assert_eq!(rig.sh(LOOK).await, before);
@@ -133,4 +133,31 @@ async fn a_workspace_of_another_stage_is_not_held_by_what_programs_share() {
     assert!(mounted(&["umount"]));
     assert!(mounts.contains(" /dev/pts "), "{mounts}");
     assert!(!mounts.contains(&folder.path().display().to_string()), "{mounts}");
+}
+
+#[tokio::test]
+async fn what_is_mounted_on_the_machine_stays_mounted() {
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+    let mounted = |arguments: &[&str]| {
+        let ended = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).output();
+        ended.is_ok_and(|ended| ended.status.success())
+    };
+    let none = folder.path().join("none");
+    let spec = || {
+        let mut spec = RigSpec::default();
+        // So that what is shared is made now.
+        spec.host.hidden = vec![none.clone()];
+        spec
+    };
+    let (rigs, _turn) = rigs(spec).await;
+    let is_mounted = mounted(&["mount", "-t", "tmpfs", "none"]);
+    assert!(is_mounted || !rustix::process::geteuid().is_root(), "root may mount");
+    let kept = folder.path().join("kept");
+    std::fs::write(&kept, "kept").expect("written");
+    for rig in rigs {
+        let look = format!("test -e {} || echo hidden", kept.display());
+        assert_eq!(rig.sh(&look).await.1, "hidden\n");
+        assert_eq!(std::fs::read_to_string(&kept).expect("it is there"), "kept");
+    }
+    assert_eq!(mounted(&["umount"]), is_mounted);
 }
