@@ -16,9 +16,7 @@ const DESCRIPTORS_MAX: usize = 8;
 pub(super) fn send(to: &OwnedFd, words: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() {
-        control.push(SendAncillaryMessage::ScmRights(descriptors));
-    }
+    control.push(SendAncillaryMessage::ScmRights(descriptors));
     sendmsg(to, &[IoSlice::new(words)], &mut control, SendFlags::NOSIGNAL)?;
     Ok(())
 }

@@ -105,18 +105,34 @@ impl Wanted {
 #[derive(Default)]
 pub(super) struct Grounds {
     wanted: Vec<u8>,
-    /// None where it could not be laid: every program then makes its mounts by itself, and fails by itself.
-    laid: Option<Ground>,
+    laid: Laid,
+}
+
+#[derive(Default)]
+enum Laid {
+    /// It was asked for once: to lay it takes as long as one program's mounts do, and there may be no second.
+    #[default]
+    NotYet,
+    Ground(Ground),
+    /// Every program then makes its mounts by itself, and fails by itself.
+    Impossible,
 }
 
 impl Grounds {
-    /// The ground for `wanted`, an encoded [`Wanted`].
+    /// The ground for `wanted`, an encoded [`Wanted`], where it has been asked for before.
     pub(super) fn of(&mut self, wanted: &[u8]) -> Option<&Ground> {
         if self.wanted != wanted {
             wanted.clone_into(&mut self.wanted);
-            let wanted = postcard::from_bytes::<Wanted>(wanted).ok();
-            self.laid = wanted.and_then(|wanted| Ground::lay(&wanted.host).ok());
+            self.laid = Laid::NotYet;
+            return None;
         }
-        self.laid.as_ref()
+        if matches!(self.laid, Laid::NotYet) {
+            let laid = postcard::from_bytes::<Wanted>(wanted).ok().and_then(|wanted| Ground::lay(&wanted.host).ok());
+            self.laid = laid.map_or(Laid::Impossible, Laid::Ground);
+        }
+        match &self.laid {
+            Laid::Ground(ground) => Some(ground),
+            Laid::NotYet | Laid::Impossible => None,
+        }
     }
 }

@@ -10,7 +10,7 @@
 //!    ◀───────────────── one socket per program ──────┘
 //! ```
 //!
-//! With the runner's privileges the zygote keeps the mounts that every program of a run gets, laid once (`ground.rs`);
+//! With the runner's privileges the zygote keeps the mounts that every program of a run gets, laid for the second (`ground.rs`);
 //! the init moves into a copy of them and adds what is the program's own.
 //!
 //! # Invariants

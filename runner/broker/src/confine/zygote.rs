@@ -133,13 +133,6 @@ impl Zygote {
         Channel { socket: here }.until_started().await
     }
 
-    /// Has what the programs of a run share made, beside what the runner does until the first of them: it is not waited
-    /// for.
-    pub fn prepare(&self, host: &HostSpec) {
-        // Whoever starts a program is told what is wrong.
-        let _ = descriptors::send(&self.socket, &self.words(host), &[]);
-    }
-
     /// What is said beside an order: the ground that its wall stands on.
     fn words(&self, host: &HostSpec) -> Vec<u8> {
         let has_ground = self.wall().namespaces == Namespaces::Privileged;
@@ -221,9 +214,6 @@ fn serve(socket: &OwnedFd, most: Namespaces) -> io::Result<()> {
     while let Some((length, descriptors)) = descriptors::receive(socket, &mut words)? {
         let words = Some(&words[..length]).filter(|words| *words != NO_GROUND);
         let ground = words.and_then(|words| grounds.of(words));
-        if descriptors.is_empty() {
-            continue;
-        }
         let [order, control, folder, stdin, stdout, stderr] = descriptors::exactly(descriptors)?;
         let errand = Errand { order, control, folder, streams: [stdin, stdout, stderr], namespaces, user, group };
         match system::fork(prison::flags(namespaces, ground)) {

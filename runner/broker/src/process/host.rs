@@ -39,11 +39,6 @@ impl Host {
         Self { zygote, spec, home: None }
     }
 
-    /// Has what all its programs share made, without waiting for it.
-    pub fn prepare(&self) {
-        self.zygote.prepare(&self.spec);
-    }
-
     /// This machine for the programs of one stage, which may write `home`, too.
     #[must_use]
     pub fn at_home(&self, home: PathBuf) -> Self {

@@ -291,7 +291,6 @@ impl RunArgs {
         let (origin, last_look) = self.rehearse(shell)?.unzip();
         let engine = self.engine()?;
         let host = process.host(&native, &checkout, engine.socket());
-        host.prepare();
         let spec = RunSpec {
             plan,
             journal,
