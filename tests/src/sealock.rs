@@ -13,13 +13,14 @@ use crate::canary;
 use crate::ended::Ended;
 use crate::program::must;
 use crate::rig::{Rig, binary, cache, search_path};
+use crate::scratch::Scratch;
 
 /// No run of these tests takes longer, unless it hangs.
 const RUN_SECONDS: u64 = 600;
 
 /// One machine's Sealock: each has a state folder of its own, so that two of them do not know of each other.
 pub struct Sealock {
-    folder: TempDir,
+    folder: Scratch,
     directory: PathBuf,
     docker_host: String,
     variables: Vec<(String, String)>,
@@ -41,7 +42,7 @@ impl Sealock {
     pub fn new(rig: &Rig, directory: &Path) -> Self {
         let key = std::fs::read_to_string(rig.setting("SSH_KEY")).expect("the rig's key can be read");
         let mut this = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
+            folder: Scratch::new(),
             directory: directory.to_path_buf(),
             docker_host: rig.setting("DOCKER_HOST"),
             variables: Vec::new(),

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
-
 use crate::ended::Ended;
 use crate::program::{ask, must};
 use crate::rig::{binary, cache, search_path, tests_folder, tool};
+use crate::scratch::Scratch;
 use crate::{Repository, Rig};
 
 /// What the workflow calls the action.
@@ -15,7 +14,7 @@ const NAME: &str = "sealock/sealock@v1";
 
 /// A repository, the action that its workflows use, and what the workflow runner is told.
 pub struct Workflow {
-    folder: TempDir,
+    folder: Scratch,
     repository: Repository,
     secrets: Vec<(String, String)>,
     variables: Vec<(String, String)>,
@@ -28,7 +27,7 @@ impl Workflow {
     /// # Panics
     /// When it cannot be copied.
     pub fn new(repository: Repository) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Scratch::new();
         let action = folder.path().join("action");
         std::fs::create_dir(&action).expect("a temporary folder");
         let project = tests_folder().parent().expect("a folder of the project");

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use e2e::Scratch;
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// How long anything here may take before it counts as hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -25,7 +25,7 @@ pub(crate) fn sealock() -> PathBuf {
 
 /// A repository with its own state folder.
 pub(crate) struct Scene {
-    folder: TempDir,
+    folder: Scratch,
 }
 
 impl Scene {
@@ -39,7 +39,7 @@ impl Scene {
 
     /// The same in a folder that is no repository.
     pub(crate) fn without_git(pipeline: &str) -> Self {
-        let scene = Self { folder: TempDir::new().expect("there is room for a scratch folder") };
+        let scene = Self { folder: Scratch::new() };
         fs::create_dir(scene.folder.path().join("repo")).expect("the scratch folder is ours");
         scene.write("pipelines/main.yml", pipeline);
         scene
