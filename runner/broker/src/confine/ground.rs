@@ -9,7 +9,8 @@
 //! - No program writes to it: a copy is read-only as a whole before anything of the program's own is put there, and who
 //!   may not mount cannot change that. Devices can be written; their modes and owners cannot.
 //! - It is laid anew as soon as one of the paths that it was made of leads to another file.
-//! - It holds no workspace of a stage: one that is mounted twice cannot be taken apart.
+//! - It holds no workspace of a stage that was there when it was laid: one that is mounted twice cannot be taken apart. Later ones come
+//!   and go in it with the machine's, where those are shared; in a program's copy none comes.
 //!
 //! Only with [`Namespaces::Privileged`](super::wall::Namespaces): joining namespaces takes the runner's privileges.
 
@@ -17,9 +18,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::WaitOptions;
+use rustix::process::{Signal, WaitOptions};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,9 @@ use super::{descriptors, prison, system};
 
 /// What travels beside a ground's descriptors.
 const WORD: &[u8] = b"g";
+/// For laying one. A folder of the machine that never answers (a file server that is gone) must not hold up every program: without a
+/// ground, those that look at it wait by themselves.
+const LAYING: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// A mount namespace to make copies of.
 pub(super) struct Ground {
@@ -48,6 +53,11 @@ impl Ground {
             }
             system::Fork::Parent(child) => {
                 drop(there);
+                if poll(&mut [PollFd::new(&here, PollFlags::IN)], Some(&LAYING)) != Ok(1) {
+                    // It may not even die while it waits for that folder.
+                    rustix::process::kill_process(child, Signal::KILL)?;
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
                 let laid = descriptors::receive(&here, &mut [0; WORD.len()]);
                 rustix::process::waitpid(Some(child), WaitOptions::empty())?;
                 let (_, laid) = laid?.ok_or(io::ErrorKind::ConnectionAborted)?;

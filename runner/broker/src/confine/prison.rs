@@ -75,7 +75,7 @@ fn furnish_bare(wall: &WallSpec) -> io::Result<()> {
 /// What the programs of a run share, where there are the machine's mounts.
 pub(super) fn lay(host: &HostSpec) -> io::Result<()> {
     let devices = Devices::take()?;
-    system::set_mounts(Path::new("/"), Mounts::ReadOnly)?;
+    system::set_mounts(Path::new("/"), Mounts::Ground)?;
     let kept = veil::kept(host.readable.iter().chain(&host.writable).map(PathBuf::as_path));
     veil::let_go(host, &kept)?;
     let blank = Blank::mount(DEVICES_FOLDER)?;
@@ -87,7 +87,7 @@ pub(super) fn lay(host: &HostSpec) -> io::Result<()> {
 fn furnish_on(ground: &Ground, wall: &WallSpec) -> io::Result<()> {
     let own = Own::take(wall)?;
     ground.enter()?;
-    // Also what has been mounted on the machine since, and appears here by itself.
+    // Also what has been mounted on the machine since, and is in the ground by itself. From here on nothing comes.
     system::set_mounts(Path::new("/"), Mounts::ReadOnly)?;
     system::set_mounts(Path::new(DEVICES_FOLDER), Mounts::WithDevices)?;
     let blank = Blank::mount(MEMORY)?;

@@ -68,8 +68,10 @@ pub(super) fn close_on_execute(first: RawFd) {
 /// What may be done through mounts.
 #[derive(Clone, Copy)]
 pub(super) enum Mounts {
-    /// Nothing is written; setuid bits and devices are not heeded.
+    /// Nothing is written; setuid bits and devices are not heeded. What is mounted on the machine from now on is not there.
     ReadOnly,
+    /// As `ReadOnly`, but what is mounted or unmounted on the machine from now on is so there too.
+    Ground,
     /// Setuid bits and devices are not heeded.
     Writable,
     /// Devices are heeded; the rest stays as it is.
@@ -78,7 +80,7 @@ pub(super) enum Mounts {
     Device,
 }
 
-/// Sets `mounts` for every mount below `path`, and hides them from the namespaces that they were copied from.
+/// Sets `mounts` for every mount below `path`; nothing of them reaches the namespaces that they were copied from.
 pub(super) fn set_mounts(path: &Path, mounts: Mounts) -> io::Result<()> {
     set_mounts_at(libc::AT_FDCWD, &CString::new(path.as_os_str().as_encoded_bytes())?, 0, mounts)
 }
@@ -91,12 +93,13 @@ pub(super) fn set_tree(tree: &OwnedFd, mounts: Mounts) -> io::Result<()> {
 fn set_mounts_at(folder: RawFd, path: &CStr, flags: libc::c_int, mounts: Mounts) -> io::Result<()> {
     let deaf = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
     let (attr_set, attr_clr) = match mounts {
-        Mounts::ReadOnly => (libc::MOUNT_ATTR_RDONLY | deaf, 0),
+        Mounts::ReadOnly | Mounts::Ground => (libc::MOUNT_ATTR_RDONLY | deaf, 0),
         Mounts::Writable => (deaf, libc::MOUNT_ATTR_RDONLY),
         Mounts::WithDevices => (0, libc::MOUNT_ATTR_NODEV),
         Mounts::Device => (libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID, 0),
     };
-    let attributes = libc::mount_attr { attr_set, attr_clr, propagation: libc::MS_SLAVE, userns_fd: 0 };
+    let propagation = if matches!(mounts, Mounts::Ground) { libc::MS_SLAVE } else { libc::MS_PRIVATE };
+    let attributes = libc::mount_attr { attr_set, attr_clr, propagation, userns_fd: 0 };
     let (size, flags) = (size_of_val(&attributes), libc::AT_RECURSIVE | flags);
     // SAFETY: the path and the attributes are read and outlive the call; the size is theirs.
     let set =

@@ -8,18 +8,13 @@
 //! - Once more, and no more than once; an engine that is not there from the beginning is not waited for.
 //! - The wait is bounded, and told; so is which engine came back.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::query_parameters::ListContainersOptionsBuilder;
-use sealock_contract::StepName;
 use sealock_contract::seam::Refusal;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Tell;
 use super::engine::Engine;
-use super::label;
-use super::scope::Found;
 
 /// Between two looks whether the engine is back.
 const LOOK_MS: u64 = 500;
@@ -76,22 +71,4 @@ async fn wait(engine: &Engine, before: &str, lost: Refusal, tell: Tell<'_>) -> R
 async fn answers(engine: &Engine) -> bool {
     let Ok(docker) = engine.docker().await else { return false };
     matches!(timeout(Duration::from_secs(ANSWER_SECONDS), docker.ping()).await, Ok(Ok(_)))
-}
-
-/// Removes the containers that a build of `step` left: they carry its label, and no scope's, which is on everything
-/// that is started on purpose.
-pub(super) async fn remove_orphans(engine: &Engine, run: &str, step: &StepName) -> Result<usize, Refusal> {
-    let labels = [(label::RUN, run.to_owned()), (label::STEP, step.to_string())];
-    let filter: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let filters = HashMap::from([("label".to_owned(), filter)]);
-    let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-    let listed = engine.docker().await?.list_containers(Some(options)).await;
-    let listed = listed.map_err(|error| engine.refusal("list what a build left", &error))?;
-    let is_orphan =
-        |labels: Option<&HashMap<String, String>>| labels.is_some_and(|labels| !labels.contains_key(label::SCOPE));
-    let orphans = listed.into_iter().filter(|found| is_orphan(found.labels.as_ref()));
-    let containers: Vec<_> = orphans.filter_map(|found| Some((found.id?, run.to_owned()))).collect();
-    let count = containers.len();
-    Found { containers, networks: Vec::new() }.remove(engine).await?;
-    Ok(count)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bollard::models::BuildInfoAux;
 use http::Method;
@@ -41,17 +40,7 @@ pub(super) async fn build(engine: &Engine, run: &str, step: &Arc<Step>, build: B
     check(&build)?;
     let log = StepLog::new(step)?;
     let tell = |line: String| log.tell(&line);
-    let is_first = AtomicBool::new(true);
-    again::once_more(engine, &tell, || async {
-        if !is_first.swap(false, Ordering::Relaxed) {
-            let orphans = again::remove_orphans(engine, run, step.name()).await?;
-            if orphans > 0 {
-                tell(format!("removed what the build had left: {orphans} of its containers"));
-            }
-        }
-        build_once(engine, run, step, &build).await
-    })
-    .await
+    again::once_more(engine, &tell, || build_once(engine, run, step, &build)).await
 }
 
 async fn build_once(engine: &Engine, run: &str, step: &Arc<Step>, build: &Build) -> Result<String, Refusal> {

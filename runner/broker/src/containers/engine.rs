@@ -160,6 +160,15 @@ impl Engine {
             .retryable()
     }
 
+    /// It is there, and takes its time.
+    fn silent(&self, doing: &str) -> Refusal {
+        let message =
+            format!("the Docker engine at {} has not said in {ANSWER_SECONDS} s whether it did {doing}", self.0.host);
+        StepError::new(ErrorKind::Timeout, "E-DOCKER-TIMEOUT", message)
+            .help("look at what else it has to do, and at its log; what had been started is removed with the run")
+            .retryable()
+    }
+
     /// What `error` means to a step, when the engine was asked to do `doing`.
     pub(super) fn refusal(&self, doing: &str, error: &Error) -> Refusal {
         match error {
@@ -168,8 +177,11 @@ impl Engine {
             Error::SocketNotFoundError(_) => self.unreachable(error),
             Error::HyperLegacyError { err } if err.is_connect() => self.unreachable(&root(err)),
             Error::HyperLegacyError { err } => self.lost(doing, &root(err)),
-            Error::RequestTimeoutError => self.lost(doing, &format!("no answer in {ANSWER_SECONDS} s")),
-            other => self.lost(doing, other),
+            Error::RequestTimeoutError => self.silent(doing),
+            Error::IOError { .. } | Error::HyperResponseError { .. } | Error::HttpClientError { .. } => {
+                self.lost(doing, error)
+            }
+            other => refused(doing, &other.to_string()),
         }
     }
 }

@@ -248,7 +248,7 @@ impl Found {
     }
 }
 
-/// Everything that carries `label`, with that value when one is given.
+/// Everything that carries `label`, with that value when one is given; each with its run.
 pub(super) async fn find(engine: &Engine, label: &str, value: Option<&str>) -> Result<Found, Refusal> {
     let docker = engine.docker().await?;
     let filter = label::filter(label, value);
@@ -261,7 +261,7 @@ pub(super) async fn find(engine: &Engine, label: &str, value: Option<&str>) -> R
         .await
         .map_err(|error| engine.refusal("list networks", &error))?;
     let of = |labels: Option<HashMap<String, String>>| {
-        labels.and_then(|mut labels| labels.remove(label)).unwrap_or_default()
+        labels.and_then(|mut labels| labels.remove(label::RUN)).unwrap_or_default()
     };
     Ok(Found {
         containers: containers.into_iter().filter_map(|found| Some((found.id?, of(found.labels)))).collect(),

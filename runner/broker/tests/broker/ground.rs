@@ -177,3 +177,41 @@ async fn what_is_mounted_on_the_machine_stays_mounted() {
     }
     assert_eq!(mounted(&["umount"]), is_mounted);
 }
+
+#[tokio::test]
+async fn what_is_mounted_while_a_program_runs_does_not_appear_in_it() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let (at, late) = (folder.path().display().to_string(), folder.path().join("late"));
+    let (none, late_at) = (folder.path().join("none"), late.display().to_string());
+    let works = |line: &[&str]| Command::new(line[0]).args(&line[1..]).status().is_ok_and(|status| status.success());
+    // As on machines whose mounts are shared.
+    let is_mounted = works(&["mount", "-t", "tmpfs", "none", &at]) && works(&["mount", "--make-shared", &at]);
+    assert!(is_mounted || !rustix::process::geteuid().is_root(), "root may mount");
+    std::fs::create_dir(&late).expect("made");
+    let spec = || {
+        let mut spec = RigSpec::default();
+        // So that what is shared is made now.
+        spec.host.hidden = vec![none.clone()];
+        spec
+    };
+    let (rigs, _turn) = rigs(spec).await;
+    for rig in rigs.iter().filter(|_| is_mounted) {
+        let (begun, go) = (rig.workspace("begun"), rig.workspace("go"));
+        let script =
+            format!("touch begun; until [ -e go ]; do sleep 0.05; done; grep -c ' {late_at} ' /proc/self/mountinfo");
+        let later = async {
+            while !begun.exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            assert!(works(&["mount", "-t", "tmpfs", "none", &late_at]));
+            std::fs::write(&go, "").expect("written");
+        };
+        let ((_, seen, _), ()) = tokio::join!(rig.sh(&script), later);
+        assert!(works(&["umount", &late_at]));
+        for file in [begun, go] {
+            std::fs::remove_file(file).expect("removed");
+        }
+        assert_eq!(seen.trim(), "0");
+    }
+    assert_eq!(works(&["umount", &at]), is_mounted);
+}

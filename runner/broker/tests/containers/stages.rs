@@ -219,3 +219,17 @@ async fn a_stage_goes_with_its_scope_and_a_killed_run_is_reaped() {
     assert_eq!(listed(&bench), "");
     assert_eq!(bench.docker(&["network", "ls", "--quiet", "--filter", &filter]), "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_runs_from_an_image_that_was_built_here_is_not_reaped() {
+    let bench = Bench::new();
+    bench.write("Dockerfile", "FROM busybox\nCMD [\"sleep\", \"600\"]\n");
+    let build = sealock_contract::seam::Build { context: ".".into(), ..Default::default() };
+    let image = bench.build(build).await.expect("built");
+    let id = bench.docker(&["run", "--detach", &image]);
+    let reaped = bench.engine.reap(|run| run != bench.scope.run()).await;
+    let running = bench.docker(&["ps", "--quiet", "--no-trunc"]);
+    bench.docker(&["rm", "--force", id.trim()]);
+    assert_eq!(reaped.expect("reaped").containers, 0);
+    assert!(running.contains(id.trim()), "{id} is gone: {running}");
+}
