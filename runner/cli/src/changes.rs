@@ -17,7 +17,8 @@ const SHOWN_MAX: usize = 20;
 /// One value of a difference, as it is shown.
 const VALUE_CHARS_MAX: usize = 60;
 
-/// Refuses to go on with a run of another commit, or of a pipeline that has changed since.
+/// Refuses to go on with a run of another commit than `reference`, or what is checked out, or of a pipeline that has changed
+/// since.
 ///
 /// # Errors
 ///
@@ -25,10 +26,10 @@ const VALUE_CHARS_MAX: usize = 60;
 pub(crate) fn refuse(
     shell: &mut Shell,
     repository: &Repository,
-    found: &RunSummary,
-    plan: &Plan,
+    reference: Option<&str>,
+    (found, plan): (&RunSummary, &Plan),
 ) -> Result<(), Failure> {
-    refuse_commit(shell, repository, found)?;
+    refuse_commit(shell, repository, reference, found)?;
     let path = repository.root().join(&plan.file);
     let source = match file::read(repository.root(), &Found { path, name: plan.file.clone() }) {
         Ok(source) => source,
@@ -50,8 +51,13 @@ fn new_run() -> String {
     "put it back as it was, or start a new run: sealock run".to_owned()
 }
 
-fn refuse_commit(shell: &Shell, repository: &Repository, found: &RunSummary) -> Result<(), Failure> {
-    let git = repository.git(shell, None)?;
+fn refuse_commit(
+    shell: &Shell,
+    repository: &Repository,
+    reference: Option<&str>,
+    found: &RunSummary,
+) -> Result<(), Failure> {
+    let git = repository.git(shell, reference)?;
     let now = git.facts().commit.as_ref().map(|commit| commit.id.clone());
     if now == found.commit || found.commit.is_none() {
         return Ok(());

@@ -1,7 +1,9 @@
 //! Runs that were killed go on where they stopped.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Child;
+use std::process::{Child, Command};
+
+use serde_json::json;
 
 use super::cancel::unique;
 use super::support::{Scene, Told, finish, processes_with, signal, text, until};
@@ -49,10 +51,17 @@ fn hung(scene: &Scene, marker: &str, arguments: &[&str]) -> Child {
 /// A run that is killed while its second step hangs.
 pub(crate) fn killed(marker: &str) -> Scene {
     let scene = Scene::new(&three_steps(marker));
-    let mut child = hung(&scene, marker, &["run", "--format", "jsonl"]);
+    killed_in(&scene, marker, scene.command(&["run", "--format", "jsonl"]));
+    scene
+}
+
+/// The same of a call in `scene` that hangs. Answers the run.
+fn killed_in(scene: &Scene, marker: &str, mut call: Command) -> String {
+    let mut child = call.spawn().expect("it starts");
+    until("the step to hang", || processes_with(marker).iter().any(|pid| *pid != child.id()));
     child.kill().and_then(|()| child.wait()).expect("it is ours");
     until("its processes to be dead", || processes_with(marker).is_empty());
-    scene
+    run_of(scene)
 }
 
 pub(crate) fn resumed(scene: &Scene, arguments: &[&str]) -> Told {
@@ -106,6 +115,7 @@ fn a_run_that_is_to_go_on_does_and_else_begins() {
     let told = scene.call(&["run", "other", "--resume", "--format", "jsonl"]);
     told.exits(0).says(&line);
     assert_eq!(told.of("run-started").len(), 1, "{}", told.stdout);
+    std::fs::remove_file(scene.repo().join("pipelines/other.yml")).expect("it is ours");
 
     let told = going_on(&scene, &[]);
     told.exits(0).says(&format!("goes on with run {first} of three"));
@@ -152,14 +162,8 @@ stages:
 fn a_run_that_was_asked_for_otherwise_is_another_one() {
     let marker = unique("run-resume-asked");
     let scene = Scene::new(&hangs_for_ada(&marker));
-    let mut child = hung(&scene, &marker, &["run", "--input", "who=Ada", "--format", "jsonl"]);
-    child.kill().and_then(|()| child.wait()).expect("it is ours");
-    until("its processes to be dead", || processes_with(&marker).is_empty());
-    let first = run_of(&scene);
-    let begins = |told: &Told| {
-        told.exits(0);
-        assert_ne!(text(&told.of("run-started")[0]["run"]), first, "{}", told.stdout);
-    };
+    let first = killed_in(&scene, &marker, scene.command(&["run", "--input", "who=Ada", "--format", "jsonl"]));
+    let begins = |told: &Told| begins_another(told, &first);
     begins(&scene.run(&["--resume"]));
     begins(&scene.run(&["--resume", "--input", "who=Bob"]));
     // Of another commit it is another request too.
@@ -170,7 +174,112 @@ fn a_run_that_was_asked_for_otherwise_is_another_one() {
     // A younger one that is over stands in its place.
     scene.write("again", "");
     begins(&scene.run(&["--input", "who=Ada"]));
-    begins(&scene.run(&["--resume", "--input", "who=Ada"]));
+    std::fs::remove_file(scene.repo().join("again")).expect("it is ours");
+    let call = scene.command(&["run", "--resume", "--input", "who=Ada", "--format", "jsonl"]);
+    assert_ne!(killed_in(&scene, &marker, call), first);
+}
+
+fn begins_another(told: &Told, first: &str) {
+    told.exits(0);
+    assert_ne!(text(&told.of("run-started")[0]["run"]), first, "{}", told.stdout);
+    assert_eq!(told.of("run-resumed"), Vec::<serde_json::Value>::new());
+}
+
+/// A run of a workflow's job, as GitHub tells it: the number of the workflow's run, that of the attempt, and the event.
+fn job(scene: &Scene, arguments: &[&str], (run, attempt): (&str, &str), event: &serde_json::Value) -> Command {
+    let file = scene.repo().join("../event.json");
+    std::fs::write(&file, event.to_string()).expect("the folder is ours");
+    let mut command = scene.command(&[&["run", "--format", "jsonl"], arguments].concat());
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_EVENT_PATH", file).env("GITHUB_REF", "refs/heads/main");
+    command.env("GITHUB_RUN_ID", run).env("GITHUB_RUN_NUMBER", "7").env("GITHUB_RUN_ATTEMPT", attempt);
+    command.env("GITHUB_EVENT_NAME", event["name"].as_str().expect("a name")).env("GITHUB_ACTOR", "ada");
+    command
+}
+
+#[test]
+fn a_run_of_another_event_is_another_one() {
+    let marker = unique("run-resume-event");
+    let scene = Scene::new(&hangs_for_one_event(&marker));
+    let to = |to: &str| json!({ "name": "workflow_dispatch", "inputs": { "to": to } });
+    let first = killed_in(&scene, &marker, job(&scene, &[], ("11", "1"), &to("production")));
+    let resumes = |numbers, event: &serde_json::Value, also: &[(&str, &str)]| {
+        let mut call = job(&scene, &["--resume"], numbers, event);
+        finish(call.envs(also.iter().copied()).spawn().expect("it starts"))
+    };
+    let begins = |told: &Told| begins_another(told, &first);
+    // What it says, who says it, and which run of the workflow it is: the next night's has the same words.
+    begins(&resumes(("11", "1"), &to("nothing"), &[]));
+    begins(&resumes(("11", "1"), &to("production"), &[("GITHUB_ACTOR", "bob")]));
+    begins(&resumes(("12", "1"), &to("production"), &[]));
+    begins(&resumes(("11", "1"), &to("production"), &[("GITHUB_RUN_NUMBER", "8")]));
+    // The same job once more.
+    let told = resumes(("11", "2"), &to("production"), &[]);
+    told.exits(0).says(&format!("goes on with run {first} of asked"));
+    assert_eq!(text(&told.of("run-resumed")[0]["run"]), first);
+}
+
+/// A stage that hangs for one request until it is resumed: a run that goes on has its home, and no other one has.
+fn hangs_for_one_event(marker: &str) -> String {
+    let (start, end) = marker.split_at(4);
+    format!(
+        r#"
+name: asked
+stages:
+  s:
+    steps:
+      - env:
+          ASKED: "${{{{ github.event.inputs.to }}}} ${{{{ github.actor }}}} ${{{{ github.run_id }}}} ${{{{ github.run_number }}}}"
+        run: |
+          if [ "$ASKED" = "production ada 11 7" ] && [ ! -e $HOME/again ]; then
+            touch $HOME/again
+            sh -c 'while :; do sleep 0.1; done' {start}''{end}
+          fi
+"#
+    )
+}
+
+#[test]
+fn a_run_goes_on_only_where_nothing_is_uncommitted_and_says_so() {
+    let marker = unique("run-resume-dirty");
+    let scene = Scene::new(&hangs_for_ada(&marker));
+    let ada = ["--resume", "--input", "who=Ada"];
+    let first = killed_in(&scene, &marker, scene.command(&["run", "--input", "who=Ada", "--format", "jsonl"]));
+    // What is here now would be left out.
+    scene.write("again", "");
+    let told = scene.run(&ada);
+    begins_another(&told, &first);
+    let here = format!("run {first} of asked does not have the uncommitted changes that are here, so a new run begins");
+    told.says(&here).says(&format!("To go on with it: sealock resume {first}"));
+
+    // What it had may be something else by now.
+    std::fs::remove_file(scene.repo().join("again")).expect("it is ours");
+    scene.write("note", "as it was");
+    let second = killed_in(&scene, &marker, scene.command(&["run", "--input", "who=Ada", "--format", "jsonl"]));
+    scene.write("note", "as it is");
+    scene.write("again", "");
+    let told = scene.run(&ada);
+    begins_another(&told, &second);
+    told.says(&format!("run {second} of asked took uncommitted changes along")).says("so a new run begins");
+}
+
+#[test]
+fn a_run_without_uncommitted_changes_goes_on_where_they_are_to_be_left_out() {
+    let scene = killed(&unique("run-resume-no-dirty"));
+    scene.write("note", "not committed");
+    going_on(&scene, &["--no-dirty"]).exits(0).says(&format!("goes on with run {}", run_of(&scene)));
+}
+
+#[test]
+fn a_run_of_another_reference_goes_on() {
+    let marker = unique("run-resume-ref");
+    let scene = Scene::new(&three_steps(&marker));
+    scene.git(&["tag", "old"]);
+    scene.write("other", "more");
+    scene.commit();
+    let first = killed_in(&scene, &marker, scene.command(&["run", "--ref", "old", "--format", "jsonl"]));
+    let told = going_on(&scene, &["--ref", "old"]);
+    told.exits(0).says(&format!("goes on with run {first} of three"));
+    assert_eq!(told.log("first"), ["a", "b", "b", "half"]);
 }
 
 #[test]

@@ -48,6 +48,9 @@ pub(crate) struct GoingOn {
     /// Go on though it began on another machine: nothing of it runs there any more
     #[arg(long)]
     elsewhere: bool,
+    /// What is run where it is not what is checked out, as `run --ref` names it.
+    #[arg(skip)]
+    reference: Option<String>,
 }
 
 /// Reads `stage/step=applied`.
@@ -102,9 +105,9 @@ impl Resume {
 }
 
 impl GoingOn {
-    /// From where the record ends; on another machine when `elsewhere`.
-    pub(super) fn where_it_ended(elsewhere: bool) -> Self {
-        Self { from: Vec::new(), settle: Vec::new(), elsewhere }
+    /// From where the record ends; on another machine when `elsewhere`, and at `reference` when one is given.
+    pub(super) fn where_it_ended(elsewhere: bool, reference: Option<String>) -> Self {
+        Self { from: Vec::new(), settle: Vec::new(), elsewhere, reference }
     }
 
     /// Goes on with the run `found`.
@@ -133,7 +136,7 @@ impl GoingOn {
         for (name, plugin) in &plan.plugins {
             plugins.hold(name, plugin).map_err(Failure::catalogue)?;
         }
-        changes::refuse(shell, &repository, &found, &plan)?;
+        changes::refuse(shell, &repository, self.reference.as_deref(), (&found, &plan))?;
         machine::note(&folder, repository.root())?;
         folder.clear_steps().map_err(|error| Failure::new("E-DISK", error.to_string()))?;
         let git = repository.git(shell, found.commit.as_deref())?;

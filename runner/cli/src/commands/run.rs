@@ -44,8 +44,8 @@ pub(crate) struct Run {
     /// Start only when the pipeline's `on` takes the event, as the GitHub Action does; else tell why not, and succeed
     #[arg(long, env = "SEALOCK_TRIGGERED", hide_env = true)]
     triggered: bool,
-    /// Go on with the newest run that was asked for alike (pipeline, commit, event, inputs) when it was interrupted, else
-    /// begin one
+    /// Go on with the newest run that was asked for alike (pipeline, commit, event with all that it says, inputs) when it was
+    /// interrupted and nothing is uncommitted, else begin one
     #[arg(long, env = "SEALOCK_RESUME", hide_env = true)]
     resume: bool,
     /// Go on though it began on another machine: nothing of it runs there any more
@@ -171,7 +171,7 @@ impl Run {
         }
         if let Some((journal, found)) = self.unfinished(shell, &repository, &prepared)? {
             shell.tell(&format!("goes on with run {} of {}, which was not over\n", found.run, escape(&found.pipeline)));
-            let going_on = GoingOn::where_it_ended(self.elsewhere);
+            let going_on = GoingOn::where_it_ended(self.elsewhere, self.plan.reference.clone());
             return going_on.go_on(&self.how, shell, process, (repository, journal, found));
         }
         refusals::withheld(&prepared.plan, self.plan.stage.as_deref()).map_or(Ok(()), Err)?;
@@ -193,7 +193,15 @@ impl Run {
             return Ok(None);
         }
         let journal = open_journal(&state_folder(shell)?)?;
-        Ok(unfinished::same(&journal, repository.root(), prepared)?.map(|found| (journal, found)))
+        let dirty_files = if self.how.no_dirty { 0 } else { prepared.uncommitted.count() };
+        let Some(found) = unfinished::same(&journal, repository.root(), prepared, dirty_files)? else {
+            return Ok(None);
+        };
+        if let Some(refusal) = found.refusal() {
+            shell.tell(&format!("{refusal}\n"));
+            return Ok(None);
+        }
+        Ok(Some((journal, found.run)))
     }
 }
 
