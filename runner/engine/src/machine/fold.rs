@@ -125,11 +125,15 @@ impl Machine {
         let EventKind::StepFinished { outcome, conclusion, cause, retrying, duration_ms, .. } = kind else {
             return;
         };
+        let looks = self.verifies(&self.stages[id.0].plan.steps[step]);
         let stage = &mut self.stages[id.0];
         let is_interrupted = cause.as_ref().is_some_and(Cause::is_interruption);
-        if !is_interrupted {
+        if is_interrupted {
+            stage.count_interruption(step, looks);
+        } else {
             stage.count_end(step, *duration_ms);
         }
+        stage.steps[step].is_probed = false;
         if is_interrupted {
             stage.steps[step].status = StepStatus::Interrupted;
             stage.steps[step].interruptions += 1;

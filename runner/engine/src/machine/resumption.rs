@@ -100,7 +100,10 @@ impl Machine {
         let attempt = self.begin_step(id, step, out);
         match (has_intent, done) {
             (true, Some(true)) => self.take_as_done(id, attempt, out),
-            (true, _) => out.push(Command::ProbeStep { stage: id, attempt }),
+            (true, _) => {
+                self.stages[id.0].steps[step].is_probed = true;
+                out.push(Command::ProbeStep { stage: id, attempt });
+            }
             (false, _) => self.launch(id, attempt, out),
         }
     }
@@ -119,7 +122,9 @@ impl Machine {
         outputs: Map<String, Json>,
         out: &mut Vec<Command>,
     ) {
-        let number = self.stages[id.0].steps[step].attempts;
+        let own = &mut self.stages[id.0].steps[step];
+        own.is_probed = false;
+        let number = own.attempts;
         let attempt = Attempt { step, number };
         match state {
             ProbeState::Applied => {

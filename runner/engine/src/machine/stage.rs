@@ -82,12 +82,15 @@ pub struct StepState {
     pub conclusion: Option<Conclusion>,
     /// What it gave.
     pub outputs: Map<String, Json>,
-    /// How much of its time the try that goes on has used, as far as that is recorded.
+    /// How much of its time the try that is made has used, as far as that is recorded; a verifier's, with the tries that
+    /// were interrupted.
     pub used_ms: u64,
     /// How much of that was used in this process.
     pub(super) counted_ms: u64,
     /// How long it waits for another try.
     pub(super) waiting_ms: u64,
+    /// Whether it is being asked how far its effect got.
+    pub(super) is_probed: bool,
 }
 
 /// One stage, or one cell.
@@ -156,6 +159,7 @@ impl Default for StepState {
             used_ms: 0,
             counted_ms: 0,
             waiting_ms: 0,
+            is_probed: false,
         }
     }
 }
@@ -466,7 +470,7 @@ impl Machine {
                 let stage = self.stages[id.0].plan.name.clone();
                 let (why, cause) = ("the stage's time is up".to_owned(), Some(timeout(&stage, limit)));
                 self.tell(EventKind::Cancelling { stage: Some(stage), why, cause }, out);
-                self.stop(id, out);
+                self.time_is_up(id, out);
             }
             Timer::Grace(..) | Timer::StageTimeout(_) => {}
         }
@@ -484,6 +488,15 @@ impl Machine {
             return self.next_step(id, out);
         }
         self.start_step(id, attempt.step, out);
+    }
+
+    /// Stops what runs, but for a question about an effect: it has a limit of its own, and without its answer nobody knows
+    /// what is true. What comes behind it is held up by the stage being cancelled.
+    fn time_is_up(&mut self, id: StageId, out: &mut Vec<Command>) {
+        let is_asking = self.stages[id.0].steps.iter().any(|step| step.is_probed);
+        if !is_asking {
+            self.stop(id, out);
+        }
     }
 
     /// Asks the running step to stop; what is behind it is decided by conditions.

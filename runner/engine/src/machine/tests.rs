@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use sealock_contract::{Digest, StepLimits};
-use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind};
+use sealock_events::{Cause, Conclusion, DeploymentResult, EventKind, ProbeState};
 use sealock_plan::{LateFlag, Plan, PlannedStage, PlannedStep, Retry};
 use serde_json::Map;
 
@@ -460,6 +460,13 @@ fn running(environment: Option<&str>) -> Machine {
     let environment = environment.map(str::to_owned);
     let mut machine = Machine::new(plan(vec![PlannedStage { environment, ..stage("a", &[], &["s"]) }]), 1);
     machine.step(Input::Start);
+    machine.step(ready(&machine));
+    machine.step(Input::StepDecided { stage: StageId(0), step: 0, decision: Ok(true) });
+    machine
+}
+
+/// Its only stage has everything that it needs.
+fn ready(machine: &Machine) -> Input {
     let deployment = machine.stage(StageId(0)).plan.environment.clone().map(|environment| Deployment {
         environment,
         release: "r2".into(),
@@ -468,9 +475,63 @@ fn running(environment: Option<&str>) -> Machine {
         targets: vec!["web1".into()],
         previous: Vec::new(),
     });
-    machine.step(Input::StageReady { stage: StageId(0), deployment, fresh: None });
-    machine.step(Input::StepDecided { stage: StageId(0), step: 0, decision: Ok(true) });
+    Input::StageReady { stage: StageId(0), deployment, fresh: None }
+}
+
+/// A machine that goes on after a kill within an effect, and asks how far that got.
+fn asking(environment: Option<&str>) -> Machine {
+    let mut machine = running(environment);
+    machine.step(Input::EffectBegan { stage: StageId(0) });
+    machine.step(Input::Interrupted);
+    machine.step(Input::Resumed { again: Vec::new(), by: ("somebody".into(), sealock_events::Wall::default()) });
+    let commands = machine.step(ready(&machine));
+    assert!(commands.iter().any(|command| matches!(command, Command::ProbeStep { .. })), "{commands:?}");
     machine
+}
+
+fn probed(state: ProbeState) -> Input {
+    Input::Probed { stage: StageId(0), step: 0, state, why: None, outputs: Map::new() }
+}
+
+fn stops(commands: &[Command]) -> bool {
+    commands.iter().any(|command| matches!(command, Command::StopStep { .. } | Command::KillStep { .. }))
+}
+
+fn is_cancelling_for(commands: &[Command], code: &str) -> bool {
+    let is_told = |kind: &EventKind| match kind {
+        EventKind::Cancelling { cause: Some(cause), .. } => cause.code == code,
+        _ => false,
+    };
+    commands.iter().any(|command| matches!(command, Command::Record(kind) if is_told(kind)))
+}
+
+#[test]
+fn the_end_of_a_stages_time_waits_for_the_answer_of_a_probe_and_starts_nothing_then() {
+    for (state, wanted) in [(ProbeState::Applied, "s success"), (ProbeState::NotApplied, "s cancelled")] {
+        let mut machine = asking(Some("production"));
+        let commands = machine.step(Input::TimerFired(Timer::StageTimeout(StageId(0))));
+        assert!(is_cancelling_for(&commands, "E-STAGE-TIMEOUT") && !stops(&commands), "{commands:?}");
+        let commands = machine.step(probed(state));
+        assert!(matches!(commands.last(), Some(Command::RollBack { .. })), "{commands:?}");
+        assert!(!commands.iter().any(|command| matches!(command, Command::StartStep { .. })), "{commands:?}");
+        assert_eq!(recorded(commands), [wanted]);
+    }
+}
+
+#[test]
+fn a_step_that_runs_after_its_probe_ends_with_its_stages_time() {
+    let mut machine = asking(None);
+    let commands = machine.step(probed(ProbeState::NotApplied));
+    assert!(commands.iter().any(|command| matches!(command, Command::StartStep { .. })), "{commands:?}");
+    assert!(stops(&machine.step(Input::TimerFired(Timer::StageTimeout(StageId(0))))));
+}
+
+/// Whoever does not want to wait for the answer need not.
+#[test]
+fn a_person_can_stop_a_probe_also_after_the_end_of_its_stages_time() {
+    let mut machine = asking(Some("production"));
+    machine.step(Input::TimerFired(Timer::StageTimeout(StageId(0))));
+    assert!(stops(&machine.step(Input::CancelAsked)));
 }
 
 #[test]

@@ -1,12 +1,17 @@
-//! What is left of the time of a stage, and of a step, when a run goes on after an interruption.
+//! What is left of the time of a stage, and of a verifier, when a run goes on after an interruption.
 //!
 //! There is no clock here, and none is believed: while a step runs, a timer says every so often that so much time has gone
 //! by, and the record keeps the sum. So the time in which nobody ran does not count, a clock that jumps changes nothing,
 //! and a kill gives back at most one slice.
 //!
+//! What starts again from nothing needs all the time that its author gave it, or it can never come to its end: an
+//! interrupted step has its own `timeout` whole. A verifier only looks, and waits for something until its deadline: it goes
+//! on waiting. Both do so in what their stage has left.
+//!
 //! # Invariants
 //!
-//! - What is used never shrinks but where a stage is started again with everything that it did.
+//! - What a stage used never shrinks but where it is started again with everything that it did; what a verifier used,
+//!   also where it comes to an end of its own.
 //! - What is left is never more than what the author gave.
 
 use sealock_events::EventKind;
@@ -50,6 +55,13 @@ impl Stage {
         self.used_ms = self.used_ms.saturating_add(uncounted_ms);
     }
 
+    /// A try was cut off: the one that is made in its place begins from nothing, unless it only `looks`.
+    pub(super) fn count_interruption(&mut self, step: usize, looks: bool) {
+        if !looks {
+            self.steps[step].used_ms = 0;
+        }
+    }
+
     pub(super) fn take_time(&mut self, step: usize, step_ms: u64, stage_ms: u64) {
         let state = &mut self.steps[step];
         state.counted_ms = state.counted_ms.saturating_add(step_ms.saturating_sub(state.used_ms));
@@ -59,13 +71,19 @@ impl Stage {
 }
 
 impl StepState {
-    /// The same with a new workspace: it runs again, in the time that it has left.
+    /// The same with a new workspace: it runs again, a verifier in the time that it has left.
     pub(super) fn afresh(&self) -> Self {
         Self { attempts: self.attempts, used_ms: self.used_ms, ..Self::default() }
     }
 }
 
 impl Machine {
+    /// Whether the step verifies what others did, and changes nothing.
+    pub(super) fn verifies(&self, step: &PlannedStep) -> bool {
+        let manifest = self.plan.plugins.get(&step.plugin).and_then(|plugin| plugin.manifest.as_ref());
+        manifest.is_some_and(|manifest| manifest.verifies && !manifest.effect)
+    }
+
     /// Has the step's plugin run, and its time counted.
     pub(super) fn launch(&self, id: StageId, attempt: Attempt, out: &mut Vec<Command>) {
         out.push(Command::StartStep { stage: id, attempt });
@@ -113,8 +131,9 @@ pub(super) fn waits(state: &mut StepState, ms: u64) {
 
 #[cfg(test)]
 mod tests {
+    use sealock_contract::{Digest, Manifest};
     use sealock_events::{Cause, Event, Timestamp, Wall};
-    use sealock_plan::{Plan, Retry};
+    use sealock_plan::{Plan, PlannedPlugin, PluginOrigin, Retry};
     use serde_json::Map;
 
     use super::super::tests::{plan, stage};
@@ -133,15 +152,28 @@ mod tests {
         plan(vec![own])
     }
 
+    /// The same, of a plugin that only looks.
+    fn verifying() -> Plan {
+        let json = br#"{"name":"shell","version":"0.1.0","world":"sealock:step/full-step@0.1.0","verifies":true}"#;
+        let manifest = Some(Manifest::from_json(json).expect("a manifest"));
+        let plugin = PlannedPlugin { origin: PluginOrigin::Builtin, digest: Digest::of(b""), manifest };
+        Plan { plugins: [("shell".to_owned(), plugin)].into(), ..one() }
+    }
+
     /// A machine and what it recorded.
     struct Told {
+        plan: Plan,
         machine: Machine,
         record: Vec<EventKind>,
     }
 
     impl Told {
         fn begin() -> Self {
-            let mut told = Self { machine: Machine::new(one(), 1), record: Vec::new() };
+            Self::of(one())
+        }
+
+        fn of(plan: Plan) -> Self {
+            let mut told = Self { machine: Machine::new(plan.clone(), 1), plan, record: Vec::new() };
             told.feed(Input::Start);
             told.feed(ready());
             told.feed(Input::StepDecided { stage: STAGE, step: 0, decision: Ok(true) });
@@ -165,6 +197,11 @@ mod tests {
 
         /// The process is killed; another takes the run up. Answers how long its stage has.
         fn killed(self) -> (Self, u64) {
+            self.killed_and_has(None)
+        }
+
+        /// The same, where what was in its workspace may be gone, as `fresh` says.
+        fn killed_and_has(self, fresh: Option<&str>) -> (Self, u64) {
             let event = |(seq, kind): (usize, &EventKind)| Event {
                 v: sealock_events::VERSION,
                 seq: u64::try_from(seq).expect("few"),
@@ -175,11 +212,12 @@ mod tests {
                 kind: kind.clone(),
             };
             let events: Vec<Event> = self.record.iter().enumerate().map(event).collect();
-            let machine = Machine::replay(one(), 1, &events).expect("it is of this plan");
-            let mut told = Self { machine, record: self.record };
+            let machine = Machine::replay(self.plan.clone(), 1, &events).expect("it is of this plan");
+            let mut told = Self { machine, ..self };
             told.feed(Input::Interrupted);
             told.feed(Input::Resumed { again: Vec::new(), by: ("somebody".into(), Wall::default()) });
-            let left = timeout_of(&told.feed(ready()));
+            let fresh = fresh.map(str::to_owned);
+            let left = timeout_of(&told.feed(Input::StageReady { stage: STAGE, deployment: None, fresh }));
             (told, left)
         }
 
@@ -217,13 +255,37 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_on_has_what_was_left_however_often_it_is_killed() {
+    fn a_step_that_starts_again_has_all_its_time_and_its_stage_has_what_was_left() {
         let mut told = Told::begin();
+        told.slices(FIRST, 4);
+        let (mut told, left) = told.killed();
+        assert_eq!((left, told.left_of_step()), (54_000, 30_000));
+        told.slices(Attempt { step: 0, number: 2 }, 2);
+        assert_eq!(told.left_of_step(), 27_000);
+        let (told, left) = told.killed_and_has(Some("it is gone"));
+        assert_eq!((left, told.left_of_step()), (51_000, 30_000));
+        let (told, left) = told.killed();
+        assert_eq!((left, told.left_of_step()), (51_000, 30_000), "time in which nobody ran does not count");
+    }
+
+    #[test]
+    fn time_before_a_kill_counts_once_for_its_stage() {
+        let mut told = Told::begin();
+        told.slices(FIRST, 4);
+        let (mut told, _) = told.killed();
+        told.slices(Attempt { step: 0, number: 2 }, 2);
+        told.feed(failed(2, 3_500));
+        assert_eq!(told.killed().1, 60_000 - 6_000 - 3_500);
+    }
+
+    #[test]
+    fn a_verifier_that_goes_on_has_what_was_left_however_often_it_is_killed() {
+        let mut told = Told::of(verifying());
         told.slices(FIRST, 4);
         let (mut told, left) = told.killed();
         assert_eq!((left, told.left_of_step()), (54_000, 24_000));
         told.slices(Attempt { step: 0, number: 2 }, 2);
-        let (told, left) = told.killed();
+        let (told, left) = told.killed_and_has(Some("it is gone"));
         assert_eq!((left, told.left_of_step()), (51_000, 21_000));
         let (told, left) = told.killed();
         assert_eq!((left, told.left_of_step()), (51_000, 21_000), "time in which nobody ran does not count");
@@ -231,7 +293,7 @@ mod tests {
 
     #[test]
     fn slices_end_before_the_time_does() {
-        let mut told = Told::begin();
+        let mut told = Told::of(verifying());
         told.slices(FIRST, 18);
         let last = told.feed(Input::TimerFired(Timer::Slice(STAGE, FIRST)));
         assert!(!last.iter().any(|command| matches!(command, Command::SetTimer { .. })), "{last:?}");
@@ -255,7 +317,7 @@ mod tests {
         // A slice of the first try that comes late is none of the second.
         told.slices(FIRST, 1);
         let (told, left) = told.killed();
-        assert_eq!((left, told.left_of_step()), (60_000 - 4_000 - 2_000 - 1_500, 28_500));
+        assert_eq!((left, told.left_of_step()), (60_000 - 4_000 - 2_000 - 1_500, 30_000));
     }
 
     #[test]
@@ -269,7 +331,7 @@ mod tests {
     #[test]
     fn a_record_that_says_too_much_leaves_no_time_and_never_more() {
         for used in [60_000, u64::MAX] {
-            let mut told = Told::begin();
+            let mut told = Told::of(verifying());
             let (stage, step) = ("a".to_owned(), "s".to_owned());
             told.record.push(EventKind::TimeUsed { stage, step, step_ms: used, stage_ms: used });
             let (mut told, left) = told.killed();
