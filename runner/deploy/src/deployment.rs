@@ -60,7 +60,8 @@ pub struct DeploymentSpec {
 }
 
 impl Deployment {
-    /// Takes the lock of every target, in name order, and waits for those that somebody else holds.
+    /// Takes the lock of every target, in the same order whatever an environment calls them, and waits for those that
+    /// somebody else holds.
     ///
     /// # Errors
     ///
@@ -74,10 +75,8 @@ impl Deployment {
         let DeploymentSpec { targets, facts, limits, patience, fences } = spec;
         let (token, until) = (nonce(), Instant::now() + patience);
         let wish = Wish { facts: &facts, token, fences: &fences, until, cancelled };
-        let mut order: Vec<usize> = (0..targets.len()).collect();
-        order.sort_by(|&a, &b| targets[a].ssh.name.cmp(&targets[b].ssh.name));
         let mut held = Vec::with_capacity(targets.len());
-        for place in order {
+        for place in order(&targets) {
             match hold(&targets[place], limits, &wish, tell).await {
                 Ok(one) => held.push((place, one)),
                 Err(error) => {
@@ -463,6 +462,17 @@ impl Shared {
             dirty: self.facts.dirty && is_ours,
         }
     }
+}
+
+/// The places of the targets in the order in which all runs take them, by what they are and not by their names: two that
+/// want the same ones never wait for each other.
+fn order(targets: &[TargetSpec]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..targets.len()).collect();
+    order.sort_by_key(|&place| {
+        let TargetSpec { ssh, directory, .. } = &targets[place];
+        (ssh.address.host().to_ascii_lowercase(), ssh.address.port(), directory.as_str())
+    });
+    order
 }
 
 fn unix_ms() -> u64 {

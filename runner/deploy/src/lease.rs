@@ -197,7 +197,8 @@ pub(crate) struct Wish<'a> {
 }
 
 /// Waits for the lock until it is ours, the patience is over, or `cancelled` fires. Among several that wait it goes to who
-/// came first, by the ticket that each keeps on the target for as long as it looks.
+/// came first, by the ticket that each keeps on the target for as long as it looks. Who is cancelled while it asks does not
+/// hear whether it got the lock: it leaves, and the target keeps neither ticket nor lock of it.
 pub(crate) async fn wait(
     link: &Link,
     wish: &Wish<'_>,

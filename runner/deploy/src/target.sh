@@ -293,6 +293,7 @@ command_lock() { # RUN HOLDER SECONDS WHO EPOCH wait|once
   read_clock
   read_fence
   [ "$fence" -ge "$5" ] || finish regress "epoch $fence is older than $5"
+  [ ! -f "$s/results/left.$2" ] || finish left
   read_lease
   how=free
   epoch=$((fence + 1))
@@ -323,11 +324,15 @@ command_lock() { # RUN HOLDER SECONDS WHO EPOCH wait|once
   finish ok "$epoch $how"
 }
 
-# Who does not wait any more gives its place up.
+# Who does not wait any more gives its place up, and a lock of which it was not told any more. A request of it that is
+# still on its way gets none.
 command_leave() { # RUN HOLDER
-  [ -f "$s/waiting/$1" ] || finish ok
+  make_state
   take_flock
   if grep -qs "^holder=$2\$" "$s/waiting/$1"; then rm -f "$s/waiting/$1"; fi
+  read_lease
+  if [ "$l_run" = "$1" ] && [ "$l_holder" = "$2" ]; then rm -f "$s/lease"; fi
+  true 2>/dev/null >"$s/results/left.$2"
   finish ok
 }
 

@@ -1,10 +1,11 @@
 //! Several runners that wait for one target: it goes to who came first, and nobody is held up by the dead.
 
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sealock_broker::ssh::SshLimits;
-use sealock_deploy::{Deployment, DeploymentSpec, LockEvent, QueuePlace, TargetError, unlock};
+use sealock_deploy::{Deployment, DeploymentSpec, LockEvent, QueuePlace, TargetError, TargetSpec, unlock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -103,6 +104,123 @@ async fn who_gives_up_leaves_its_place_to_the_next() {
         first.finish().await;
         third.finish(&Arc::default()).await;
         assert!(begun.elapsed() < Duration::from_secs(10), "{shell}: {:?}", begun.elapsed());
+    }
+}
+
+/// Begins a deployment of `run2`, and cancels it once `is_time` says so.
+async fn cancelled_when(sshd: &Sshd, is_time: impl Fn() -> bool) -> TargetError {
+    let cancel = CancellationToken::new();
+    let (targets, cancelled) = (vec![sshd.target("web1")], cancel.clone());
+    let spec = DeploymentSpec {
+        targets,
+        facts: facts("run2"),
+        limits: SshLimits::default(),
+        patience: PATIENCE,
+        fences: Vec::new(),
+    };
+    let asking = tokio::spawn(async move { Deployment::begin(spec, &|_| {}, &cancelled).await });
+    let begun = Instant::now();
+    while !is_time() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not ask");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    cancel.cancel();
+    asking.await.expect("joined").err().expect("cancelled")
+}
+
+#[tokio::test]
+async fn who_is_cancelled_while_it_is_given_the_lock_holds_nobody_up() {
+    for shell in SHELLS {
+        let sshd = Sshd::start(shell);
+        sshd.begin("run1", &["web1"]).await.finish().await;
+        // It has the lock, and is not told so yet.
+        sshd.before("sed", "case $1 in *' fence '*) sleep 1 ;; esac");
+        let error = cancelled_when(&sshd, || sshd.read("web1", "lease").contains("run=run2")).await;
+        assert_eq!(error.code(), "E-TARGET-CANCELLED", "{shell}");
+        assert_eq!(sshd.read("web1", "lease"), "", "{shell}: it holds what it was never told of");
+        assert_eq!(sshd.read("web1", "fence").trim(), "2", "{shell}: its epoch is used up");
+        let (told, tell) = listen();
+        begin("run3", vec![sshd.target("web1")], &tell).await.expect("free").finish().await;
+        assert_eq!(told.lock().unwrap()[..], [LockEvent::Taken { target: "web1".into(), epoch: 3 }], "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_comes_after_who_sent_it_has_left_gets_no_lock() {
+    for shell in SHELLS {
+        let sshd = Sshd::start(shell);
+        sshd.begin("run1", &["web1"]).await.finish().await;
+        let (late, done) = (sshd.path().join("late"), sshd.path().join("done"));
+        // The first one that wants the state's lock is overtaken.
+        sshd.before("flock", &format!("mkdir {} 2>/dev/null && {{ sleep 2; : >{}; }}", late.display(), done.display()));
+        let error = cancelled_when(&sshd, || late.exists()).await;
+        assert_eq!(error.code(), "E-TARGET-CANCELLED", "{shell}");
+        assert!(!done.exists(), "{shell}: it was waited for");
+        while !done.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!((sshd.read("web1", "lease").as_str(), sshd.read("web1", "fence").trim()), ("", "1"), "{shell}");
+        sshd.begin("run3", &["web1"]).await.finish().await;
+    }
+}
+
+/// What a lease says of `name`.
+fn of_lease(sshd: &Sshd, name: &str) -> String {
+    let lease = sshd.read("web1", "lease");
+    let value = lease.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    value.expect("it is held").to_owned()
+}
+
+/// Says on the target that `holder` of `run` does not wait any more.
+fn leave(sshd: &Sshd, run: &str, holder: &str) {
+    let bin = sshd.state_file("web1", "bin");
+    let script = std::fs::read_dir(&bin).expect("a folder").next().expect("it is there").expect("read").path();
+    let mut command = Command::new(sshd.path().join("bin/sh"));
+    command.arg(script).arg(sshd.directory("web1")).args(["nonce", "leave", run, holder]);
+    let told = command.env("PATH", sshd.path().join("bin")).output().expect("it starts");
+    let told = String::from_utf8(told.stdout).expect("text");
+    assert_eq!(told.trim(), "sealock-frames nonce\nx nonce ok");
+}
+
+#[tokio::test]
+async fn only_who_holds_the_lock_gives_it_up_by_leaving() {
+    for shell in SHELLS {
+        let sshd = Sshd::start(shell);
+        let held = sshd.begin("run1", &["web1"]).await;
+        let (before, holder) = (sshd.read("web1", "lease"), of_lease(&sshd, "holder"));
+        for (run, other) in [("run1", "another"), ("run2", holder.as_str()), ("run1", ""), ("", "")] {
+            leave(&sshd, run, other);
+            assert_eq!(sshd.read("web1", "lease"), before, "{shell}: `{run}` `{other}`");
+        }
+        held.check().await.expect("it is still held");
+        leave(&sshd, "run1", &holder);
+        assert_eq!((sshd.read("web1", "lease").as_str(), sshd.read("web1", "fence").trim()), ("", "1"), "{shell}");
+        sshd.begin("run2", &["web1"]).await.finish().await;
+        // Nobody holds it, and nobody is nobody's holder.
+        leave(&sshd, "", "");
+    }
+}
+
+#[tokio::test]
+async fn targets_are_taken_in_one_order_whatever_they_are_called() {
+    let sshd = Sshd::start("dash");
+    let called = |name: &str, directory: &str| TargetSpec {
+        directory: sshd.directory(directory).display().to_string(),
+        ..sshd.target(name)
+    };
+    for names in [["east", "west"], ["west", "east"]] {
+        let (told, tell) = listen();
+        let targets = vec![called(names[1], "b"), called(names[0], "a")];
+        let deployment = begin("run1", targets, &tell).await.expect("free");
+        assert_eq!(deployment.names(), [names[1], names[0]]);
+        deployment.finish().await;
+        let told = told.lock().unwrap();
+        let taken = |event: &LockEvent| match event {
+            LockEvent::Taken { target, .. } => Some(target.clone()),
+            _ => None,
+        };
+        assert_eq!(told.iter().filter_map(taken).collect::<Vec<_>>(), names);
     }
 }
 

@@ -122,15 +122,19 @@ impl Sshd {
 
     /// Has the server's sessions write down each use of these programs, which do what they did.
     pub(crate) fn listen_to(&self, names: &[&str]) {
-        let bin = self.path().join("bin");
+        let log = self.path().join("uses");
         for name in names {
-            let real = std::fs::canonicalize(bin.join(name)).expect("it is there");
-            std::fs::create_dir_all(self.path().join("real")).expect("made");
-            symlink(real, self.path().join("real").join(name)).expect("linked");
-            let (log, real) = (self.path().join("uses"), self.path().join("real").join(name));
-            let (log, real) = (log.display(), real.display());
-            self.program(name, &format!("#!/bin/sh\necho \"{name} $*\" >>{log}\nexec {real} \"$@\"\n"));
+            self.before(name, &format!("echo \"{name} $*\" >>{}", log.display()));
         }
+    }
+
+    /// Has the server's sessions do something before each use of a program, which then does what it did.
+    pub(crate) fn before(&self, name: &str, text: &str) {
+        let real = std::fs::canonicalize(self.path().join("bin").join(name)).expect("it is there");
+        let link = self.path().join("real").join(name);
+        std::fs::create_dir_all(self.path().join("real")).expect("made");
+        symlink(real, &link).expect("linked");
+        self.program(name, &format!("#!/bin/sh\n{text}\nexec {} \"$@\"\n", link.display()));
     }
 
     /// What [`Self::listen_to`] wrote down, without the folders in front of the targets' own.
