@@ -9,6 +9,11 @@ impl Dice {
         Self(seed)
     }
 
+    /// From a seed that somebody gave: any two that are near each other begin far apart.
+    pub fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;

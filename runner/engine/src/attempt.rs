@@ -12,7 +12,6 @@ use sealock_contract::{Grant, Manifest, StepLimits, StepName, Value};
 use sealock_events::{Cause, EventKind};
 use sealock_sandbox::{CancellationToken, Entry, Facts, Program, ProgramKind, StepCall, Workspace};
 use sealock_workspace::Selection;
-use serde_json::Map;
 
 use crate::machine::{Ended, Why};
 use crate::outcome;
@@ -331,21 +330,6 @@ fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A try that ended before it began.
-pub(crate) fn unmade(number: u32, cause: Cause) -> Ended {
-    Ended {
-        attempt: number,
-        why: Why::Failure,
-        cause: Some(cause),
-        skipped: None,
-        outputs: Map::new(),
-        effect: false,
-        allow_failure: false,
-        duration_ms: 0,
-        log_bytes: 0,
-    }
-}
-
 /// A try that did not stop when it was asked to.
 pub(crate) fn killed(number: u32, started: Instant) -> Ended {
     let cause = Cause {
@@ -354,5 +338,5 @@ pub(crate) fn killed(number: u32, started: Instant) -> Ended {
         help: None,
         exit: 130,
     };
-    Ended { why: Why::Cancelled, duration_ms: milliseconds(started), ..unmade(number, cause) }
+    Ended { why: Why::Cancelled, duration_ms: milliseconds(started), ..Ended::unmade(number, cause) }
 }

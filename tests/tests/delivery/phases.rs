@@ -179,7 +179,7 @@ fn points() -> Vec<(Fault, String)> {
         return SAMPLE.map(|(fault, at)| (fault, at.to_owned())).to_vec();
     };
     let seed = number("SEALOCK_FAULT_SEED").unwrap_or(1) as u64;
-    let mut dice = Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut dice = Dice::of(seed);
     FAULTS.into_iter().cycle().take(count).map(|fault| (fault, dice.point(COMMITS))).collect()
 }
 

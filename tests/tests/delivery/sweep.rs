@@ -43,7 +43,7 @@ impl Points {
                 (made.count() as u64, least)
             }
             Self::Drawn { count, seed } => {
-                let mut dice = Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+                let mut dice = Dice::of(seed);
                 let (mut killed, mut most) = (0, COMMITS);
                 for number in 0..count {
                     let at = dice.point(most);

@@ -2,6 +2,7 @@
 
 use std::iter;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -14,6 +15,12 @@ use crate::rig::{Rig, RigSpec, every_wall, zygotes};
 /// Everything that a program finds where nothing of the machine's is left.
 const LOOK: &str = "for d in /tmp /var/tmp /run /home /root /dev /dev/shm; do
     stat -c '%n %a %u %g' $d 2>&1; ls -A $d 2>&1; done; stat -c '%n %a %u %g' /dev/null /dev/tty; ls -A /dev/pts";
+
+/// Whether a command on the machine itself succeeds with this path.
+fn works(words: &[&str], path: &Path) -> bool {
+    let ended = Command::new(words[0]).args(&words[1..]).arg(path).output();
+    ended.is_ok_and(|ended| ended.status.success())
+}
 
 /// One rig for each wall that has mounts of its own, none of whose programs share with those of other tests.
 async fn rigs(spec: impl Fn() -> RigSpec) -> (Vec<Rig>, MutexGuard<'static, Arc<Zygote>>) {
@@ -132,10 +139,7 @@ async fn what_comes_to_the_machine_between_two_programs_is_hidden_or_shown_as_if
 #[tokio::test]
 async fn a_workspace_of_another_stage_is_not_held_by_what_programs_share() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let mounted = |arguments: &[&str]| {
-        let ended = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).output();
-        ended.is_ok_and(|ended| ended.status.success())
-    };
+    let mounted = |arguments: &[&str]| works(arguments, folder.path());
     let turn = zygotes().in_turn.lock().await;
     if turn.wall().namespaces != Namespaces::Privileged || !mounted(&["mount", "-t", "tmpfs", "sealock"]) {
         return;
@@ -154,10 +158,7 @@ async fn a_workspace_of_another_stage_is_not_held_by_what_programs_share() {
 #[tokio::test]
 async fn what_is_mounted_on_the_machine_stays_mounted() {
     let folder = tempfile::tempdir_in("/tmp").expect("a folder");
-    let mounted = |arguments: &[&str]| {
-        let ended = Command::new(arguments[0]).args(&arguments[1..]).arg(folder.path()).output();
-        ended.is_ok_and(|ended| ended.status.success())
-    };
+    let mounted = |arguments: &[&str]| works(arguments, folder.path());
     let none = folder.path().join("none");
     let spec = || {
         let mut spec = RigSpec::default();
@@ -181,11 +182,11 @@ async fn what_is_mounted_on_the_machine_stays_mounted() {
 #[tokio::test]
 async fn what_is_mounted_while_a_program_runs_does_not_appear_in_it() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let (at, late) = (folder.path().display().to_string(), folder.path().join("late"));
+    let late = folder.path().join("late");
     let (none, late_at) = (folder.path().join("none"), late.display().to_string());
-    let works = |line: &[&str]| Command::new(line[0]).args(&line[1..]).status().is_ok_and(|status| status.success());
     // As on machines whose mounts are shared.
-    let is_mounted = works(&["mount", "-t", "tmpfs", "none", &at]) && works(&["mount", "--make-shared", &at]);
+    let is_mounted =
+        works(&["mount", "-t", "tmpfs", "none"], folder.path()) && works(&["mount", "--make-shared"], folder.path());
     assert!(is_mounted || !rustix::process::geteuid().is_root(), "root may mount");
     std::fs::create_dir(&late).expect("made");
     let spec = || {
@@ -203,15 +204,15 @@ async fn what_is_mounted_while_a_program_runs_does_not_appear_in_it() {
             while !begun.exists() {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
-            assert!(works(&["mount", "-t", "tmpfs", "none", &late_at]));
+            assert!(works(&["mount", "-t", "tmpfs", "none"], &late));
             std::fs::write(&go, "").expect("written");
         };
         let ((_, seen, _), ()) = tokio::join!(rig.sh(&script), later);
-        assert!(works(&["umount", &late_at]));
+        assert!(works(&["umount"], &late));
         for file in [begun, go] {
             std::fs::remove_file(file).expect("removed");
         }
         assert_eq!(seen.trim(), "0");
     }
-    assert_eq!(works(&["umount", &at]), is_mounted);
+    assert_eq!(works(&["umount"], folder.path()), is_mounted);
 }

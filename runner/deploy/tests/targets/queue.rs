@@ -231,6 +231,10 @@ fn clock() -> (String, u64) {
     (boot.trim().to_owned(), up.split('.').next().and_then(|up| up.parse().ok()).expect("seconds"))
 }
 
+fn ticket(run: &str, boot: &str, until: &str, number: &str) -> String {
+    format!("run={run}\nholder=x\nboot={boot}\nuntil={until}\nnumber={number}\nsince=1\nwho=x@m\n")
+}
+
 fn leave_ticket(sshd: &Sshd, run: &str, text: &str) {
     let folder = sshd.state_file("web1", "waiting");
     std::fs::create_dir_all(&folder).expect("made");
@@ -244,11 +248,7 @@ async fn one_that_died_while_it_waited_holds_the_others_up_for_no_longer_than_it
         sshd.begin("run1", &["web1"]).await.finish().await;
         let (boot, up) = clock();
         let until = up + 4;
-        leave_ticket(
-            &sshd,
-            "dead",
-            &format!("run=dead\nholder=x\nboot={boot}\nuntil={until}\nnumber=1\nsince=1\nwho=d@m\n"),
-        );
+        leave_ticket(&sshd, "dead", &ticket("dead", &boot, &until.to_string(), "1"));
         let begun = begin("run2", vec![sshd.target("web1")], &|_| {}).await.expect("its turn comes");
         assert!(clock().1 >= until, "{shell}: a ticket that lives was passed over");
         assert!(clock().1 < until + 15, "{shell}: a dead one was waited for");
@@ -263,9 +263,7 @@ async fn tickets_that_are_too_old_too_new_or_damaged_hold_nobody_up() {
         let sshd = Sshd::start(shell);
         sshd.begin("run1", &["web1"]).await.finish().await;
         let (boot, up) = clock();
-        let ticket = |boot: &str, until: &str, number: &str| {
-            format!("run=odd\nholder=x\nboot={boot}\nuntil={until}\nnumber={number}\nsince=1\nwho=o@m\n")
-        };
+        let ticket = |boot: &str, until: &str, number: &str| ticket("odd", boot, until, number);
         let (past, soon, late) = (up.to_string(), (up + 15).to_string(), (up + 100_000).to_string());
         let odd = [
             ("past", ticket(&boot, &past, "1")),
@@ -294,9 +292,7 @@ async fn a_ticket_is_no_lock_and_a_run_that_has_one_needs_none() {
     let sshd = Sshd::start("dash");
     let held = sshd.begin("run1", &["web1"]).await;
     let (boot, up) = clock();
-    let first = |run: &str, until: u64| {
-        format!("run={run}\nholder=x\nboot={boot}\nuntil={until}\nnumber=1\nsince=1\nwho=x@m\n")
-    };
+    let first = |run: &str, until: u64| ticket(run, &boot, &until.to_string(), "1");
     // First in the queue, and still not the holder.
     leave_ticket(&sshd, "run2", &first("run2", up + 15));
     let second = Waiting::start(&sshd, "run2").await;

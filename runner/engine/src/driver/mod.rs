@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::attempt::{self, Attempt as Try};
 use crate::closing::{self, Went};
 use crate::known::{Files, StepKnown};
-use crate::machine::{self, Attempt, Command, Input, Machine, ReplayError, StageId, Timer};
+use crate::machine::{self, Attempt, Command, Ended, Input, Machine, ReplayError, StageId, Timer};
 use crate::opening;
 use crate::past::Past;
 use crate::prepare;
@@ -384,7 +384,7 @@ impl Driver {
         let made = match made {
             Ok(made) => made.within(left_ms),
             Err(cause) => {
-                let ended = Box::new(attempt::unmade(attempt.number, cause));
+                let ended = Box::new(Ended::unmade(attempt.number, cause));
                 return self.send(Input::StepEnded { stage: id, step: attempt.step, ended });
             }
         };

@@ -71,6 +71,23 @@ pub struct Ended {
     pub log_bytes: u64,
 }
 
+impl Ended {
+    /// A try that failed before it began.
+    pub(crate) fn unmade(attempt: u32, cause: Cause) -> Self {
+        Self {
+            attempt,
+            why: Why::Failure,
+            cause: Some(cause),
+            skipped: None,
+            outputs: Map::new(),
+            effect: false,
+            allow_failure: false,
+            duration_ms: 0,
+            log_bytes: 0,
+        }
+    }
+}
+
 /// What a rollback came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RolledBack {

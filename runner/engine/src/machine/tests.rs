@@ -547,17 +547,7 @@ fn cancelling_does_not_wait_for_another_try() {
     let mut machine = running(None);
     machine.stages[0].plan.steps[0].retry = Some(Retry { attempts: 2, backoff_ms: 60_000, on: Vec::new() });
     let cause = Cause { code: "E-STEP-FAILED".into(), message: "no".into(), help: None, exit: 1 };
-    let ended = Ended {
-        attempt: 1,
-        why: Why::Failure,
-        cause: Some(cause),
-        skipped: None,
-        outputs: Map::new(),
-        effect: false,
-        allow_failure: false,
-        duration_ms: 1,
-        log_bytes: 0,
-    };
+    let ended = Ended { duration_ms: 1, ..Ended::unmade(1, cause) };
     let commands = machine.step(Input::StepEnded { stage: StageId(0), step: 0, ended: Box::new(ended) });
     assert!(commands.iter().any(|command| matches!(command, Command::SetTimer { timer: Timer::Retry(..), .. })));
     let commands = machine.step(Input::CancelAsked);

@@ -134,10 +134,9 @@ mod tests {
     use sealock_contract::{Digest, Manifest};
     use sealock_events::{Cause, Event, Timestamp, Wall};
     use sealock_plan::{Plan, PlannedPlugin, PluginOrigin, Retry};
-    use serde_json::Map;
 
     use super::super::tests::{plan, stage};
-    use super::super::{Ended, Input, Why};
+    use super::super::{Ended, Input};
     use super::*;
 
     const STAGE: StageId = StageId(0);
@@ -240,17 +239,7 @@ mod tests {
 
     fn failed(attempt: u32, duration_ms: u64) -> Input {
         let cause = Cause { code: "E-STEP-FAILED".into(), message: "no".into(), help: None, exit: 1 };
-        let ended = Ended {
-            attempt,
-            why: Why::Failure,
-            cause: Some(cause),
-            skipped: None,
-            outputs: Map::new(),
-            effect: false,
-            allow_failure: false,
-            duration_ms,
-            log_bytes: 0,
-        };
+        let ended = Ended { duration_ms, ..Ended::unmade(attempt, cause) };
         Input::StepEnded { stage: STAGE, step: 0, ended: Box::new(ended) }
     }
 
