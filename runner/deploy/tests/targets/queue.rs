@@ -134,7 +134,7 @@ async fn who_is_cancelled_while_it_is_given_the_lock_holds_nobody_up() {
         let sshd = Sshd::start(shell);
         sshd.begin("run1", &["web1"]).await.finish().await;
         // It has the lock, and is not told so yet.
-        sshd.before("sed", "case $1 in *' fence '*) sleep 1 ;; esac");
+        sshd.before("sed", "case $1 in *' fence '*) sleep 2 ;; esac");
         let error = cancelled_when(&sshd, || sshd.read("web1", "lease").contains("run=run2")).await;
         assert_eq!(error.code(), "E-TARGET-CANCELLED", "{shell}");
         assert_eq!(sshd.read("web1", "lease"), "", "{shell}: it holds what it was never told of");
